@@ -1,0 +1,90 @@
+"""What people do to a session from any door: stop, start anew, look, choose the model."""
+
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.flow.commands import Command, CommandCall, CommandEffect, Commands
+from quarterdeck.flow.directory import Directory
+from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.store import inbox, sessions, turns
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+
+HELP = """What I understand besides ordinary messages:
+/new - start a new conversation here
+/stop - stop what I am doing and drop what waits
+/status - what I am doing
+/model - which model answers; /model NAME to choose another
+/help - this list"""
+
+
+class SessionCommands:
+    """The chat commands. Each runs inside the operation that accepts it, so it holds for what came before it."""
+
+    def __init__(self, store: Store, directory: Directory, auditor: Auditor, clock: Clock) -> None:
+        self._store = store
+        self._directory = directory
+        self._auditor = auditor
+        self._clock = clock
+
+    def table(self) -> Commands:
+        """Command name -> use case."""
+        commands: dict[str, Command] = {
+            "stop": self.stop,
+            "new": self.new,
+            "status": self.status,
+            "model": self.model,
+            "help": self.help,
+        }
+        return commands
+
+    async def stop(self, call: CommandCall) -> CommandEffect:
+        """Stop the running turn and drop what waits."""
+        return CommandEffect("Stopped.", self._stop(call, "change.session.stop"), "stop")
+
+    async def new(self, call: CommandCall) -> CommandEffect:
+        """Stop, and show the model nothing of what was said before."""
+        statements = (*self._stop(call, "change.session.reset"), sessions.reset(call.session_id))
+        return CommandEffect("A new conversation. What was said before is no longer shown to me.", statements, "stop")
+
+    async def status(self, call: CommandCall) -> CommandEffect:
+        """What the assistant is doing here."""
+        running = await turns.running(self._store, call.session_id)
+        waiting = await inbox.count_waiting(self._store, call.session_id)
+        doing = "I am working on an answer" if running else "I am idle"
+        model = (call.session.model if call.session else "") or call.assistant.model
+        return CommandEffect(f"{doing}; {waiting} message(s) wait. Model: {model}.")
+
+    async def model(self, call: CommandCall) -> CommandEffect:
+        """Show or choose the model of this conversation."""
+        current = (call.session.model if call.session else "") or call.assistant.model
+        allowed = (call.assistant.model, *call.assistant.fallback)
+        if not call.argument:
+            return CommandEffect(f"Model: {current}. To choose: /model {' | '.join(allowed)}")
+        if call.argument not in allowed:
+            return CommandEffect(f"There is no model {call.argument} here. To choose: {', '.join(allowed)}")
+        change = sessions.set_model(call.session_id, call.argument)
+        record = self._record(call, "change.session.model", call.argument)
+        return CommandEffect(f"From the next message on: {call.argument}.", (change, *record))
+
+    async def help(self, call: CommandCall) -> CommandEffect:
+        """What is understood."""
+        return CommandEffect(HELP)
+
+    def _stop(self, call: CommandCall, kind: str) -> tuple[Statement, ...]:
+        now = self._clock.now()
+        return (
+            inbox.stop_waiting(call.session_id, call.inbox_id, now),
+            sessions.stop(call.session_id),
+            *self._record(call, kind, ""),
+        )
+
+    def _record(self, call: CommandCall, kind: str, value: str) -> list[Statement]:
+        return self._auditor.record(
+            kind,
+            Actor(id=call.identity_id, kind="person"),
+            Subject(assistant=call.assistant.id, session=call.session_id, resource=call.inbox_id),
+            content=value.encode(),
+        )
+
+

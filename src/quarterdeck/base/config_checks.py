@@ -1,0 +1,192 @@
+"""May this configuration be used? What no single field can tell: references, safety, what is not built."""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from quarterdeck.base.decode import join, suggestion
+from quarterdeck.base.errors import ConfigRefused
+from quarterdeck.base.secrets import WRITE_A_REFERENCE, find_references, mode_problem
+from quarterdeck.base.settings import (
+    BUILT_IN_KINDS,
+    LATER_KINDS,
+    RESERVED_CONNECTIONS,
+    Config,
+    ProviderConfig,
+)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SECRET_KEY = re.compile(
+    r"(^|_)(token|secret|password|passphrase|api_?key|private_key|access_key|signing_key)s?$", re.IGNORECASE
+)
+_NETWORK_FILESYSTEMS = ("nfs", "cifs", "smb", "afs", "ncpfs", "fuse.sshfs", "fuse.glusterfs")
+
+
+def check_config(config: Config, channels: Collection[str], mounts: str) -> Iterator[ConfigRefused]:
+    """Every reason not to use a well-formed configuration; `mounts` is the text of /proc/self/mountinfo."""
+    yield from _check_names(config)
+    yield from _check_providers(config.providers)
+    yield from _check_assistants(config)
+    yield from _check_connections(config, channels)
+    yield from _check_server(config)
+    if config.database != "sqlite" and urlsplit(config.database).scheme not in ("postgresql", "postgres"):
+        fix = 'Write "sqlite" or "postgresql://..."'
+        yield ConfigRefused("database", "this is not a known database", fix)
+    kind = network_filesystem(config.data_dir, mounts)
+    if kind is not None:
+        reason = f"{config.data_dir} is on a network file system ({kind}), where locks and syncs do not hold"
+        yield ConfigRefused("data_dir", reason, "Choose a folder on a local disk")
+
+
+def check_document(document: Mapping[str, object]) -> Iterator[ConfigRefused]:
+    """Reasons that show in the tables as read: plain-text secrets and secret files that others may read."""
+    yield from _plain_secrets(document, "")
+    for path, ref in find_references(document):
+        if ref.file is None:
+            continue
+        if not os.path.isabs(ref.file):
+            fix = f"Write the whole path of {ref.file}"
+            yield ConfigRefused(path, "a secret file needs an absolute path", fix)
+        elif os.path.exists(ref.file):
+            problem = mode_problem(os.stat(ref.file), ref.file, path)
+            if problem is not None:
+                yield problem
+
+
+def config_notes(config: Config) -> Iterator[str]:
+    """What is allowed and still worth saying at every start."""
+    for name, connection in config.connections.items():
+        if connection.dm_policy == "open":
+            yield f"connections.{name}: dm_policy is open, anybody may talk to {connection.assistant}"
+        if connection.group_policy == "open":
+            yield f"connections.{name}: group_policy is open, it answers in every group that it is added to"
+    if urlsplit(config.database).password:
+        yield "database: the address holds a password; PGPASSFILE keeps it out of the configuration"
+
+
+def network_filesystem(path: str, mounts: str) -> str | None:
+    """The type of the network file system that holds `path`, if it does (proc(5), /proc/pid/mountinfo)."""
+    target = os.path.realpath(path)
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        fields = left.split(" ")
+        if len(fields) < 5 or not right:
+            continue
+        mount = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), fields[4])
+        inside = target == mount or target.startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):  # of two mounts at one place the later one is seen
+            best, kind = mount, right.split(" ")[0]
+    return kind if kind.startswith(_NETWORK_FILESYSTEMS) else None
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost` and every literal loopback address; a name could resolve to anything."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_names(config: Config) -> Iterator[ConfigRefused]:
+    for section in ("providers", "assistants", "connections"):
+        for name in cast("dict[str, object]", getattr(config, section)):
+            if not _NAME.fullmatch(name):
+                reason = "a name has lower-case letters, digits, - and _, at most 64"
+                yield ConfigRefused(join(section, name), reason, "Choose another name")
+    for name in RESERVED_CONNECTIONS:
+        if name in config.connections:
+            reason = "this connection always exists and is not configured here"
+            yield ConfigRefused(f"connections.{name}", reason, "Choose another name")
+
+
+def _check_providers(providers: Mapping[str, ProviderConfig]) -> Iterator[ConfigRefused]:
+    for name, provider in providers.items():
+        path = f"providers.{name}"
+        if provider.kind in LATER_KINDS:
+            reason = f"{provider.kind} is not built yet"
+            fix = f"Use openai-compatible where the vendor offers it; built are {', '.join(BUILT_IN_KINDS)}"
+            yield ConfigRefused(f"{path}.kind", reason, fix)
+        elif provider.kind not in BUILT_IN_KINDS:
+            fix = suggestion(provider.kind, BUILT_IN_KINDS)
+            yield ConfigRefused(f"{path}.kind", f"{provider.kind} is unknown", fix)
+        if provider.kind == "openai-compatible" and provider.base_url is None:
+            fix = 'Write base_url = "https://host/v1"'
+            yield ConfigRefused(f"{path}.base_url", "this kind needs an address", fix)
+        if provider.base_url is not None:
+            yield from _check_url(provider.base_url, f"{path}.base_url")
+
+
+def _check_url(url: str, path: str) -> Iterator[ConfigRefused]:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid, parts = False, None
+    if not valid or parts is None:
+        yield ConfigRefused(path, "this is not an http or https address", "Write it as https://host/path")
+    elif parts.username or parts.password:
+        yield ConfigRefused(path, "a secret stands in the address", "Use api_keys instead")
+
+
+def _check_assistants(config: Config) -> Iterator[ConfigRefused]:
+    for name, assistant in config.assistants.items():
+        models = [(f"assistants.{name}.model", assistant.model)]
+        models += [(f"assistants.{name}.fallback[{i}]", model) for i, model in enumerate(assistant.fallback)]
+        for path, model in models:
+            provider, slash, rest = model.partition("/")
+            if not (provider and slash and rest):
+                fix = f'Write it as "{next(iter(config.providers))}/MODEL"'
+                yield ConfigRefused(path, "a model is written provider/model", fix)
+            elif provider not in config.providers:
+                fix = suggestion(provider, config.providers)
+                yield ConfigRefused(path, f"there is no provider {provider}", fix)
+
+
+def _check_connections(config: Config, channels: Collection[str]) -> Iterator[ConfigRefused]:
+    for name, connection in config.connections.items():
+        path = f"connections.{name}"
+        if connection.channel not in channels:
+            fix = suggestion(connection.channel, channels)
+            yield ConfigRefused(f"{path}.channel", f"there is no channel {connection.channel}", fix)
+        if connection.assistant not in config.assistants:
+            fix = suggestion(connection.assistant, config.assistants)
+            yield ConfigRefused(f"{path}.assistant", f"there is no assistant {connection.assistant}", fix)
+
+
+def _check_server(config: Config) -> Iterator[ConfigRefused]:
+    server = config.server
+    scheme = urlsplit(server.public_url or "").scheme
+    if server.public_url is not None:
+        yield from _check_url(server.public_url, "server.public_url")
+    if not is_loopback(server.host) and scheme != "https" and not server.allow_remote:
+        reason = f"{server.host} can be reached from other machines, and sign-in codes would travel unencrypted"
+        fix = 'Set server.public_url = "https://..." (a proxy that does TLS), or server.allow_remote = true'
+        yield ConfigRefused("server.host", reason, fix)
+
+
+def _plain_secrets(table: Mapping[str, object], path: str) -> Iterator[ConfigRefused]:
+    for key, value in table.items():
+        here = join(path, key)
+        if isinstance(value, dict):
+            yield from _plain_secrets(cast("dict[str, object]", value), here)
+        elif _SECRET_KEY.search(key) and _holds_text(value):
+            yield ConfigRefused(here, "a secret stands in plain text", WRITE_A_REFERENCE)
+
+
+def _holds_text(value: object) -> bool:
+    if isinstance(value, list):
+        return any(isinstance(item, str) for item in cast("list[object]", value))
+    return isinstance(value, str)
+
+
+def mountinfo() -> str:
+    """The mounts that this process sees; empty where the system does not say."""
+    try:
+        return Path("/proc/self/mountinfo").read_text(errors="replace")
+    except OSError:
+        return ""

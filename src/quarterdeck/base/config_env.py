@@ -1,0 +1,162 @@
+"""What does the environment say? Overrides named QUARTERDECK_..., and what is picked up when there is no
+file.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, cast, get_args, get_origin
+from urllib.parse import urlsplit
+
+import msgspec
+
+from quarterdeck.base.decode import bare, suggestion
+from quarterdeck.base.errors import ConfigRefused
+from quarterdeck.base.settings import Config
+
+PREFIX = "QUARTERDECK_"
+NOT_SETTINGS = ("QUARTERDECK_CONFIG", "QUARTERDECK_TESTING", "QUARTERDECK_CRASH_AT")
+
+OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_MODEL = "gpt-4o-mini"
+"""Only a first guess for a start without any file; whether an account may use it is unverified."""
+
+OLLAMA_MODEL = "llama3.2"
+OLLAMA_PORT = 11434
+
+_SERVICE_LINKS = ("QUARTERDECK_SERVICE_", "QUARTERDECK_PORT")
+
+Table = dict[str, object]
+
+
+def apply_environment(
+    document: Table, environ: Mapping[str, str], cwd: Path, problems: list[ConfigRefused]
+) -> dict[str, str]:
+    """Write every QUARTERDECK_<SECTION>__<KEY> into `document`. Returns path -> variable, to say where it is
+    from.
+
+    A value is taken as text where the setting is text, else read as a TOML value. Names under [providers],
+    [assistants], [connections] and [tools] are matched without regard to case, "-" being written "_".
+    """
+    origins: dict[str, str] = {}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
+            continue
+        keys = variable.removeprefix(PREFIX).lower().split("__")
+        raw = environ[variable]
+        if keys == ["data_dir"]:
+            raw = str(cwd / raw)
+        place = _place(document, keys)
+        if isinstance(place, str):
+            reason = "this variable names no setting"
+            problems.append(ConfigRefused(variable, reason, _env_fix(variable, place)))
+            continue
+        table, key, kind = place
+        try:
+            table[key] = _value(raw, kind)
+        except tomllib.TOMLDecodeError:
+            reason = "its value is not a TOML value"
+            fix = 'Write as in the file: 5, true, ["a"], { env = "X" }'
+            problems.append(ConfigRefused(variable, reason, fix))
+        origins[".".join(keys)] = variable
+    return origins
+
+
+def _place(document: Table, keys: list[str]) -> tuple[Table, str, object] | str:
+    """(table, key, type) that `keys` lead to, or a hint why they lead nowhere."""
+    table, kind = document, cast("object", Config)
+    for depth, key in enumerate(keys):
+        kind, name, hint = _step(table, kind, key)
+        if kind is None:
+            return hint
+        if depth == len(keys) - 1:
+            return table, name, kind
+        inner = table.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return f"{name} is not a table"
+        table = cast("Table", inner)
+    return ""
+
+
+def _step(table: Table, kind: object, key: str) -> tuple[object, str, str]:
+    """(type, name, hint) of `key` in a table of this kind; type None when there is no such key."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        fields = {field.name: bare(field.type) for field in msgspec.structs.fields(kind)}
+        if key in fields and key != "options":
+            return fields[key], key, ""
+        if "options" in fields:
+            return object, key, ""
+        return None, key, suggestion(key, fields)
+    if get_origin(kind) is dict:
+        name = next((name for name in table if name.lower().replace("-", "_") == key), key)
+        return bare(get_args(kind)[1]), name, ""
+    if kind is object:
+        return object, key, ""
+    return None, key, "It is not a table"
+
+
+def _value(raw: str, kind: object) -> object:
+    """`raw` as the type wants it. Where the type is not known here, TOML if it is TOML, else text."""
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    if kind is str or choices:
+        return raw
+    try:
+        return tomllib.loads(f"value = {raw}")["value"] if "\n" not in raw else raw
+    except tomllib.TOMLDecodeError:
+        if kind is object:
+            return raw
+        raise
+
+
+def _env_fix(variable: str, hint: str) -> str:
+    if variable.startswith(_SERVICE_LINKS):
+        return "Kubernetes sets it for a service named quarterdeck: set enableServiceLinks: false in the pod"
+    hint = hint if hint.endswith("?") else f"{hint}."
+    return f"{hint} Write QUARTERDECK_<SECTION>__<KEY>, or unset it".lstrip(". ")
+
+
+def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
+    """(document, notes) for a start without a file, from the variables that other programs use too."""
+    providers: Table = {}
+    notes: list[str] = []
+    model = ""
+    if environ.get("OPENAI_API_KEY") or environ.get("OPENAI_BASE_URL"):
+        providers["openai"] = _openai(environ)
+        model = f"openai/{OPENAI_MODEL}"
+        notes.append(f"provider openai picked up from {_named(environ, 'OPENAI_API_KEY', 'OPENAI_BASE_URL')}")
+    if environ.get("OLLAMA_HOST"):
+        providers["ollama"] = {"kind": "openai-compatible", "base_url": _ollama_url(environ["OLLAMA_HOST"])}
+        model = model or f"ollama/{OLLAMA_MODEL}"
+        notes.append("provider ollama picked up from OLLAMA_HOST")
+    notes += [
+        f"{name} is set but not supported yet" for name in ("ANTHROPIC_API_KEY", "GEMINI_API_KEY") if environ.get(name)
+    ]
+    document: Table = {"providers": providers}
+    if model:
+        document["assistants"] = {"default": {"model": model}}
+        notes.append(f"model {model}; change it with QUARTERDECK_ASSISTANTS__DEFAULT__MODEL")
+    if environ.get("TELEGRAM_BOT_TOKEN"):
+        document["connections"] = {"tg": {"channel": "telegram", "token": {"env": "TELEGRAM_BOT_TOKEN"}}}
+        notes.append("connection tg (telegram) picked up from TELEGRAM_BOT_TOKEN")
+    return document, notes
+
+
+def _openai(environ: Mapping[str, str]) -> Table:
+    keys: list[object] = [{"env": "OPENAI_API_KEY"}] if environ.get("OPENAI_API_KEY") else []
+    base_url = environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    return {"kind": "openai-compatible", "base_url": base_url, "api_keys": keys}
+
+
+def _ollama_url(host: str) -> str:
+    """OLLAMA_HOST is a host, host:port or address; the server's wildcard means this machine for a client."""
+    parts = urlsplit(host if "://" in host else f"http://{host}")
+    name = parts.hostname or ""
+    if not name.strip("0.:"):  # empty, 0.0.0.0 or ::
+        name = "127.0.0.1"
+    shown = f"[{name}]" if ":" in name else name
+    port = parts.port or (OLLAMA_PORT if "://" not in host else None)
+    return f"{parts.scheme}://{shown}{f':{port}' if port else ''}{parts.path.rstrip('/')}/v1"
+
+
+def _named(environ: Mapping[str, str], *names: str) -> str:
+    return " and ".join(name for name in names if environ.get(name))

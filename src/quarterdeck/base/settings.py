@@ -1,0 +1,180 @@
+"""What can be configured? Every setting, declared once, with its type, default, meaning and reload rule.
+
+The decoder, the environment, the editor's schema and the reference page are all made from these types. The
+first word of a path is the section: `limits.turn_steps` is the field `turn_steps` of `Config.limits`. A
+connection's, a provider's and a tool's own settings are kept as read (`options`); whoever owns them decodes
+them with `decode_settings`, so that this package knows no channel.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from quarterdeck.base.secrets import SecretRef
+
+BUILT_IN_CHANNELS = ("telegram", "loopback")
+BUILT_IN_KINDS = ("openai-compatible", "local", "scripted")
+LATER_KINDS = ("openai", "openai-responses", "anthropic", "gemini")
+RESERVED_CONNECTIONS = ("web", "api", "terminal")
+"""These connections always exist; none may be configured under their names."""
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the configuration: immutable, and strict about its keys."""
+
+
+class ServerConfig(Table, frozen=True):
+    """Where the console, the API and webhooks are served."""
+
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one, see runtime.json.")
+    ] = 8420
+    public_url: Annotated[
+        str | None, Meta(description="Address at which people reach it, such as https://qd.example.")
+    ] = None
+    allow_remote: Annotated[
+        bool,
+        Meta(description="Permits a host other than loopback without an https public_url."),
+    ] = False
+
+
+class LogConfig(Table, frozen=True):
+    """What is written to stderr."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least severity that is written.")
+    ] = "info"
+    format: Annotated[
+        Literal["json", "text"],
+        Meta(description="One JSON object per line, or text for eyes.", extra={"reload": "restart"}),
+    ] = "json"
+
+
+class LimitsConfig(Table, frozen=True):
+    """How much is done at once, and for how long."""
+
+    concurrent_turns: Annotated[Count, Meta(description="Turns that run at the same time in one process.")] = 100
+    turn_seconds: Annotated[Seconds, Meta(description="Model and tool time of one turn, in seconds.")] = 300.0
+    turn_steps: Annotated[Count, Meta(description="Model calls in one turn.")] = 20
+    queue_per_session: Annotated[
+        Count, Meta(description="Messages of one session that may wait; more are refused with a notice.")
+    ] = 1000
+    message_ttl_seconds: Annotated[
+        float,
+        Meta(gt=0, description="A message that waited longer, in seconds, is ended as expired, not answered."),
+    ] = 86_400.0
+    late_after_seconds: Annotated[
+        float, Meta(gt=0, description="An answer to a message older than this, in seconds, is marked late.")
+    ] = 300.0
+
+
+class DeliveryConfig(Table, frozen=True):
+    """What happens to answers whose fate is unknown."""
+
+    unknown: Annotated[
+        Literal["resend_marked", "hold"],
+        Meta(description="Send once more with a visible mark, or hold for a person. Broadcasts always hold."),
+    ] = "resend_marked"
+
+
+class ProviderConfig(Table, frozen=True):
+    """A source of models."""
+
+    kind: Annotated[str, Meta(description="The wire format: openai-compatible, local or scripted.")]
+    base_url: Annotated[
+        str | None, Meta(description="Base address, such as http://127.0.0.1:11434/v1; trusted as written.")
+    ] = None
+    api_keys: Annotated[
+        tuple[SecretRef, ...], Meta(description="References to keys; the next is used when one is refused.")
+    ] = ()
+    first_byte_seconds: Annotated[
+        Seconds, Meta(description="Longest wait, in seconds, for the beginning of an answer.")
+    ] = 60.0
+    idle_seconds: Annotated[Seconds, Meta(description="Longest silence, in seconds, within an answer.")] = 60.0
+    total_seconds: Annotated[Seconds, Meta(description="Longest time, in seconds, for one call.")] = 300.0
+    max_retries: Annotated[int, Meta(ge=0, le=10, description="Further attempts after a failure that may pass.")] = 2
+    options: Annotated[dict[str, object], Meta(description="The kind's own settings, as read.")] = {}
+
+
+class AssistantConfig(Table, frozen=True):
+    """What people talk to."""
+
+    model: Annotated[str, Meta(description="provider/model; the provider is a name under [providers].")]
+    fallback: Annotated[
+        tuple[str, ...], Meta(description="Models, as provider/model, that are tried in order when it fails.")
+    ] = ()
+    queue: Annotated[
+        Literal["followup", "collect", "steer", "interrupt"],
+        Meta(description="What a message does that comes during a turn."),
+    ] = "followup"
+    debounce_ms: Annotated[
+        int, Meta(ge=0, le=60_000, description="Quiet time, in ms, before collected messages are taken.")
+    ] = 0
+    workspace: Annotated[
+        str, Meta(description="Folder of its instruction files; by default DATA_DIR/workspaces/NAME.")
+    ] = ""
+    tools: Annotated[tuple[str, ...], Meta(description="Names of the tools that it may call.")] = (
+        "time",
+        "send_message",
+    )
+
+
+class ConnectionConfig(Table, frozen=True):
+    """One account on a channel."""
+
+    channel: Annotated[str, Meta(description="The kind of messenger: telegram or loopback.")]
+    assistant: Annotated[str, Meta(description="Who answers; a name under [assistants].")] = "default"
+    streaming: Annotated[
+        Literal["off", "draft", "edit"], Meta(description="How an answer is shown while it is written.")
+    ] = "off"
+    dm_policy: Annotated[
+        Literal["pairing", "allowlist", "open", "disabled"], Meta(description="Who may write in private.")
+    ] = "pairing"
+    allow: Annotated[
+        tuple[str, ...], Meta(description="The platform's ids of the people and groups that are allowed.")
+    ] = ()
+    group_policy: Annotated[
+        Literal["allowlist", "open", "disabled"], Meta(description="In which groups it answers.")
+    ] = "allowlist"
+    require_mention: Annotated[bool, Meta(description="In groups, answer only when addressed.")] = True
+    options: Annotated[dict[str, object], Meta(description="The channel's own settings, as read.")] = {}
+
+
+class Config(Table, frozen=True):
+    """The whole configuration as in force: defaults filled in, paths absolute, secrets still references."""
+
+    data_dir: Annotated[
+        str,
+        Meta(
+            description="Folder of all state, relative to the configuration file.",
+            extra={"reload": "restart"},
+        ),
+    ] = "./data"
+    database: Annotated[
+        str,
+        Meta(description="sqlite (DATA_DIR/quarterdeck.db) or postgresql://...", extra={"reload": "restart"}),
+    ] = "sqlite"
+    server: Annotated[ServerConfig, Meta(description="Console, API and webhooks.", extra={"reload": "restart"})] = (
+        ServerConfig()
+    )
+    log: Annotated[LogConfig, Meta(description="Log lines.")] = LogConfig()
+    limits: Annotated[LimitsConfig, Meta(description="Ceilings.")] = LimitsConfig()
+    delivery: Annotated[DeliveryConfig, Meta(description="Sending.")] = DeliveryConfig()
+    providers: Annotated[
+        dict[str, ProviderConfig], Meta(description="Sources of models.", extra={"reload": "restart"})
+    ] = {}
+    assistants: Annotated[dict[str, AssistantConfig], Meta(description="What people talk to.")] = {}
+    connections: Annotated[dict[str, ConnectionConfig], Meta(description="Accounts on channels.")] = {}
+    tools: Annotated[
+        dict[str, dict[str, object]],
+        Meta(description="A tool's own settings, as read.", extra={"reload": "restart"}),
+    ] = {}
+
+    def __repr__(self) -> str:
+        # The database's address may carry a password.
+        return f"Config({self.data_dir})"

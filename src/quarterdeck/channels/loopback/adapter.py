@@ -1,0 +1,224 @@
+"""The loopback channel: a long poll in, one HTTP call per part out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import NotFound, Retry
+from quarterdeck.base.secrets import Secret
+from quarterdeck.base.supervise import EventLog
+from quarterdeck.channels.loopback import wire
+from quarterdeck.channels.loopback.settings import LoopbackSettings
+from quarterdeck.model.action import Part, StreamTo
+from quarterdeck.model.message import Attachment
+from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
+from quarterdeck.net import client as net
+from quarterdeck.net.outgoing import Outgoing, Response, Timeouts
+from quarterdeck.ports import (
+    Capabilities,
+    ChannelHealth,
+    IntakePort,
+    MaybeSent,
+    NotSent,
+    SendRefused,
+    SendResult,
+    Sent,
+)
+
+T = TypeVar("T")
+RETRY_S = (0.2, 10.0)
+CALL_SECONDS = 20.0
+
+
+class LoopbackChannel:
+    """Implements ports.Channel."""
+
+    def __init__(
+        self, name: str, settings: LoopbackSettings, token: Secret, client: net.Client, clock: Clock, log: EventLog
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._token = token
+        self._client = client
+        self._clock = clock
+        self._log = log
+        self._health = ChannelHealth(alive=False, authenticated=False)
+        self.capabilities = Capabilities(
+            text_limit=settings.limit,
+            edits=settings.edits,
+            typing=True,
+            idempotent_sends=settings.keys,
+            idempotency_window=settings.key_seconds if settings.keys else 0.0,
+            files_in=True,
+        )
+
+    def cut(self, text: str) -> Sequence[str]:
+        """See ports.Channel.cut."""
+        return wire.cut(text, self._settings.limit)
+
+    # --- in ---------------------------------------------------------------------------------------------------
+
+    async def receive(self, intake: IntakePort) -> None:
+        """See ports.Channel.receive. Asking behind an event confirms it, so that comes after its commit."""
+        cursor = int(await intake.cursor(self._name) or "0")
+        delay = RETRY_S[0]
+        while True:
+            try:
+                cursor = await self._poll(intake, cursor)
+                delay = RETRY_S[0]
+            except (Retry, net.NetError) as error:
+                self._note(alive=False, detail=str(error))
+                self._log.warning("loopback.poll_failed", connection=self._name, reason=str(error))
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RETRY_S[1])
+
+    async def _poll(self, intake: IntakePort, cursor: int) -> int:
+        wait = self._settings.poll_seconds
+        path = f"/events?after={cursor}&wait={wait:g}&limit=100"
+        answer = await self._client.request(
+            Outgoing(
+                method="GET",
+                url=self._settings.api_root + path,
+                trusted=True,
+                headers=self._headers(),
+                timeouts=Timeouts(first_byte=wait + 10, idle=10, total=wait + 20),
+            )
+        )
+        if answer.status != 200:
+            self._note(alive=True, authenticated=answer.status != 401)
+            raise Retry(f"the feed answered {answer.status}")
+        self._note(alive=True, authenticated=True)
+        for event in _decode(answer, wire.WireFeed).events:
+            act = wire.inbound(self._name, event)
+            if act is not None:
+                await intake.accept(act)
+                self._note(alive=True, authenticated=True, inbound=True)
+            cursor = event.seq
+        return cursor
+
+    def fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
+        """See ports.Channel.fetch."""
+        return self._fetch(file, max_bytes)
+
+    async def _fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
+        out = self._out("GET", f"/files/{quote(file.native_id, safe='')}", None, max_bytes=max_bytes)
+        try:
+            async with self._client.stream(out) as answer:
+                if answer.status == 404:
+                    raise NotFound(f"the file {file.name} is gone")
+                if answer.status != 200:
+                    raise Retry(f"the file server answered {answer.status}")
+                async for chunk in answer.chunks():
+                    yield chunk
+        except net.NetError as error:
+            raise Retry(str(error)) from error
+
+    # --- out --------------------------------------------------------------------------------------------------
+
+    async def send(self, part: Part, permit: Permit) -> SendResult:
+        """See ports.Channel.send."""
+        permit.spend(part)
+        return await self._say(part.room, part.text, part.key, part.reply_to)
+
+    async def show(self, stream: StreamTo, text: str, native_id: str, permit: StreamPermit) -> SendResult:
+        """See ports.Channel.show."""
+        permit.check(stream)
+        if native_id:
+            return await self._edit(stream.room, native_id, text)
+        return await self._say(stream.room, text, "", "")
+
+    async def edit(self, part: Part, native_id: str, permit: Permit) -> SendResult:
+        """See ports.Channel.edit."""
+        permit.spend(part)
+        return await self._edit(part.room, native_id, part.text)
+
+    async def typing(self, room: str, permit: PresencePermit) -> None:
+        """See ports.Channel.typing."""
+        permit.check(self._name, room)
+        await self._call(self._out("POST", f"/rooms/{quote(room, safe='')}/typing", b"{}"))
+
+    async def _say(self, room: str, text: str, key: str, reply_to: str) -> SendResult:
+        body = msgspec.json.encode(wire.WireSend(text, key if self._settings.keys else "", reply_to))
+        answer = await self._call(self._out("POST", f"/rooms/{quote(room, safe='')}/messages", body))
+        if not isinstance(answer, Response):
+            return answer
+        return Sent(_decode(answer, wire.WireId).id) if answer.status < 300 else _refusal(answer)
+
+    async def _edit(self, room: str, native_id: str, text: str) -> SendResult:
+        path = f"/rooms/{quote(room, safe='')}/messages/{quote(native_id, safe='')}"
+        answer = await self._call(self._out("PUT", path, msgspec.json.encode({"text": text})))
+        if not isinstance(answer, Response):
+            return answer
+        return Sent(native_id) if answer.status < 300 else _refusal(answer)
+
+    async def _call(self, out: Outgoing) -> Response | NotSent | MaybeSent:
+        try:
+            answer = await self._client.request(out)
+        except net.NotSent as error:
+            return NotSent(str(error), room_only=False)
+        except net.NetError as error:
+            return MaybeSent(str(error))
+        if answer.status < 300:
+            self._note(alive=True, authenticated=True, outbound=True)
+        return answer
+
+    # --- both -------------------------------------------------------------------------------------------------
+
+    def health(self) -> ChannelHealth:
+        """See ports.Channel.health."""
+        return self._health
+
+    async def close(self) -> None:
+        """The client is shared; nothing of its own is held."""
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token.reveal()}", "Content-Type": "application/json"}
+
+    def _out(self, method: str, path: str, body: bytes | None, *, max_bytes: int = 1_000_000) -> Outgoing:
+        return Outgoing(
+            method=method,
+            url=self._settings.api_root + path,
+            trusted=True,
+            headers=self._headers(),
+            body=body,
+            timeouts=Timeouts(first_byte=CALL_SECONDS, idle=CALL_SECONDS, total=CALL_SECONDS * 2),
+            max_bytes=max_bytes,
+        )
+
+    def _note(
+        self,
+        *,
+        alive: bool,
+        authenticated: bool | None = None,
+        inbound: bool = False,
+        outbound: bool = False,
+        detail: str = "",
+    ) -> None:
+        old, now = self._health, self._clock.now()
+        self._health = ChannelHealth(
+            alive,
+            old.authenticated if authenticated is None else authenticated,
+            now if inbound else old.last_inbound,
+            now if outbound else old.last_outbound,
+            detail,
+        )
+
+
+def _decode(answer: Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.DecodeError as error:
+        raise Retry(f"the server's answer cannot be read: {error}") from error
+
+
+def _refusal(answer: Response) -> SendResult:
+    problem = _decode(answer, wire.WireError)
+    if answer.status == 429:
+        return NotSent("asked to slow down", problem.retry_after or 1.0)
+    if answer.status >= 500:
+        return MaybeSent(f"the server answered {answer.status}")
+    return SendRefused(problem.error or str(answer.status), f"the server answered {answer.status}")

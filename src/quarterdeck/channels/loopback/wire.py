@@ -1,0 +1,104 @@
+"""The loopback wire: events in, texts out. Pure."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quarterdeck.model.inbound import Inbound, Room, RoomKind, Sender
+from quarterdeck.model.message import Attachment
+from quarterdeck.ports import MARK_RESERVE
+
+
+class WireFile(msgspec.Struct, frozen=True):
+    """A file of a message."""
+
+    id: str
+    name: str
+    mime: str
+    size: int
+
+
+class WireRoom(msgspec.Struct, frozen=True):
+    """Where it was said."""
+
+    id: str
+    kind: RoomKind = "dm"
+    title: str = ""
+
+
+class WireSender(msgspec.Struct, frozen=True):
+    """Who said it."""
+
+    id: str
+    name: str = ""
+
+
+class WireEvent(msgspec.Struct, frozen=True):
+    """One event of the feed; an edit has the id of what it edits and a higher revision."""
+
+    seq: int
+    kind: str
+    id: str
+    room: WireRoom
+    sender: WireSender
+    text: str = ""
+    revision: int = 0
+    sent_at: float = 0.0
+    attachments: tuple[WireFile, ...] = ()
+
+
+class WireFeed(msgspec.Struct, frozen=True):
+    """One page of the feed."""
+
+    events: tuple[WireEvent, ...]
+
+
+class WireId(msgspec.Struct, frozen=True):
+    """The answer to a send."""
+
+    id: str
+
+
+class WireError(msgspec.Struct, frozen=True):
+    """The answer to what was not done."""
+
+    error: str = ""
+    retry_after: float | None = None
+
+
+class WireSend(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message to a room."""
+
+    text: str
+    key: str = ""
+    reply_to: str = ""
+
+
+def inbound(connection: str, event: WireEvent) -> Inbound | None:
+    """An event as an act; None for kinds that are not known."""
+    if event.kind not in ("message", "edit"):
+        return None
+    return Inbound(
+        connection=connection,
+        act_key=f"{event.room.id}/{event.id}/{event.revision}",
+        room=Room(event.room.id, event.room.kind, event.room.title),
+        sender=Sender(event.sender.id, event.sender.name),
+        text=event.text,
+        kind="edit" if event.kind == "edit" else "message",
+        message_ref=event.id,
+        sent_at=event.sent_at,
+        attachments=tuple(Attachment(f.name, f.mime, f.size, native_id=f.id) for f in event.attachments),
+    )
+
+
+def cut(text: str, limit: int) -> Sequence[str]:
+    """Texts of at most `limit` code points less the mark's room, cut at line ends or spaces where there are any."""
+    room = max(1, limit - MARK_RESERVE)
+    parts: list[str] = []
+    while len(text) > room:
+        at = max(text.rfind("\n", 1, room), text.rfind(" ", 1, room))
+        at = at if at > room // 2 else room
+        parts.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    parts.append(text)
+    return [part for part in parts if part]

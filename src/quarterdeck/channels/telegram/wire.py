@@ -1,0 +1,203 @@
+"""What is asked of the Bot API, and what do its answers mean? Bodies, the envelope, and the fate of a send. Pure.
+
+Facts cite core.telegram.org/bots/api ("api"), the vendor's own server ("server": github.com/tdlib/telegram-bot-api,
+telegram-bot-api/Client.cpp at commit 025884ae) or say "seen": reported by many clients, in neither of the two.
+"""
+
+import msgspec
+
+from quarterdeck.ports import MaybeSent, NotSent, SendRefused, SendResult, Sent
+
+TEXT_UNITS = 4096
+"""Of a message, in UTF-16 code units after entities parsing (api, sendMessage)."""
+
+REFUSED_TOKEN_SECONDS = 60.0
+CANNOT_PARSE = "cannot_parse"
+
+# What a 400 says (seen, all of them; matched without regard to case), and our code for it.
+_BAD_REQUESTS = (
+    ("can't parse entities", CANNOT_PARSE),
+    ("chat not found", "chat_not_found"),
+    ("message to edit not found", "message_gone"),
+    ("message can't be edited", "not_editable"),
+    ("message is too long", "too_long"),
+    ("message_too_long", "too_long"),
+    ("text must be non-empty", "empty"),
+    ("message text is empty", "empty"),
+)
+
+
+# --- what is asked --------------------------------------------------------------------------------------------
+
+
+
+
+class LinkPreview(msgspec.Struct, frozen=True):
+    """Off: Telegram fetches an address to preview it, so that a text alone could carry data to its host."""
+
+    is_disabled: bool = True
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The message that is answered; when it is gone the answer still comes (api, ReplyParameters)."""
+
+    message_id: int
+    allow_sending_without_reply: bool = True
+
+
+class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """api: sendMessage."""
+
+    chat_id: str
+    text: str
+    parse_mode: str = ""
+    reply_parameters: Reply | None = None
+    link_preview_options: LinkPreview
+
+
+class EditMessageText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """api: editMessageText."""
+
+    chat_id: str
+    message_id: int
+    text: str
+    parse_mode: str = ""
+    link_preview_options: LinkPreview
+
+
+class SendChatAction(msgspec.Struct, frozen=True):
+    """api: sendChatAction; shown for 5 seconds or until a message comes."""
+
+    chat_id: str
+    action: str = "typing"
+
+
+class GetUpdates(msgspec.Struct, frozen=True, omit_defaults=True):
+    """api: getUpdates. An `offset` above an update's id confirms that update; 0 is left out and confirms nothing."""
+
+    timeout: int
+    allowed_updates: tuple[str, ...]
+    offset: int = 0
+
+
+class GetFile(msgspec.Struct, frozen=True):
+    """api: getFile, up to 20 MB."""
+
+    file_id: str
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """No parameters."""
+
+
+Body = SendMessage | EditMessageText | SendChatAction | GetUpdates | GetFile | Nothing
+
+
+# --- what comes back ------------------------------------------------------------------------------------------
+
+
+class Parameters(msgspec.Struct, frozen=True):
+    """api: ResponseParameters."""
+
+    retry_after: float = 0.0
+    migrate_to_chat_id: int = 0
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """Every answer of the Bot API."""
+
+    ok: bool
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    error_code: int = 0
+    description: str = ""
+    parameters: Parameters = Parameters()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer of any kind. `said` is None when it was not the Bot API that spoke (a proxy's page)."""
+
+    status: int
+    said: Envelope | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was done."""
+        return self.said is not None and self.said.ok
+
+    @property
+    def code(self) -> int:
+        """The error's number, the HTTP status where none is given."""
+        return (self.said.error_code if self.said else 0) or self.status
+
+    @property
+    def reason(self) -> str:
+        """What was said, for a person."""
+        return (self.said.description if self.said else "") or f"HTTP {self.status} without an explanation"
+
+
+class MessageId(msgspec.Struct, frozen=True):
+    """The part of a sent message that is needed."""
+
+    message_id: int
+
+
+class FilePath(msgspec.Struct, frozen=True):
+    """api: File; the path is good for an hour at least."""
+
+    file_path: str = ""
+
+
+class Webhook(msgspec.Struct, frozen=True):
+    """api: WebhookInfo."""
+
+    url: str = ""
+
+
+def answer(status: int, body: bytes) -> Answer:
+    """Read an answer, whatever it is."""
+    try:
+        return Answer(status, msgspec.json.decode(body, type=Envelope))
+    except msgspec.DecodeError:
+        return Answer(status, None)
+
+
+def fate(given: Answer, native_id: str = "") -> SendResult:
+    """What became of a send, or of an edit of `native_id`.
+
+    A 5xx leaves it open: the server gives one for a message that it did send ("sent message was immediately deleted
+    and can't be returned": server, delete_message), and a gateway gives 502 or 504 for a request that it had passed
+    on. A page in place of the envelope with a 4xx comes from in front of the Bot API, which never saw the request.
+    """
+    if given.ok and given.said:
+        return _sent(given.said.result, native_id)
+    if given.code >= 500 or given.status < 400:
+        return MaybeSent(given.reason)
+    if given.said is None:
+        return NotSent(given.reason, room_only=False)
+    match given.code:
+        case 429:  # api: ResponseParameters.retry_after; which limit was met is not said
+            return NotSent(given.reason, given.said.parameters.retry_after or 1.0)
+        case 401 | 404:  # a revoked token, and one of the wrong form (seen)
+            return NotSent(given.reason, REFUSED_TOKEN_SECONDS, room_only=False)
+        case 403:  # server, fail_query_with_error: blocked, deactivated, kicked
+            return SendRefused("blocked", given.reason)
+        case _:
+            return _refused(given.reason, given.said.parameters, given.code, native_id)
+
+
+def _sent(result: msgspec.Raw, native_id: str) -> SendResult:
+    if native_id:
+        return Sent(native_id)
+    try:
+        return Sent(str(msgspec.json.decode(result, type=MessageId).message_id))
+    except msgspec.DecodeError:
+        return MaybeSent("the answer to a send names no message")
+
+
+def _refused(reason: str, parameters: Parameters, code: int, native_id: str) -> SendResult:
+    if native_id and "message is not modified" in reason:  # server, fail_query_with_error
+        return Sent(native_id)
+    if parameters.migrate_to_chat_id:
+        return SendRefused("migrate_to_chat_id", f"{reason} (now {parameters.migrate_to_chat_id})")
+    known = (name for words, name in _BAD_REQUESTS if words in reason.lower())
+    return SendRefused(next(known, str(code)), reason)

@@ -1,0 +1,118 @@
+"""What a model is shown: a pure function of an assistant, a history, a turn's messages and its journal.
+
+The result is always a valid history: every tool call is followed by its one result before anything else.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from quarterdeck.model.assistant import Assistant
+from quarterdeck.model.message import (
+    AssistantMessage,
+    Message,
+    SystemEvent,
+    ToolCall,
+    ToolResult,
+    UserMessage,
+)
+from quarterdeck.model.turn import ModelStep, SteerStep, Step, ToolStep, model_step, steer_step, tool_step
+from quarterdeck.ports import ModelProfile, ModelRequest, ToolSpec
+
+CUT_MARK = SystemEvent("Earlier messages of this conversation are not shown.")
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """One inbox row of a turn, decoded."""
+
+    inbox_id: str
+    message: UserMessage
+    before: tuple[Message, ...] = ()
+
+
+def model_steps(journal: Mapping[str, Step]) -> int:
+    """How many model answers a journal holds."""
+    n = 0
+    while model_step(n + 1) in journal:
+        n += 1
+    return n
+
+
+def turn_messages(
+    first: Sequence[Taken], steered: Mapping[str, Taken], journal: Mapping[str, Step]
+) -> list[Message]:
+    """The messages of a running turn: what was taken, each answer, its results, what was taken in after it."""
+    messages: list[Message] = []
+    for taken in first:
+        messages += taken.before
+        messages.append(taken.message)
+    for n in range(1, model_steps(journal) + 1):
+        step = journal[model_step(n)]
+        assert isinstance(step, ModelStep)
+        messages.append(step.answer.message)
+        messages += results(n, step.answer.message, journal)
+        taken_in = journal.get(steer_step(n))
+        if isinstance(taken_in, SteerStep):
+            messages += [steered[inbox_id].message for inbox_id in taken_in.inbox_ids]
+    return messages
+
+
+def results(n: int, answer: AssistantMessage, journal: Mapping[str, Step]) -> list[ToolResult]:
+    """One result per call of answer n; a call without one was not started."""
+    found: list[ToolResult] = []
+    for k, call in enumerate(answer.calls):
+        step = journal.get(tool_step(n, k))
+        found.append(step.result if isinstance(step, ToolStep) else skipped(call))
+    return found
+
+
+def skipped(call: ToolCall) -> ToolResult:
+    """The result of a call that was not started because the turn was cut."""
+    return ToolResult(call.id, call.name, "Not started: the turn was stopped.", "skipped")
+
+
+def open_calls(n: int, journal: Mapping[str, Step]) -> list[int]:
+    """Indices of the calls of answer n that have no result yet."""
+    step = journal.get(model_step(n))
+    if not isinstance(step, ModelStep):
+        return []
+    return [k for k in range(len(step.answer.message.calls)) if tool_step(n, k) not in journal]
+
+
+def request(
+    assistant: Assistant,
+    profile: ModelProfile,
+    model: str,
+    history: Sequence[Message],
+    turn: Sequence[Message],
+    tools: Sequence[ToolSpec],
+) -> ModelRequest:
+    """The request for the next model answer."""
+    return ModelRequest(
+        model=model,
+        system=system_prompt(assistant) if profile.system is None else profile.system,
+        messages=(*window(history, profile.history_messages), *turn),
+        tools=tuple(tools) if profile.tools else (),
+        max_tokens=profile.max_tokens,
+    )
+
+
+def system_prompt(assistant: Assistant) -> str:
+    """The assistant's workspace files, each under its name; empty files are left out."""
+    sections = [f"# {name}\n{text.strip()}" for name, text in assistant.files if text.strip()]
+    return "\n\n".join(sections)
+
+
+def window(history: Sequence[Message], limit: int) -> Sequence[Message]:
+    """The newest `limit` messages, cut where a person speaks so that no call is parted from its result."""
+    if len(history) <= limit:
+        return history
+    for start in range(len(history) - limit, len(history)):
+        if isinstance(history[start], UserMessage):
+            return (CUT_MARK, *history[start:])
+    return (CUT_MARK,)
+
+
+def estimate_tokens(text_length: int) -> int:
+    """Tokens of a text by its length: a quarter of its characters, a fifth more to be safe, at least one."""
+    return max(1, text_length * 3 // 10)

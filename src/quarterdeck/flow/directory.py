@@ -1,0 +1,117 @@
+"""Who and what is configured now: assistants, connections, providers and tools of this process.
+
+A reload swaps the assistants and the connections' rules as one value; turns keep what they started with.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from quarterdeck.base.errors import NotFound
+from quarterdeck.model.assistant import Assistant
+from quarterdeck.ports import Channel, Provider, Tool
+
+DmPolicy = Literal["pairing", "allowlist", "open", "disabled"]
+
+
+class ConnectionRules(msgspec.Struct, frozen=True):
+    """One connection's settings that flow obeys. `rows` connections (web, api, terminal) have no wire of their own."""
+
+    name: str
+    channel: str
+    assistant: str
+    dm_policy: DmPolicy = "pairing"
+    allow: tuple[str, ...] = ()
+    streaming: bool = False
+
+    @property
+    def rows(self) -> bool:
+        """Whether a delivery there is a row of ours."""
+        return self.channel in ("web", "api", "terminal")
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds on what a session and the process may hold and take."""
+
+    concurrent_turns: int = 100
+    queue_per_session: int = 1000
+    message_ttl_seconds: float = 86_400.0
+    late_after_seconds: float = 300.0
+    unknown: Literal["resend_marked", "hold"] = "resend_marked"
+
+
+class Directory:
+    """Looks up by name; raises NotFound with the name."""
+
+    def __init__(
+        self,
+        assistants: Mapping[str, Assistant],
+        connections: Mapping[str, ConnectionRules],
+        providers: Mapping[str, Provider],
+        tools: Mapping[str, Tool],
+        limits: Limits,
+    ) -> None:
+        self._assistants = assistants
+        self._connections = connections
+        self._providers = providers
+        self._tools = tools
+        self._channels: dict[str, Channel] = {}
+        self.limits = limits
+
+    def replace(
+        self, assistants: Mapping[str, Assistant], connections: Mapping[str, ConnectionRules], limits: Limits
+    ) -> None:
+        """Put a newly read configuration in force."""
+        self._assistants = assistants
+        self._connections = connections
+        self.limits = limits
+
+    def attach(self, connection: str, channel: Channel) -> None:
+        """A connection's channel is running."""
+        self._channels[connection] = channel
+
+    @property
+    def assistants(self) -> Sequence[str]:
+        """Ids of all assistants."""
+        return tuple(self._assistants)
+
+    @property
+    def connections(self) -> Sequence[ConnectionRules]:
+        """All connections."""
+        return tuple(self._connections.values())
+
+    @property
+    def models(self) -> Sequence[str]:
+        """Routes of all models that some assistant names."""
+        return tuple(dict.fromkeys(m for a in self._assistants.values() for m in (a.model, *a.fallback)))
+
+    def assistant(self, name: str) -> Assistant:
+        """An assistant by id."""
+        if (found := self._assistants.get(name)) is None:
+            raise NotFound(f"there is no assistant {name!r}; there are: {', '.join(self._assistants)}")
+        return found
+
+    def connection(self, name: str) -> ConnectionRules:
+        """A connection's rules by name."""
+        if (found := self._connections.get(name)) is None:
+            raise NotFound(f"there is no connection {name!r}")
+        return found
+
+    def channel(self, name: str) -> Channel | None:
+        """The channel of a connection that has a wire and runs, else None."""
+        return self._channels.get(name)
+
+    def channels(self) -> Mapping[str, Channel]:
+        """All running channels by connection."""
+        return self._channels
+
+    def provider(self, name: str) -> Provider:
+        """A provider by name."""
+        if (found := self._providers.get(name)) is None:
+            raise NotFound(f"there is no provider {name!r}")
+        return found
+
+    def tool(self, name: str) -> Tool | None:
+        """A tool by name."""
+        return self._tools.get(name)

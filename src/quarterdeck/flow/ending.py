@@ -1,0 +1,215 @@
+"""How a turn ends: one operation that writes outcome, history, delivery and the end of every inbox row."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from quarterdeck.flow import context
+from quarterdeck.flow.sending import Outgoing, delivery_event
+from quarterdeck.flow.services import Services
+from quarterdeck.flow.state import TurnState
+from quarterdeck.flow.words import say
+from quarterdeck.governance.audit import SYSTEM, Subject
+from quarterdeck.governance.gate import CloseState
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, encode
+from quarterdeck.model.turn import ModelAnswer, ModelStep, TurnOutcome, Usage, model_step
+from quarterdeck.store import events, inbox, journal, messages, sessions, turns
+from quarterdeck.store.messages import NewMessage
+from quarterdeck.store.operations import Statement, operation
+
+ROW_OUTCOME = {
+    "answered": ("answered", "absorbed"),
+    "superseded": ("superseded", "superseded"),
+    "stopped": ("stopped", "stopped"),
+    "failed": ("failed", "failed"),
+    "dead_lettered": ("dead_lettered", "dead_lettered"),
+}
+
+
+class Ending:
+    """Composes and commits the last operation of turns."""
+
+    def __init__(self, services: Services) -> None:
+        self._s = services
+
+    async def answered(self, state: TurnState, answer: ModelAnswer) -> None:
+        """End with an answer. Raises ExpectationFailed when a steering message came in, or the fence is lost."""
+        text = self._words(state, answer)
+        state.journal[step := model_step(context.model_steps(state.journal) + 1)] = ModelStep(answer)
+        try:
+            await self._end(state, "answered", text, new_step=step, usage=answer.usage)
+        except BaseException:
+            del state.journal[step]
+            raise
+
+    async def cut(
+        self, state: TurnState, outcome: TurnOutcome, text: str, *, usage: Usage | None = None
+    ) -> None:
+        """End without an answer; `text` is what the person is told, empty for nothing."""
+        await self._end(state, outcome, text, usage=usage, close="lost")
+
+    async def failed(self, state: TurnState, text: str, error: str, *, usage: Usage | None = None) -> None:
+        """End because no answer could be had; the person is told `text`."""
+        await self._end(state, "failed", text, error=error, usage=usage, close="failed")
+
+    async def dead_letter(self, state: TurnState) -> None:
+        """The turn killed the process again and again: step aside, tell the person, raise an alert."""
+        self._s.log.error("turn.dead_lettered", turn=state.turn_id, session=state.session.id, alert=True)
+        self._s.metrics.alert("dead_letter")
+        await self._end(state, "dead_lettered", say("dead_letter"), error="taken too often without progress")
+
+    async def _end(
+        self,
+        state: TurnState,
+        outcome: TurnOutcome,
+        text: str,
+        *,
+        new_step: str = "",
+        error: str = "",
+        usage: Usage | None = None,
+        close: CloseState = "done",
+    ) -> None:
+        s, now = self._s, self._s.clock.now()
+        room = (state.rules.name, state.session.room_id)
+        held = bool(text) and s.outbox.hold(*room)
+        try:
+            outgoing = await self._delivery(state, text, outcome, held)
+            written = self._history(state, outcome)
+            count = 1 + (1 if outgoing else 0)
+            statements: list[Statement] = [self._last_word(state, outcome, count, now)]
+            if state.pending is not None:
+                row = state.pending.intent.row
+                statements += s.gate.close(
+                    row, close, assistant=state.assistant.id, usage=usage, detail=error
+                )
+            if new_step:
+                statements.append(journal.insert(state.turn_id, new_step, state.journal[new_step], now))
+            statements += messages.insert(state.session.id, state.turn_id, written, now)
+            statements += self._rows(state, outcome, error, now)
+            statements.append(turns.end(state.turn_id, outcome, error, now))
+            if outgoing:
+                statements += outgoing.statements
+                statements.append(delivery_event(state.session.id, 1, outgoing, now))
+            statements += self._record(state, outcome, error, now)
+            receipt = await s.store.commit(operation("end_turn", statements))
+        except BaseException:
+            if held:
+                s.outbox.release(*room)
+            raise
+        if outgoing:
+            s.outbox.launch(outgoing, receipt)
+        elif held:
+            s.outbox.release(*room)
+        added = tuple(one.message for one in written)
+        s.history.extend(state.session, state.fence, added, sum(len(encode(m)) for m in added))
+        s.live.committed(state.session.id)
+        s.metrics.turn(outcome, s.clock.monotonic() - state.started)
+
+    def _last_word(self, state: TurnState, outcome: TurnOutcome, count: int, now: float) -> Statement:
+        if outcome == "answered":
+            return sessions.end_answered(state.session.id, state.fence, state.position, count, now)
+        return sessions.hold(state.session.id, state.fence, count, now)
+
+    async def _delivery(self, state: TurnState, text: str, outcome: str, held: bool) -> Outgoing | None:
+        if state.stream is not None:
+            return await self._streamed(state, text or say("stopped"), held)
+        if not text:
+            return None
+        return await self._s.sending.compose(
+            state.rules.name,
+            state.session.room_id,
+            text,
+            kind="answer" if outcome == "answered" else "notice",
+            session=state.session.id,
+            turn=state.turn_id,
+            assistant=state.assistant.id,
+            reply_to=state.reply_to(),
+            ride=held,
+        )
+
+    async def _streamed(self, state: TurnState, text: str, held: bool) -> Outgoing:
+        """The answer's final text goes into the message that it grew in."""
+        stream = state.stream
+        assert stream is not None
+        if stream.permit is not None:
+            stream.permit.close()
+        return await self._s.sending.finish(
+            stream.delivery,
+            text,
+            intent=stream.intent,
+            native_id=stream.native_id,
+            unsure=stream.unsure,
+            assistant=state.assistant.id,
+            ride=held,
+        )
+
+    def _history(self, state: TurnState, outcome: TurnOutcome) -> list[NewMessage]:
+        """The turn's messages, complete: every call has a result."""
+        owners = {id(taken.message): inbox_id for inbox_id, taken in state.taken.items()}
+        written = [NewMessage(m, owners.get(id(m), "")) for m in state.messages()]
+        if outcome in ("stopped", "superseded") and not _ends_with_answer(written):
+            written.append(
+                NewMessage(SystemEvent(f"The answer to this was {outcome} before it was finished."))
+            )
+        return written
+
+    def _rows(self, state: TurnState, outcome: TurnOutcome, error: str, now: float) -> list[Statement]:
+        first, taken_in = ROW_OUTCOME[outcome]
+        detail = error or (state.turn_id if outcome == "answered" else state.cut.reason or "")
+        rows = [inbox.end([row.id for row in state.rows], first, detail, now)]
+        if state.steered:
+            rows.append(inbox.end([row.id for row in state.steered], taken_in, state.turn_id, now))
+        return rows
+
+    def _record(self, state: TurnState, outcome: TurnOutcome, error: str, now: float) -> list[Statement]:
+        data: dict[str, object] = {
+            "turn": state.turn_id,
+            "outcome": outcome,
+            "error": error,
+            "inbox": [row.id for row in (*state.rows, *state.steered)],
+        }
+        about = Subject(
+            assistant=state.assistant.id,
+            connection=state.rules.name,
+            session=state.session.id,
+            turn=state.turn_id,
+            resource=state.assistant.release(),
+        )
+        actor = Actor(id=state.assistant.id, kind="assistant") if outcome == "answered" else SYSTEM
+        return [
+            events.insert(state.session.id, 0, "turn.ended", data, now),
+            *self._s.auditor.record("turn.end", actor, about, outcome=outcome),
+        ]
+
+    def _words(self, state: TurnState, answer: ModelAnswer) -> str:
+        """What the person reads: the model's text, and what has to be said beside it."""
+        text = answer.message.text.strip()
+        match answer.finish:
+            case "refusal":
+                text = text or say("refusal")
+            case "filter":
+                text = f"{text}\n\n{say('filtered')}".strip()
+            case "length":
+                text = f"{text}\n\n{say('length')}".strip()
+            case "stop" | "tool_calls":
+                text = text or say("empty")
+        label = state.pending.profile.label if state.pending else ""
+        if label:
+            text = f"{text}\n\n{label}"
+        return self._late(state) + text
+
+    def _late(self, state: TurnState) -> str:
+        oldest = min(row.sent_at or row.created_at for row in state.rows)
+        if self._s.clock.now() - oldest < self._s.directory.limits.late_after_seconds:
+            return ""
+        return say("late", when=when(oldest)) + "\n\n"
+
+
+def when(at: float) -> str:
+    """A moment as people read it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _ends_with_answer(written: Sequence[NewMessage]) -> bool:
+    last: Message | None = written[-1].message if written else None
+    return isinstance(last, AssistantMessage) and not last.calls

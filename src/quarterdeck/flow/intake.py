@@ -1,0 +1,326 @@
+"""Intake: who is it, was it seen, may it. Every act enters here and is committed before anybody is told.
+
+`accept` is one durable operation (durable point 1): the inbox row, its event, its audit row, and what cannot
+wait: a command's effect, a stranger's pairing code, an edit's replacement of what still waits.
+"""
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
+from quarterdeck.flow.directory import ConnectionRules, Directory
+from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
+from quarterdeck.flow.words import say
+from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.identity import NotAdmitted, admit
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.model.inbound import Acceptance, Accepted, Duplicate, Inbound
+from quarterdeck.model.message import Message, UserMessage, encode
+from quarterdeck.store import connections, events, inbox, people, sessions
+from quarterdeck.store.database import Store
+from quarterdeck.store.inbox import NewRow
+from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
+from quarterdeck.store.sessions import NewSession
+
+PAIRING_SECONDS = 3600.0
+KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
+TRIES = 3
+
+_history_encoder = msgspec.json.Encoder()
+
+
+class Hints:
+    """What intake tells the lanes after a commit; losing it only costs time."""
+
+    def __init__(
+        self,
+        wake: Callable[[str], None],
+        cut: Callable[[str, CutReason], None],
+        committed: Callable[[str], None],
+    ) -> None:
+        self.wake = wake
+        self.cut = cut
+        self.committed = committed
+
+
+class _Draft(msgspec.Struct, frozen=True):
+    """An act on its way to its operation."""
+
+    operation: Operation
+    row: NewRow
+    replies: tuple[Outgoing, ...] = ()
+    cut: CutReason | None = None
+    known: tuple[str, ...] = ()
+
+
+class Intake:
+    """Implements ports.IntakePort over the store."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        auditor: Auditor,
+        sending: Sending,
+        outbox: Outbox,
+        hints: Hints,
+        commands: Commands,
+        clock: Clock,
+        new_id: Callable[[str], str],
+        crash: CrashPoints,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._auditor = auditor
+        self._sending = sending
+        self._outbox = outbox
+        self._hints = hints
+        self._commands = commands
+        self._clock = clock
+        self._new_id = new_id
+        self._crash = crash
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self.open = False
+
+    async def accept(self, inbound: Inbound) -> Acceptance:
+        """Commit an act. See IntakePort.accept."""
+        if not self.open:
+            raise Retry("intake is closed: starting or stopping", 2.0)
+        for _ in range(TRIES):
+            draft = await self._draft(inbound)
+            try:
+                receipt = await self._store.commit(draft.operation)
+            except ExpectationFailed as failed:
+                if failed.statement == "inbox.insert" and (seen := await self._seen(inbound)):
+                    return seen
+                continue  # a pairing was asked or a session changed meanwhile: read again
+            return self._accepted(inbound, draft, receipt)
+        raise Conflict("the conversation kept changing while this was accepted; send it again")
+
+    async def cursor(self, connection: str) -> str:
+        """See IntakePort.cursor."""
+        return await connections.cursor(self._store, connection)
+
+    async def save_cursor(self, connection: str, cursor: str) -> None:
+        """See IntakePort.save_cursor."""
+        await self._store.commit(
+            operation("cursor", connections.save_cursor(connection, cursor, self._clock.now()))
+        )
+
+    def _accepted(self, inbound: Inbound, draft: _Draft, receipt: Receipt) -> Accepted:
+        self._crash.reach("intake.acknowledge")
+        self._remember(draft.known)
+        row = draft.row
+        for reply in draft.replies:
+            self._outbox.enqueued(reply)
+        position = 0
+        if row.session_id:
+            position = int(receipt.one("sessions.advance")[0] or 0)
+            if draft.cut:
+                self._hints.cut(row.session_id, draft.cut)
+            self._hints.wake(row.session_id)
+            self._hints.committed(row.session_id)
+        return Accepted(row.id, row.session_id, position, row.outcome)
+
+    async def _seen(self, inbound: Inbound) -> Duplicate | None:
+        row = await inbox.find(self._store, inbound.connection, inbound.act_key)
+        return Duplicate(row.id, row.session_id) if row else None
+
+    async def _draft(self, inbound: Inbound) -> _Draft:
+        rules = self._directory.connection(inbound.connection)
+        identity = people.identity_id(inbound.connection, inbound.sender.native_id)
+        if not rules.rows:
+            known = await people.identity(self._store, identity)
+            state = known.state if known else "unknown"
+            admission = admit(
+                rules.dm_policy, rules.allow, inbound.sender.native_id, state, inbound.room.kind
+            )
+            if isinstance(admission, NotAdmitted):
+                return await self._refuse(inbound, admission, identity)
+        return await self._admit(inbound, rules, identity)
+
+    # --- those who may not ------------------------------------------------------------------------------------
+
+    async def _refuse(self, inbound: Inbound, admission: NotAdmitted, identity: str) -> _Draft:
+        now = self._clock.now()
+        row = self._row(inbound, "", identity, "followup", now, admission.outcome, admission.rule)
+        statements, known = self._who(inbound, now)
+        statements.append(inbox.insert_refused(row, now))
+        replies: tuple[Outgoing, ...] = ()
+        if admission.reaction == "pairing" and not await people.open_pairing(self._store, identity, now):
+            # The room is committed with its notice, so it cannot be looked up yet: nothing rides here.
+            code = secrets.token_hex(4).upper()
+            pairing = people.Pairing(
+                self._new_id("pair"), code, identity, row.room_id, "asked", now, now + PAIRING_SECONDS, None
+            )
+            notice = await self._sending.compose(
+                inbound.connection, row.room_id, say("pairing", code=code), kind="notice"
+            )
+            statements += [people.close_expired_pairing(identity, now), people.ask_pairing(pairing)]
+            statements += notice.statements
+            replies = (notice,)
+        statements += self._record(inbound, row, admission.outcome)
+        return _Draft(operation("accept", statements), row, replies, None, known)
+
+    # --- those who may ----------------------------------------------------------------------------------------
+
+    async def _admit(self, inbound: Inbound, rules: ConnectionRules, identity: str) -> _Draft:
+        now = self._clock.now()
+        assistant = self._directory.assistant(inbound.assistant or rules.assistant)
+        new = NewSession(
+            assistant.id,
+            inbound.connection,
+            people.room_id(inbound.connection, inbound.room.native_id),
+            identity,
+        )
+        command = parse(inbound.text, self._commands) if inbound.kind == "message" else None
+        full = command is None and (
+            await inbox.count_waiting(self._store, new.id) >= self._directory.limits.queue_per_session
+        )
+        outcome = "command" if command else "refused" if full else ""
+        mode = inbound.mode or assistant.queue
+        row = self._row(inbound, new.id, identity, mode, now, outcome, "queue_full" if full else "")
+        if outcome == "" and mode == "collect" and assistant.debounce_ms:
+            row = msgspec.structs.replace(row, not_before=now + assistant.debounce_ms / 1000)
+        statements, known = self._who(inbound, now)
+        if new.id not in self._known:
+            statements.append(sessions.create(new, now))
+            known = (*known, new.id)
+        if command:
+            return await self._command(inbound, row, statements, known, command)
+        if full:
+            return await self._answer_at_once(inbound, row, statements, known, say("queue_full"))
+        steer = int(mode == "steer")
+        statements += [sessions.advance(new.id, 1, now, steer=steer), inbox.insert(row, now)]
+        if inbound.kind == "edit":
+            statements += [inbox.uncount_steer(new.id, row), inbox.supersede_edited(row, now)]
+        if row.not_before > now:
+            statements.append(inbox.quieten(new.id, row.not_before))
+        statements += [self._event(inbound, row, now), *self._record(inbound, row, "")]
+        return _Draft(
+            operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known
+        )
+
+    async def _command(
+        self,
+        inbound: Inbound,
+        row: NewRow,
+        statements: list[Statement],
+        known: tuple[str, ...],
+        command: tuple[Command, str],
+    ) -> _Draft:
+        run, argument = command
+        session = await sessions.get(self._store, row.session_id)
+        rules = self._directory.connection(inbound.connection)
+        assistant = self._directory.assistant(inbound.assistant or rules.assistant)
+        effect = await run(CommandCall(row.session_id, session, assistant, row.id, row.identity_id, argument))
+        return await self._answer_at_once(
+            inbound, row, statements, known, effect.reply, extra=effect.statements, cut=effect.cut
+        )
+
+    async def _answer_at_once(
+        self,
+        inbound: Inbound,
+        row: NewRow,
+        statements: list[Statement],
+        known: tuple[str, ...],
+        text: str,
+        *,
+        extra: Sequence[Statement] = (),
+        cut: CutReason | None = None,
+    ) -> _Draft:
+        now = self._clock.now()
+        reply = await self._sending.compose(
+            inbound.connection,
+            row.room_id,
+            text,
+            kind="notice",
+            session=row.session_id,
+            reply_to=inbound.message_ref,
+        )
+        statements += [sessions.advance(row.session_id, 2, now), inbox.insert(row, now)]
+        statements += [*extra, *reply.statements]
+        statements += [self._event(inbound, row, now, back=1), delivery_event(row.session_id, 0, reply, now)]
+        statements += self._record(inbound, row, row.outcome)
+        return _Draft(operation("accept", statements), row, (reply,), cut, known)
+
+    # --- parts of the operation -------------------------------------------------------------------------------
+
+    def _row(
+        self, inbound: Inbound, session: str, identity: str, mode: str, now: float, outcome: str, detail: str
+    ) -> NewRow:
+        message = UserMessage(
+            text=inbound.text,
+            attachments=inbound.attachments,
+            sender=inbound.sender.name,
+            sent_at=inbound.sent_at,
+        )
+        return NewRow(
+            id=self._new_id("inb"),
+            connection=inbound.connection,
+            act_key=inbound.act_key,
+            session_id=session,
+            room_id=people.room_id(inbound.connection, inbound.room.native_id),
+            identity_id=identity,
+            kind=inbound.kind,
+            mode=mode,
+            message_ref=inbound.message_ref,
+            content=encode(message),
+            history=_encode_history(inbound.history),
+            not_before=0.0,
+            expires_at=(inbound.sent_at or now) + self._directory.limits.message_ttl_seconds,
+            sent_at=inbound.sent_at,
+            outcome=outcome,
+            detail=detail,
+        )
+
+    def _who(self, inbound: Inbound, now: float) -> tuple[list[Statement], tuple[str, ...]]:
+        """Statements for a room and an identity that are new to this process, or have a new name."""
+        room = "|".join(("r", inbound.connection, inbound.room.native_id, inbound.room.title))
+        sender = "|".join(("i", inbound.connection, inbound.sender.native_id, inbound.sender.name))
+        statements: list[Statement] = []
+        if room not in self._known:
+            statements.append(people.know_room(inbound.connection, inbound.room, now))
+        if sender not in self._known:
+            statements.append(people.know_identity(inbound.connection, inbound.sender, now))
+        return statements, (room, sender)
+
+    def _remember(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._known[key] = None
+            self._known.move_to_end(key)
+        while len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+
+    def _event(self, inbound: Inbound, row: NewRow, now: float, back: int = 0) -> Statement:
+        data: dict[str, object] = {
+            "inbox": row.id,
+            "text": inbound.text,
+            "sender": inbound.sender.name,
+            "kind": inbound.kind,
+            "mode": row.mode,
+            "outcome": row.outcome,
+            "attachments": [{"name": a.name, "mime": a.mime, "size": a.size} for a in inbound.attachments],
+        }
+        return events.insert(row.session_id, back, "inbox.accepted", data, now)
+
+    def _record(self, inbound: Inbound, row: NewRow, outcome: str) -> list[Statement]:
+        return self._auditor.record(
+            "message.in",
+            Actor(id=row.identity_id, kind="person"),
+            Subject(connection=row.connection, session=row.session_id, resource=row.id),
+            outcome=outcome,
+            content=inbound.text.encode(),
+            person=row.identity_id,
+        )
+
+
+def _encode_history(history: Sequence[Message]) -> bytes | None:
+    return _history_encoder.encode(history) if history else None

@@ -1,0 +1,53 @@
+"""Lanes: one turn per session at a time, sessions in parallel, up to the configured number at once."""
+
+from collections.abc import AsyncIterator
+
+from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow.commands import CutReason
+from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.keyed import Keyed
+from quarterdeck.flow.turn import Turns
+from quarterdeck.store import inbox
+from quarterdeck.store.database import Store
+
+PAGE = 500
+
+
+class Lanes:
+    """Keeps the turns of this process running; the inbox table is what it works from."""
+
+    def __init__(self, store: Store, turns: Turns, directory: Directory, log: EventLog) -> None:
+        self._store = store
+        self._turns = turns
+        self._keyed = Keyed(
+            "lanes", turns.run, self._open_lanes, lambda: directory.limits.concurrent_turns, log
+        )
+
+    @property
+    def running(self) -> int:
+        """Turns that are running."""
+        return self._keyed.running
+
+    @property
+    def waiting(self) -> int:
+        """Sessions that wait for a place."""
+        return self._keyed.waiting
+
+    def wake(self, session_id: str) -> None:
+        """Something was accepted for a session."""
+        self._keyed.wake(session_id)
+
+    def cut(self, session_id: str, reason: CutReason) -> None:
+        """Cut the running turn of a session."""
+        self._turns.cut(session_id, reason)
+
+    async def run(self, life: Life) -> None:
+        """Serve until told to stop, then let the running turns end."""
+        await self._keyed.run(life)
+
+    async def _open_lanes(self) -> AsyncIterator[str]:
+        after = ""
+        while page := await inbox.lanes(self._store, after, PAGE):
+            for session_id in page:
+                yield session_id
+            after = page[-1]

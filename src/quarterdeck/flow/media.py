@@ -1,0 +1,88 @@
+"""Step 0 of a turn: fetch the files that came with a message, with a time limit and an honest failure."""
+
+import asyncio
+
+import msgspec
+
+from quarterdeck.base.errors import BadInput, Refused, Retry
+from quarterdeck.flow.services import Services
+from quarterdeck.flow.state import TurnState
+from quarterdeck.model.message import Attachment
+from quarterdeck.model.turn import MEDIA_STEP, FetchedFile, MediaStep
+from quarterdeck.store import inbox, journal, sessions
+from quarterdeck.store.blobs import MAX_BYTES, Blob
+from quarterdeck.store.operations import Statement, operation
+
+FETCH_SECONDS = 60.0
+
+
+def wanted(state: TurnState) -> bool:
+    """Whether there are files that were not fetched yet."""
+    if MEDIA_STEP in state.journal:
+        return False
+    return any(not a.blob for row in state.rows for a in state.taken[row.id].message.attachments)
+
+
+async def fetch(services: Services, state: TurnState) -> None:
+    """Fetch all files of the turn's messages and journal what became of each."""
+    found: dict[str, tuple[FetchedFile, ...]] = {}
+    rows: list[Statement] = []
+    for row in state.rows:
+        fetched: list[FetchedFile] = []
+        for attachment in state.taken[row.id].message.attachments:
+            file, blob = await _one(services, state, attachment)
+            fetched.append(file)
+            if blob is not None:
+                rows.append(services.blobs.row(blob))
+        if fetched:
+            found[row.id] = tuple(fetched)
+    step = MediaStep(found)
+    state.journal[MEDIA_STEP] = step
+    now = services.clock.now()
+    await services.store.commit(
+        operation(
+            "media",
+            sessions.hold(state.session.id, state.fence, 0, now),
+            rows,
+            journal.insert(state.turn_id, MEDIA_STEP, step, now),
+            inbox.progressed(state.turn_id),
+        )
+    )
+
+
+def apply(state: TurnState) -> None:
+    """Show the fetched files in the turn's messages."""
+    step = state.journal.get(MEDIA_STEP)
+    if not isinstance(step, MediaStep):
+        return
+    for inbox_id, files in step.blobs.items():
+        taken = state.taken.get(inbox_id)
+        if taken is None:
+            continue
+        shown = tuple(
+            msgspec.structs.replace(
+                attachment, blob=file.blob, size=file.size or attachment.size, error=file.error
+            )
+            for attachment, file in zip(taken.message.attachments, files, strict=True)
+        )
+        message = msgspec.structs.replace(taken.message, attachments=shown)
+        state.taken[inbox_id] = msgspec.structs.replace(taken, message=message)
+
+
+async def _one(
+    services: Services, state: TurnState, attachment: Attachment
+) -> tuple[FetchedFile, Blob | None]:
+    if attachment.blob:
+        return FetchedFile(attachment.native_id, attachment.blob, attachment.size), None
+    channel = services.directory.channel(state.rules.name)
+    if channel is None:
+        return FetchedFile(attachment.native_id, error="its channel is not running"), None
+    try:
+        async with asyncio.timeout(FETCH_SECONDS):
+            chunks = channel.fetch(attachment, MAX_BYTES)
+            blob = await services.blobs.write(chunks, attachment.mime)
+    except TimeoutError:
+        return FetchedFile(attachment.native_id, error=f"not fetched within {FETCH_SECONDS:.0f} s"), None
+    except (BadInput, Refused, Retry) as error:
+        return FetchedFile(attachment.native_id, error=str(error)), None
+    return FetchedFile(attachment.native_id, blob.digest, blob.size), blob

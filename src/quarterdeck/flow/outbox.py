@@ -1,0 +1,279 @@
+"""The outbox: sends ready parts, in the order of their room, rooms never waiting for each other (durable point 7).
+
+A part's way: ready -> sending (intent committed) -> sent | unknown | refused | failed, or back to ready with a
+time not to try before. The process that holds a connection sends for it, so order and back-off are local memory.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.errors import NotAllowed
+from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.keyed import Keyed
+from quarterdeck.flow.live import Live
+from quarterdeck.flow.sending import Outgoing, Sending
+from quarterdeck.governance.gate import Gate, Intent
+from quarterdeck.model.action import Part
+from quarterdeck.model.permit import Permit
+from quarterdeck.observe.metrics import Metrics
+from quarterdeck.ports import Channel, MaybeSent, NotSent, SendRefused, SendResult, Sent
+from quarterdeck.store import events, outbox, sessions
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Receipt, Statement, operation
+from quarterdeck.store.outbox import PartRow
+
+SEND_SECONDS = 60.0
+MAX_ATTEMPTS = 12
+BACKOFF_S = (1.0, 300.0)
+ROOMS_AT_ONCE = 200
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """One attempt that is under way: the part, what goes over the wire, and its committed intent."""
+
+    part: PartRow
+    call: Part
+    intent: Intent
+    permit: Permit
+    session: str
+    turn: str
+
+
+class Outbox:
+    """Owns the sending of every connection of this process."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        gate: Gate,
+        sending: Sending,
+        live: Live,
+        clock: Clock,
+        crash: CrashPoints,
+        metrics: Metrics,
+        log: EventLog,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._gate = gate
+        self._sending = sending
+        self._live = live
+        self._clock = clock
+        self._crash = crash
+        self._metrics = metrics
+        self._log = log
+        self._connection_until: dict[str, float] = {}  # connection -> monotonic time of its back-off's end
+        self._rooms = Keyed("outbox", self._next_part, self._rooms_with_ready, lambda: ROOMS_AT_ONCE, log)
+
+    async def run(self, life: Life) -> None:
+        """Serve until told to stop; what has begun is ended, what is ready stays ready."""
+        await self._rooms.run(life)
+
+    # --- what composes deliveries uses ------------------------------------------------------------------------
+
+    def hold(self, connection: str, room_id: str) -> bool:
+        """Take an idle room so that a send may ride on the operation that makes it."""
+        if self._directory.channel(connection) is None or self._backoff_left(connection) > 0:
+            return False
+        return self._rooms.hold(_key(connection, room_id))
+
+    def release(self, connection: str, room_id: str) -> None:
+        """The operation did not happen."""
+        self._rooms.release(_key(connection, room_id), wake=True)
+
+    def enqueued(self, outgoing: Outgoing) -> None:
+        """A delivery without a ride was committed."""
+        if outgoing.wired:
+            self._rooms.wake(_key(outgoing.delivery.connection, outgoing.delivery.room_id))
+
+    def launch(self, outgoing: Outgoing, receipt: Receipt) -> None:
+        """A delivery was committed; its ride, if it has one, starts now in the held room."""
+        key = _key(outgoing.delivery.connection, outgoing.delivery.room_id)
+        if outgoing.ride is None or outgoing.ride_part is None:
+            self.enqueued(outgoing)
+            return
+        permit = self._gate.permit(outgoing.ride, receipt)
+        assert permit is not None  # nothing stops the answer of a turn whose end was committed
+        self._rooms.launch(key, self._ride(outgoing, outgoing.ride, outgoing.ride_part, permit))
+
+    # --- one room ---------------------------------------------------------------------------------------------
+
+    async def _rooms_with_ready(self) -> AsyncIterator[str]:
+        after = 0
+        while page := await outbox.rooms_with_ready(self._store, 500, after):
+            for seq, connection, room_id in page:
+                after = seq
+                yield _key(connection, room_id)
+
+    async def _ride(self, outgoing: Outgoing, intent: Intent, call: Part, permit: Permit) -> float | None:
+        part = await outbox.part(self._store, outgoing.delivery.id, 0)
+        assert part is not None
+        await self._fly(
+            Flight(part, call, intent, permit, outgoing.delivery.session_id, outgoing.delivery.turn_id)
+        )
+        return await self._idle(part)
+
+    async def _idle(self, part: PartRow) -> float | None:
+        following = await outbox.next_of_room(self._store, part.connection, part.room_id)
+        if following is None or following.state != "ready":
+            return None
+        return max(0.0, following.not_before - self._clock.now())
+
+    async def _next_part(self, key: str) -> float | None:
+        connection, _, room_id = key.partition("|")
+        if (left := self._backoff_left(connection)) > 0:
+            return left
+        part = await outbox.next_of_room(self._store, connection, room_id)
+        if part is None or part.state != "ready":
+            return None  # nothing, or a flight whose outcome recovery settles
+        if (wait := part.not_before - self._clock.now()) > 0:
+            return wait
+        flight = await self._take_off(part)
+        if flight is None:
+            return None
+        await self._fly(flight)
+        return await self._idle(part)
+
+    async def _take_off(self, part: PartRow) -> Flight | None:
+        """Commit the intent of the next attempt."""
+        delivery = await outbox.get(self._store, part.delivery_id)
+        assert delivery is not None
+        channel = self._directory.channel(part.connection)
+        if channel is None:
+            return None  # the connection does not run; its parts wait for it
+        call = await self._sending.part(
+            delivery, part.n, part.text, reply_to=part.reply_to, resends=part.resends
+        )
+        intent = self._sending.intent(call, delivery, part.n, "", attempt=part.attempts + 1)
+        receipt = await self._store.commit(
+            operation(
+                "send_intent",
+                intent.statements,
+                outbox.move(part.delivery_id, part.n, "ready", "sending", self._clock.now(), attempt=True),
+            )
+        )
+        permit = self._gate.permit(intent, receipt)
+        assert permit is not None  # no session's stop covers a delivery that is already ready
+        taken = msgspec.structs.replace(part, attempts=part.attempts + 1)
+        return Flight(taken, call, intent, permit, delivery.session_id, delivery.turn_id)
+
+    async def _fly(self, flight: Flight) -> None:
+        channel = self._directory.channel(flight.part.connection)
+        assert channel is not None
+        self._crash.reach("send.before")
+        begun = self._clock.monotonic()
+        result = await self._attempt(channel, flight)
+        self._crash.reach("send.after")
+        self._metrics.sent(flight.part.connection, type(result).__name__, self._clock.monotonic() - begun)
+        await self._record(flight, result, channel)
+
+    async def _attempt(self, channel: Channel, flight: Flight) -> SendResult:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                if flight.part.native_id:
+                    return await channel.edit(flight.call, flight.part.native_id, flight.permit)
+                return await channel.send(flight.call, flight.permit)
+        except TimeoutError:
+            return MaybeSent(f"no answer within {SEND_SECONDS:.0f} s")
+        except NotAllowed as error:
+            return SendRefused(error.code, str(error))
+        except Exception as error:
+            self._log.error("send.adapter_failed", delivery=flight.part.delivery_id, exc_info=error)
+            return MaybeSent(f"the adapter failed: {type(error).__name__}")
+
+    async def _record(self, flight: Flight, result: SendResult, channel: Channel) -> None:
+        """The outcome of a flight, in one operation."""
+        part, now = flight.part, self._clock.now()
+        match result:
+            case Sent():
+                close = self._gate.close(flight.intent.row, "done")
+                move = outbox.move(
+                    part.delivery_id, part.n, "sending", "sent", now, native_id=result.native_id
+                )
+                state = "sent"
+            case NotSent():
+                close = self._gate.close(flight.intent.row, "failed", detail=result.reason)
+                state, move = self._try_again(part, result, now)
+            case SendRefused():
+                close = self._gate.close(
+                    flight.intent.row, "failed", detail=f"{result.code}: {result.reason}"
+                )
+                state = "refused"
+                move = outbox.move(part.delivery_id, part.n, "sending", state, now, error=result.reason)
+                self._log.warning(
+                    "send.refused", delivery=part.delivery_id, code=result.code, reason=result.reason
+                )
+            case MaybeSent():
+                close = self._gate.close(flight.intent.row, "unknown", detail=result.reason)
+                state, move = self.fate_unknown(part, channel, result.reason)
+        statements: list[Statement] = [*close, move]
+        if flight.session and state != "ready":
+            statements += self._event(flight, state, now)
+        await self._store.commit(operation("send_outcome", statements))
+        if flight.session:
+            self._live.committed(flight.session)
+
+    def _try_again(self, part: PartRow, result: NotSent, now: float) -> tuple[str, Statement]:
+        if part.attempts >= MAX_ATTEMPTS:
+            self._log.error(
+                "send.failed", delivery=part.delivery_id, attempts=part.attempts, reason=result.reason
+            )
+            return "failed", outbox.move(
+                part.delivery_id, part.n, "sending", "failed", now, error=result.reason
+            )
+        delay = result.retry_after
+        if delay is None:
+            delay = min(BACKOFF_S[1], BACKOFF_S[0] * 2.0 ** (part.attempts - 1))
+        if not result.room_only:
+            self._connection_until[part.connection] = self._clock.monotonic() + delay
+        move = outbox.move(
+            part.delivery_id, part.n, "sending", "ready", now, error=result.reason, not_before=now + delay
+        )
+        return "ready", move
+
+    def fate_unknown(self, part: PartRow, channel: Channel | None, reason: str) -> tuple[str, Statement]:
+        """What happens to a part whose send may or may not have arrived.
+
+        Where the platform knows our key, the same call again is harmless. Else it is unknown and visible; an
+        answer is sent once more with a mark where the configuration says so, and held when that is unknown too.
+        """
+        now = self._clock.now()
+        able = channel.capabilities if channel else None
+        if able and able.idempotent_sends and now - part.updated_at < able.idempotency_window:
+            return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason)
+        if part.native_id:  # an edit to the final text of a message that is known: again is harmless
+            return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason)
+        if self._directory.limits.unknown == "resend_marked" and part.resends == 0:
+            self._log.warning(
+                "send.unknown", delivery=part.delivery_id, reason=reason, action="resend_marked"
+            )
+            return "ready", outbox.move(
+                part.delivery_id, part.n, "sending", "ready", now, error=reason, resend=True
+            )
+        self._log.error("send.unknown", delivery=part.delivery_id, reason=reason, action="held for a person")
+        return "unknown", outbox.move(part.delivery_id, part.n, "sending", "unknown", now, error=reason)
+
+    def _event(self, flight: Flight, state: str, now: float) -> list[Statement]:
+        data: dict[str, object] = {
+            "delivery": flight.part.delivery_id,
+            "turn": flight.turn,
+            "part": flight.part.n,
+            "state": state,
+        }
+        return [
+            sessions.advance(flight.session, 1, now),
+            events.insert(flight.session, 0, "delivery.state", data, now),
+        ]
+
+    def _backoff_left(self, connection: str) -> float:
+        return self._connection_until.get(connection, 0.0) - self._clock.monotonic()
+
+
+def _key(connection: str, room_id: str) -> str:
+    return f"{connection}|{room_id}"

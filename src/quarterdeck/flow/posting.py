@@ -1,0 +1,32 @@
+"""A message from an assistant to another room: rows that the tool's result is committed with."""
+
+from quarterdeck.base.errors import NotAllowed, NotFound
+from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.sending import Sending
+from quarterdeck.ports import Rows, ToolContext
+from quarterdeck.store import people
+from quarterdeck.store.database import Store
+
+
+class Posting:
+    """The narrow port that the tool `send_message` is given."""
+
+    def __init__(self, store: Store, directory: Directory, sending: Sending, outbox: Outbox) -> None:
+        self._store = store
+        self._directory = directory
+        self._sending = sending
+        self._outbox = outbox
+
+    async def post(self, connection: str, room: str, text: str, context: ToolContext, turn: str) -> Rows:
+        """The rows of a message to `room` (the platform's id). Raises NotFound or NotAllowed."""
+        rules = self._directory.connection(connection)
+        if rules.rows:
+            raise NotAllowed("default.send.known_room", f"{connection} has no rooms of its own", "Name another.")
+        known = await people.room(self._store, people.room_id(connection, room))
+        if known is None:
+            raise NotFound(f"no room {room} on {connection} has spoken with this assistant")
+        outgoing = await self._sending.compose(
+            connection, known.id, text, kind="message", turn=turn, assistant=context.assistant
+        )
+        return Rows(outgoing.statements, lambda: self._outbox.enqueued(outgoing))

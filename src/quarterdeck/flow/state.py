@@ -1,0 +1,138 @@
+"""What a running turn holds in memory. All of it can be rebuilt from rows; nothing here is a promise."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from quarterdeck.base.errors import Stopping
+from quarterdeck.flow.commands import CutReason
+from quarterdeck.flow.context import Taken, turn_messages
+from quarterdeck.flow.directory import ConnectionRules
+from quarterdeck.governance.gate import Intent, Scope
+from quarterdeck.governance.policy import Facts
+from quarterdeck.model.action import ModelCall
+from quarterdeck.model.assistant import Assistant
+from quarterdeck.model.message import Message, UserMessage, decode
+from quarterdeck.model.permit import Permit, StreamPermit
+from quarterdeck.model.turn import Step
+from quarterdeck.ports import ModelProfile, Provider
+from quarterdeck.store.inbox import InboxRow
+from quarterdeck.store.outbox import Delivery
+from quarterdeck.store.sessions import Session
+
+
+class TurnCut(Stopping):
+    """The turn has to end now: stopped, interrupted, or out of time."""
+
+    code = "turn_cut"
+
+    def __init__(self, reason: CutReason) -> None:
+        super().__init__(f"the turn was cut: {reason}")
+        self.reason: CutReason = reason
+
+
+class Cut:
+    """Ends what a turn waits for; a running effect of a tool is never inside its scope."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._scope: asyncio.Timeout | None = None
+        self.reason: CutReason | None = None
+
+    def request(self, reason: CutReason) -> None:
+        """Cut now. The first reason stays."""
+        self.reason = self.reason or reason
+        if self._scope is not None:
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+    def check(self) -> None:
+        """Raises TurnCut when the turn was cut or its time is over."""
+        if self.reason is None and asyncio.get_running_loop().time() >= self._deadline:
+            self.reason = "deadline"
+        if self.reason is not None:
+            raise TurnCut(self.reason)
+
+    @asynccontextmanager
+    async def scope(self) -> AsyncGenerator[None]:
+        """What is awaited inside ends with TurnCut when the turn is cut."""
+        self.check()
+        try:
+            async with asyncio.timeout_at(self._deadline) as self._scope:
+                yield
+        except TimeoutError:
+            raise TurnCut(self.reason or "deadline") from None
+        finally:
+            self._scope = None
+
+
+@dataclass
+class Pending:
+    """The next model call: its intent is committed, its permit not yet spent."""
+
+    step: str
+    provider: Provider
+    profile: ModelProfile
+    call: ModelCall
+    intent: Intent
+    permit: Permit | None = None
+
+
+@dataclass
+class Stream:
+    """The delivery in which an answer grows on a platform that can edit."""
+
+    delivery: Delivery
+    room: str
+    intent: Intent | None = None  # None: left by an earlier attempt, whose intent recovery has closed
+    permit: StreamPermit | None = None
+    native_id: str = ""
+    unsure: bool = False  # the first showing may or may not have arrived
+
+
+@dataclass
+class TurnState:
+    """One turn, from its claim to its end."""
+
+    session: Session
+    fence: int  # the fence as this turn raised it
+    turn_id: str
+    attempt: int
+    position: int
+    assistant: Assistant
+    rules: ConnectionRules
+    cut: Cut
+    rows: list[InboxRow]
+    history: tuple[Message, ...]
+    started: float  # monotonic
+    steered: list[InboxRow] = field(default_factory=list[InboxRow])
+    journal: dict[str, Step] = field(default_factory=dict[str, Step])
+    taken: dict[str, Taken] = field(default_factory=dict[str, Taken])
+    attempts: dict[str, int] = field(default_factory=dict[str, int])
+    routes_left: list[str] = field(default_factory=list[str])
+    pending: Pending | None = None
+    stream: Stream | None = None
+    prepared: bool = False  # this attempt has prepared its first request
+    seq: int = 0
+
+    def messages(self) -> list[Message]:
+        """The turn's messages so far."""
+        return turn_messages([self.taken[row.id] for row in self.rows], self.taken, self.journal)
+
+    def scope(self, step: str, *, models: Sequence[str] = (), rooms: Sequence[str] = ()) -> Scope:
+        """The gate's scope for the next attempt at a step; counts the attempt."""
+        attempt = self.attempts.get(step, 0) + 1
+        self.attempts[step] = attempt
+        facts = Facts(models=models, tools=self.assistant.tools, rooms=rooms)
+        return Scope(self.assistant.id, self.session.id, self.turn_id, step, attempt, self.position, facts)
+
+    def reply_to(self) -> str:
+        """The platform's id of the newest message that this turn answers."""
+        return self.rows[-1].message_ref if self.rows else ""
+
+
+def user_message(row: InboxRow) -> UserMessage:
+    """A person's message as it was accepted."""
+    message = decode(row.content)
+    assert isinstance(message, UserMessage)
+    return message

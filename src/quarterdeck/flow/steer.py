@@ -1,0 +1,51 @@
+"""Messages that steer a running turn: taken in where every call has its result, recorded in the same operation."""
+
+from quarterdeck.flow.context import Taken
+from quarterdeck.flow.services import Services
+from quarterdeck.flow.state import TurnState, user_message
+from quarterdeck.model.turn import SteerStep, steer_step
+from quarterdeck.store import inbox, journal, turns
+from quarterdeck.store.inbox import InboxRow
+from quarterdeck.store.operations import Statement
+
+AT_ONCE = 50
+
+
+class Steer:
+    """Takes steering messages into turns."""
+
+    def __init__(self, services: Services) -> None:
+        self._s = services
+
+    async def waiting(self, state: TurnState) -> list[InboxRow]:
+        """Steering messages that wait in the turn's lane."""
+        rows = await inbox.waiting(
+            self._s.store, state.session.id, AT_ONCE
+        )  # a message may override the mode
+        return [row for row in rows if row.mode == "steer"]
+
+    def take(self, state: TurnState, n: int, rows: list[InboxRow]) -> list[Statement]:
+        """Take `rows` in after answer n; the session's count is lowered by the caller's `hold`."""
+        if not rows:
+            return []
+        ids = tuple(row.id for row in rows)
+        step = SteerStep(ids)
+        state.steered += rows
+        state.taken.update({row.id: Taken(row.id, user_message(row)) for row in rows})
+        state.journal[steer_step(n)] = step
+        state.position = max(state.position, *(row.position for row in rows))
+        return [
+            inbox.take(ids, state.turn_id),
+            journal.insert(state.turn_id, steer_step(n), step, self._s.clock.now()),
+            turns.extend(state.turn_id, state.position),
+        ]
+
+    def undo(self, state: TurnState, n: int, rows: list[InboxRow]) -> None:
+        """The operation with `take` was not kept."""
+        if not rows:
+            return
+        del state.journal[steer_step(n)]
+        for row in rows:
+            state.steered.remove(row)
+            del state.taken[row.id]
+        state.position = max(row.position for row in (*state.rows, *state.steered))

@@ -1,0 +1,165 @@
+"""Showing an answer while it grows: pieces to whoever watches, and edits of one message where a platform can.
+
+Pieces are merged and leave only while somebody watches. On a platform the delivery exists before anything is
+shown, and the first native id is committed as soon as it is known, so that a later attempt edits the same message.
+"""
+
+import asyncio
+
+from quarterdeck.flow.live import Piece
+from quarterdeck.flow.services import Services
+from quarterdeck.flow.state import Stream, TurnState
+from quarterdeck.governance.gate import Denied
+from quarterdeck.model.action import StreamTo
+from quarterdeck.ports import Delta, MARK_RESERVE, MaybeSent, NotSent, SendRefused, Sent
+from quarterdeck.store import outbox
+from quarterdeck.store.operations import Statement, operation
+from quarterdeck.store.outbox import Delivery
+
+PIECE_S = 0.1
+EDIT_S = 1.0
+TYPING_AFTER_S = 0.5
+TYPING_EVERY_S = 4.5
+
+
+async def resume(services: Services, turn_id: str) -> Stream | None:
+    """The delivery that an earlier attempt of a turn left growing; unsure when its first showing may have arrived."""
+    delivery = await outbox.streaming_of(services.store, turn_id)
+    if delivery is None:
+        return None
+    part = await outbox.part(services.store, delivery.id, 0)
+    assert part is not None
+    native = await services.rooms.native(delivery.room_id)
+    return Stream(delivery, native, native_id=part.native_id, unsure=not part.native_id)
+
+
+async def begin(services: Services, state: TurnState) -> list[Statement]:
+    """Let the answer grow on the platform: the delivery and its intent, for the operation of a model intent.
+
+    Sets `state.stream`; gives no statements where the connection does not stream.
+    """
+    channel = services.directory.channel(state.rules.name)
+    if channel is None or not state.rules.streaming or not channel.capabilities.edits:
+        return []
+    statements: list[Statement] = []
+    now = services.clock.now()
+    stream = state.stream
+    if stream is None:
+        native = await services.rooms.native(state.session.room_id)
+        delivery = Delivery(
+            services.new_id("dlv"),
+            state.session.id,
+            state.turn_id,
+            state.rules.name,
+            state.session.room_id,
+            "answer",
+            now,
+        )
+        stream = Stream(delivery, native)
+        statements += [
+            outbox.insert_delivery(delivery),
+            outbox.insert_part(delivery, 0, "", "streaming", now),
+        ]
+    action = StreamTo(stream.delivery.connection, stream.room, stream.delivery.id)
+    verdict = services.gate.check(action, state.scope("stream", rooms=(action.route,)))
+    if isinstance(verdict, Denied):
+        return list(verdict.statements)
+    stream.intent = verdict
+    state.stream = stream
+    return [*statements, *verdict.statements]
+
+
+class Show:
+    """One attempt's growing answer."""
+
+    def __init__(self, services: Services, state: TurnState) -> None:
+        self._services = services
+        self._state = state
+        self._text: list[str] = []
+        self._fresh: list[str] = []
+        self._flush_at = 0.0
+        self._grown = asyncio.Event()
+
+    @property
+    def text(self) -> str:
+        """What has come in so far."""
+        return "".join(self._text)
+
+    def delta(self, delta: Delta) -> None:
+        """A piece has come in."""
+        self._services.crash.reach("provider.delta")
+        self._text.append(delta.text)
+        self._grown.set()
+        if not self._services.live.watched(self._state.session.id):
+            return
+        self._fresh.append(delta.text)
+        now = self._services.clock.monotonic()
+        if now >= self._flush_at:
+            self._flush_at = now + PIECE_S
+            self.flush()
+
+    def flush(self) -> None:
+        """Give the merged pieces to the watchers."""
+        if not self._fresh:
+            return
+        text, self._fresh = "".join(self._fresh), []
+        state = self._state
+        state.seq += 1
+        self._services.live.piece(state.session.id, Piece(state.turn_id, state.attempt, state.seq, text))
+
+    async def beside(self) -> None:
+        """Runs beside the model call until cancelled: late pieces, edits on the platform, typing."""
+        channel = self._services.directory.channel(self._state.rules.name)
+        stream = self._state.stream
+        typing = channel is not None and channel.capabilities.typing
+        presence = None
+        if typing:
+            native = await self._services.rooms.native(self._state.session.room_id)
+            presence = self._services.gate.presence(self._state.rules.name, native)
+        next_typing = self._services.clock.monotonic() + TYPING_AFTER_S
+        next_edit = 0.0
+        try:
+            while True:
+                await asyncio.sleep(PIECE_S)
+                self.flush()
+                now = self._services.clock.monotonic()
+                if stream and stream.permit and self._grown.is_set() and now >= next_edit:
+                    self._grown.clear()
+                    next_edit = now + await self._edit(stream)
+                if presence and channel and not self._text and now >= next_typing:
+                    next_typing = now + TYPING_EVERY_S
+                    await channel.typing(presence.route.partition("/")[2], presence)
+        finally:
+            if presence:
+                presence.close()
+
+    async def _edit(self, stream: Stream) -> float:
+        """Show the text so far; returns the seconds to wait before the next edit."""
+        channel = self._services.directory.channel(stream.delivery.connection)
+        if channel is None or stream.permit is None or stream.unsure:
+            return EDIT_S
+        text = self.text[: channel.capabilities.text_limit - MARK_RESERVE]
+        action = StreamTo(stream.delivery.connection, stream.room, stream.delivery.id)
+        result = await channel.show(action, text, stream.native_id, stream.permit)
+        match result:
+            case Sent():
+                self._services.crash.reach("stream.shown")
+                if not stream.native_id:
+                    await self._know(stream, result.native_id)
+            case MaybeSent():
+                stream.unsure = not stream.native_id
+            case NotSent():
+                return result.retry_after or EDIT_S
+            case SendRefused():
+                stream.permit.close()
+                stream.permit = None
+        return EDIT_S
+
+    async def _know(self, stream: Stream, native_id: str) -> None:
+        stream.native_id = native_id
+        delivery, now = stream.delivery, self._services.clock.now()
+        await self._services.store.commit(
+            operation(
+                "stream_id", outbox.move(delivery.id, 0, "streaming", "streaming", now, native_id=native_id)
+            )
+        )

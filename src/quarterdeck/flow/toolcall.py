@@ -1,0 +1,262 @@
+"""The calls of one model answer: check them, record their intents, run them at once, record each result.
+
+The answer and the intents of its tools are one operation; each result is one; the last result's operation
+carries the next model intent and takes in what steers. A running effect is never cut, only awaited.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from quarterdeck.base.errors import BadInput, Refused, Retry
+from quarterdeck.flow import context
+from quarterdeck.flow.arguments import check_arguments
+from quarterdeck.flow.groups import first_error
+from quarterdeck.flow.modelcall import ModelCalls
+from quarterdeck.flow.services import Services
+from quarterdeck.flow.state import TurnState
+from quarterdeck.flow.steer import Steer
+from quarterdeck.governance.gate import CloseState, Denied, Intent
+from quarterdeck.model.action import ToolRun
+from quarterdeck.model.message import ToolCall, ToolResult
+from quarterdeck.model.permit import Permit
+from quarterdeck.model.turn import ModelAnswer, ModelStep, ToolStep, model_step, tool_step
+from quarterdeck.ports import Rows, Tool, ToolContext, ToolOutcomeUnknown
+from quarterdeck.store import events, inbox, journal, sessions
+from quarterdeck.store.operations import ExpectationFailed, Statement, operation
+
+MAX_RESULT = 16_000  # characters of a result that a model is shown
+UNKNOWN = (
+    "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
+)
+
+
+@dataclass
+class Planned:
+    """A call that may run: its intent goes into the answer's operation, its permit comes back."""
+
+    step: str
+    call: ToolCall
+    tool: Tool
+    run: ToolRun
+    intent: Intent
+    permit: Permit | None = None
+
+
+@dataclass
+class Finished:
+    """What became of a run."""
+
+    result: ToolResult
+    state: CloseState
+    rows: Rows | None = None
+
+
+class ToolCalls:
+    """Runs the calls of turns."""
+
+    def __init__(self, services: Services, models: ModelCalls, steer: Steer) -> None:
+        self._s = services
+        self._models = models
+        self._steer = steer
+
+    async def record_and_run(self, state: TurnState, answer: ModelAnswer) -> None:
+        """Journal an answer that asks for tools, run them, and leave the next model intent pending."""
+        s, now = self._s, self._s.clock.now()
+        pending = state.pending
+        assert pending is not None
+        n = context.model_steps(state.journal) + 1
+        plans, refused = self._plan(state, n, answer, range(len(answer.message.calls)))
+        statements: list[Statement] = [sessions.hold(state.session.id, state.fence, 1, now)]
+        statements += s.gate.close(
+            pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage
+        )
+        statements += [journal.insert(state.turn_id, model_step(n), ModelStep(answer), now)]
+        statements.append(inbox.progressed(state.turn_id))
+        for plan in plans:
+            statements += plan.intent.statements
+        for step, (result, denied) in refused.items():
+            statements += [journal.insert(state.turn_id, step, ToolStep(result), now), *denied]
+        statements.append(self._event(state, n, answer, now))
+        state.journal[model_step(n)] = ModelStep(answer)
+        state.journal.update({step: ToolStep(result) for step, (result, _) in refused.items()})
+        state.pending = None
+        receipt = await s.store.commit(operation("model_step", statements))
+        for plan in plans:
+            plan.permit = s.gate.permit(plan.intent, receipt)
+        s.live.committed(state.session.id)
+        await self._run(state, [plan for plan in plans if plan.permit is not None])
+
+    async def run_open(self, state: TurnState, n: int) -> None:
+        """Go on with calls of answer n that an earlier attempt left without a result: new attempts, new intents."""
+        step = state.journal[model_step(n)]
+        assert isinstance(step, ModelStep)
+        plans, refused = self._plan(state, n, step.answer, context.open_calls(n, state.journal))
+        now = self._s.clock.now()
+        statements: list[Statement] = [sessions.hold(state.session.id, state.fence, 0, now)]
+        for plan in plans:
+            statements += plan.intent.statements
+        for name, (result, denied) in refused.items():
+            statements += [journal.insert(state.turn_id, name, ToolStep(result), now), *denied]
+            state.journal[name] = ToolStep(result)
+        receipt = await self._s.store.commit(operation("model_step", statements))
+        for plan in plans:
+            plan.permit = self._s.gate.permit(plan.intent, receipt)
+        await self._run(state, [plan for plan in plans if plan.permit is not None])
+
+    # --- planning ---------------------------------------------------------------------------------------------
+
+    def _plan(
+        self, state: TurnState, n: int, answer: ModelAnswer, which: Iterable[int]
+    ) -> tuple[list[Planned], dict[str, tuple[ToolResult, list[Statement]]]]:
+        """Which calls may run, and at once the results of those that may not."""
+        plans: list[Planned] = []
+        refused: dict[str, tuple[ToolResult, list[Statement]]] = {}
+        for k in which:
+            call, step = answer.message.calls[k], tool_step(n, k)
+            tool = self._s.directory.tool(call.name)
+            if tool is None or call.name not in state.assistant.tools:
+                known = ", ".join(state.assistant.tools) or "none"
+                text = f"There is no tool {call.name!r}. Your tools: {known}."
+                refused[step] = (ToolResult(call.id, call.name, text, "error"), [])
+                continue
+            try:
+                arguments = check_arguments(call.arguments, tool.spec)
+            except BadInput as error:
+                refused[step] = (ToolResult(call.id, call.name, f"Not run. {error}", "error"), [])
+                continue
+            run = ToolRun(call.name, arguments, state.turn_id, step, tool.effect, tool.repeatable)
+            verdict = self._s.gate.check(run, state.scope(step), riding=True)
+            if isinstance(verdict, Denied):
+                result = ToolResult(call.id, call.name, verdict.sentence, "denied")
+                refused[step] = (result, list(verdict.statements))
+                continue
+            plans.append(Planned(step, call, tool, run, verdict))
+        return plans, refused
+
+    def _event(self, state: TurnState, n: int, answer: ModelAnswer, now: float) -> Statement:
+        data: dict[str, object] = {
+            "turn": state.turn_id,
+            "step": model_step(n),
+            "tools": [call.name for call in answer.message.calls],
+        }
+        return events.insert(state.session.id, 0, "step", data, now)
+
+    # --- running ----------------------------------------------------------------------------------------------
+
+    async def _run(self, state: TurnState, plans: list[Planned]) -> None:
+        """Run all at once; results are committed one after another, the last with the next model intent."""
+        if not plans:
+            await self._go_on(state)
+            return
+        left = len(plans)
+        lock = asyncio.Lock()
+
+        async def one(plan: Planned) -> None:
+            nonlocal left
+            finished = await self._attempt(state, plan)
+            async with lock:
+                left -= 1
+                await self._record(state, plan, finished, last=left == 0)
+
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                for plan in plans:
+                    group.create_task(one(plan))
+        state.cut.check()
+
+    async def _attempt(self, state: TurnState, plan: Planned) -> Finished:
+        """Run one call, whatever it does."""
+        call = plan.call
+        if state.cut.reason is not None:  # not started yet, and the turn is to end
+            return Finished(context.skipped(call), "failed")
+        assert plan.permit is not None
+        about = ToolContext(
+            state.assistant.id,
+            state.session.id,
+            state.rules.name,
+            state.session.room_id,
+            state.session.identity_id,
+        )
+        self._s.crash.reach("tool.before")
+        try:
+            async with asyncio.timeout(state.assistant.turn_seconds):
+                output = await plan.tool.run(plan.run, about, plan.permit)
+        except (Refused, Retry) as error:
+            finished = Finished(ToolResult(call.id, call.name, f"Failed. {error}", "error"), "failed")
+        except (ToolOutcomeUnknown, TimeoutError) as error:
+            self._s.log.error(
+                "tool.unknown", tool=call.name, turn=state.turn_id, reason=str(error), alert=True
+            )
+            self._s.metrics.alert("tool_unknown")
+            finished = Finished(ToolResult(call.id, call.name, UNKNOWN, "unknown"), "unknown")
+        else:
+            text = output.text[:MAX_RESULT]
+            result = ToolResult(call.id, call.name, text, "ok" if output.ok else "error")
+            finished = Finished(result, "done" if output.ok else "failed", output.rows)
+        self._s.crash.reach("tool.after")
+        self._s.metrics.tool(call.name, finished.result.status)
+        return finished
+
+    async def _record(self, state: TurnState, plan: Planned, finished: Finished, *, last: bool) -> None:
+        """One result with its outcome and its rows; the last one takes in what steers and asks the model again."""
+        state.journal[plan.step] = ToolStep(finished.result)
+        go_on = last and state.cut.reason is None and not self._at_limit(state)
+        n = context.model_steps(state.journal)
+        while True:
+            rows = await self._steer.waiting(state) if go_on else []
+            statements = self._outcome(state, plan, finished, steer=len(rows))
+            if go_on:
+                statements += self._steer.take(state, n, rows)
+                statements += await self._models.prepare(state, riding=True)
+            try:
+                receipt = await self._s.store.commit(operation("tool_result", statements))
+                break
+            except ExpectationFailed as failed:
+                if failed.statement != "inbox.take":
+                    raise
+                self._steer.undo(state, n, rows)  # one was edited or stopped meanwhile: look again
+        self._s.live.committed(state.session.id)
+        if finished.rows is not None:
+            finished.rows.committed()
+        if go_on:
+            self._models.committed(state, receipt)
+
+    def _outcome(self, state: TurnState, plan: Planned, finished: Finished, *, steer: int) -> list[Statement]:
+        s, now = self._s, self._s.clock.now()
+        statements: list[Statement] = [
+            sessions.hold(state.session.id, state.fence, 1, now, steer=steer),
+            *s.gate.close(
+                plan.intent.row, finished.state, assistant=state.assistant.id, detail=finished.result.text
+            ),
+            journal.insert(state.turn_id, plan.step, ToolStep(finished.result), now),
+            inbox.progressed(state.turn_id),
+            self._result_event(state, plan, finished, now),
+        ]
+        if finished.rows is not None:
+            for statement in finished.rows.statements:
+                assert isinstance(statement, Statement)
+                statements.append(statement)
+        return statements
+
+    def _result_event(self, state: TurnState, plan: Planned, finished: Finished, now: float) -> Statement:
+        data: dict[str, object] = {
+            "turn": state.turn_id,
+            "step": plan.step,
+            "tool": plan.call.name,
+            "status": finished.result.status,
+        }
+        return events.insert(state.session.id, 0, "tool.result", data, now)
+
+    async def _go_on(self, state: TurnState) -> None:
+        """Nothing was run; ask the model again."""
+        state.cut.check()
+        if self._at_limit(state):
+            return
+        following = await self._models.prepare(state)
+        hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
+        receipt = await self._s.store.commit(operation("model_intent", hold, following))
+        self._models.committed(state, receipt)
+
+    def _at_limit(self, state: TurnState) -> bool:
+        return context.model_steps(state.journal) >= state.assistant.max_steps

@@ -1,0 +1,218 @@
+"""A turn, from claim to end. This file is the way of a message in the middle of the picture:
+
+    claim -> take (+ step 0) -> model intent -> answer -> [tools -> results ->]* -> end
+
+Each arrow is a commit; what runs between two commits may be lost in a crash and is done again, or told as unknown.
+"""
+
+from quarterdeck.flow import context, media
+from quarterdeck.flow.commands import CutReason
+from quarterdeck.flow.ending import Ending
+from quarterdeck.flow.modelcall import ModelCalls
+from quarterdeck.flow.sending import Outgoing, delivery_event
+from quarterdeck.flow.services import Services
+from quarterdeck.flow.state import TurnCut, TurnState
+from quarterdeck.flow.steer import Steer
+from quarterdeck.flow.taking import Claim, Taking
+from quarterdeck.flow.toolcall import ToolCalls
+from quarterdeck.flow.words import say
+from quarterdeck.model.turn import ModelAnswer, ModelStep, model_step
+from quarterdeck.ports import ProviderFailed
+from quarterdeck.store import inbox, journal, sessions
+from quarterdeck.store.inbox import MAX_TAKES, InboxRow
+from quarterdeck.store.operations import ExpectationFailed, Statement, operation
+
+MOVED_ON = (
+    "inbox.take",
+    "sessions.take",
+    "turns.insert",
+)  # a row was edited or stopped since the lane was read
+
+
+class Turns:
+    """Drives turns; one instance serves all lanes."""
+
+    def __init__(self, services: Services) -> None:
+        self._s = services
+        self._taking = Taking(services)
+        self._models = ModelCalls(services)
+        self._steer = Steer(services)
+        self._tools = ToolCalls(services, self._models, self._steer)
+        self._ending = Ending(services)
+        self._running: dict[str, TurnState] = {}
+
+    def cut(self, session_id: str, reason: CutReason) -> None:
+        """Cut the session's running turn, if it has one here."""
+        if (state := self._running.get(session_id)) is not None:
+            state.cut.request(reason)
+
+    async def run(self, session_id: str) -> float | None:
+        """Drive the lane's next turn to its end. Seconds until the lane wants another look, None: nothing left."""
+        claim = await self._taking.claim(session_id)
+        if claim.state is None:
+            return claim.wait
+        self._running[session_id] = claim.state
+        try:
+            await self._drive(claim)
+        except ExpectationFailed as failed:
+            if failed.statement not in MOVED_ON:
+                raise
+        finally:
+            del self._running[session_id]
+        return 0.0
+
+    async def _drive(self, claim: Claim) -> None:
+        state = claim.state
+        assert state is not None
+        try:
+            if not await (self._take_up(state) if claim.resumed else self._take(state)):
+                return
+            while not await self._step(state):
+                pass
+        except TurnCut as cut:
+            await self._end_cut(state, cut.reason)
+        except ProviderFailed as failed:
+            await self._end_failed(state, failed)
+
+    async def _step(self, state: TurnState) -> bool:
+        """One model answer and what follows from it; True when the turn has ended."""
+        if state.pending is None:
+            steps = str(state.assistant.max_steps)
+            await self._ending.failed(state, say("too_many_steps", steps=steps), "too many steps")
+            return True
+        answer, _ = await self._models.answer(state)
+        if answer.message.calls and answer.finish in ("stop", "tool_calls"):
+            await self._tools.record_and_run(state, answer)
+            return False
+        return await self._finish(state, answer)
+
+    # --- take -------------------------------------------------------------------------------------------------
+
+    async def _take(self, state: TurnState) -> bool:
+        """Take the rows, together with the first model intent unless step 0 comes between."""
+        taken = self._taking.take(state)
+        if media.wanted(state):
+            await self._s.store.commit(operation("take", taken))
+            self._s.live.committed(state.session.id)
+            await media.fetch(self._s, state)
+            media.apply(state)
+            await self._ask(state)
+            return True
+        following = await self._models.prepare(state)
+        receipt = await self._s.store.commit(operation("take", taken, following))
+        self._s.live.committed(state.session.id)
+        self._models.committed(state, receipt)
+        return True
+
+    async def _take_up(self, state: TurnState) -> bool:
+        """Take up a turn after an unclean end, in an operation of its own, so that what kills is counted."""
+        takes = max((row.takes for row in (*state.rows, *state.steered)), default=0)
+        statements = await self._taking.take_up(state)
+        await self._s.store.commit(operation("take", statements))
+        self._s.live.committed(state.session.id)
+        if takes >= MAX_TAKES:
+            await self._ending.dead_letter(state)
+            return False
+        state.cut.check()
+        if media.wanted(state):
+            await media.fetch(self._s, state)
+        media.apply(state)
+        n = context.model_steps(state.journal)
+        if n and context.open_calls(n, state.journal):
+            await self._tools.run_open(state, n)
+        else:
+            await self._ask(state)
+        return True
+
+    async def _ask(self, state: TurnState) -> None:
+        """Commit the next model intent on its own."""
+        if context.model_steps(state.journal) >= state.assistant.max_steps:
+            return
+        following = await self._models.prepare(state)
+        hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
+        receipt = await self._s.store.commit(operation("model_intent", hold, following))
+        self._models.committed(state, receipt)
+
+    # --- end --------------------------------------------------------------------------------------------------
+
+    async def _finish(self, state: TurnState, answer: ModelAnswer) -> bool:
+        """End with the answer; where somebody steers, deliver it and go on."""
+        while True:
+            rows = await self._steer.waiting(state)
+            try:
+                if rows:
+                    await self._absorb(state, answer, rows)
+                    return False
+                await self._ending.answered(state, answer)
+            except ExpectationFailed as failed:
+                if failed.statement not in ("sessions.end_answered", "inbox.take"):
+                    raise
+                await self._look_again(state, failed)
+            else:
+                return True
+
+    async def _look_again(self, state: TurnState, failed: ExpectationFailed) -> None:
+        """Why the answer could not end the turn: stopped, steered, or the lane is no longer mine."""
+        session = await sessions.get(self._s.store, state.session.id)
+        if session is None or session.fence != state.fence:
+            raise failed
+        if session.stop_at >= state.position:
+            raise TurnCut("stop")
+
+    async def _absorb(self, state: TurnState, answer: ModelAnswer, rows: list[InboxRow]) -> None:
+        """The answer becomes a step and is delivered; the same operation takes the messages in and asks again."""
+        s, now, n = self._s, self._s.clock.now(), context.model_steps(state.journal) + 1
+        pending = state.pending
+        assert pending is not None
+        outgoing = await self._deliver(state, answer)
+        statements: list[Statement] = [
+            sessions.hold(state.session.id, state.fence, 1 if outgoing else 0, now, steer=len(rows)),
+            *s.gate.close(pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage),
+            journal.insert(state.turn_id, model_step(n), ModelStep(answer), now),
+            inbox.progressed(state.turn_id),
+        ]
+        if outgoing:
+            statements += [*outgoing.statements, delivery_event(state.session.id, 0, outgoing, now)]
+        state.journal[model_step(n)] = ModelStep(answer)
+        try:
+            statements += self._steer.take(state, n, rows)
+            statements += await self._models.prepare(state, riding=True)
+            receipt = await s.store.commit(operation("steer_step", statements))
+        except ExpectationFailed:
+            self._steer.undo(state, n, rows)
+            del state.journal[model_step(n)]
+            state.pending = pending
+            raise
+        if outgoing:
+            s.outbox.enqueued(outgoing)
+        s.live.committed(state.session.id)
+        self._models.committed(state, receipt)
+
+    async def _deliver(self, state: TurnState, answer: ModelAnswer) -> Outgoing | None:
+        if not answer.message.text.strip():
+            return None
+        return await self._s.sending.compose(
+            state.rules.name,
+            state.session.room_id,
+            answer.message.text.strip(),
+            kind="answer",
+            session=state.session.id,
+            turn=state.turn_id,
+            assistant=state.assistant.id,
+            reply_to=state.reply_to(),
+        )
+
+    async def _end_cut(self, state: TurnState, reason: CutReason) -> None:
+        match reason:
+            case "stop":
+                await self._ending.cut(state, "stopped", "")
+            case "interrupt":
+                await self._ending.cut(state, "superseded", "")
+            case "deadline":
+                seconds = f"{state.assistant.turn_seconds:.0f}"
+                await self._ending.failed(state, say("too_long", seconds=seconds), "out of time")
+
+    async def _end_failed(self, state: TurnState, failed: ProviderFailed) -> None:
+        text = say("failed_auth") if failed.kind in ("auth", "credit") else say("failed", reason=failed.kind)
+        self._s.metrics.alert(f"provider_{failed.kind}")
+        await self._ending.failed(state, text, f"{failed.kind}: {failed}", usage=failed.usage)

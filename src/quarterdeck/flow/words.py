@@ -1,0 +1,46 @@
+"""Every system sentence that a chatting person can see, in one place: short, polite and true."""
+
+from typing import Literal
+
+Sentence = Literal[
+    "pairing",
+    "paired",
+    "queue_full",
+    "failed",
+    "failed_auth",
+    "empty",
+    "refusal",
+    "filtered",
+    "length",
+    "stopped",
+    "superseded",
+    "expired",
+    "dead_letter",
+    "late",
+    "too_many_steps",
+    "too_long",
+]
+
+_WORDS: dict[Sentence, str] = {
+    "pairing": "Hello. I answer people who were let in. Please give this code to whoever runs me: {code}",
+    "paired": "You have been let in. Say hello, or /help for what I understand.",
+    "queue_full": "Too many of your messages are still waiting. Please send this one again a little later.",
+    "failed": "I could not get an answer ({reason}). Your message is kept; please send it again later.",
+    "failed_auth": "I could not get an answer: the model's service refused my key. Whoever runs me has been told.",
+    "empty": "The model gave an empty answer. Please ask in other words.",
+    "refusal": "The model declined to answer this.",
+    "filtered": "The model's provider filtered the answer.",
+    "length": '(The answer was cut at its length limit. Say "go on" for the rest.)',
+    "stopped": "Stopped.",
+    "superseded": "(Set aside for your newer message.)",
+    "expired": "I could not answer your message of {when} in time. Please send it again if it still matters.",
+    "dead_letter": "Your message could not be worked on; it was put aside for a person to look at.",
+    "late": "(A late answer to your message of {when}.)",
+    "too_many_steps": "I stopped after {steps} steps without reaching an answer.",
+    "too_long": "I stopped after {seconds} seconds without reaching an answer.",
+}
+
+
+def say(sentence: Sentence, **values: str) -> str:
+    """The sentence, with its blanks filled."""
+    return _WORDS[sentence].format(**values)

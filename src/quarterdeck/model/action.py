@@ -1,0 +1,113 @@
+"""Actions: effects about to happen, as values. The gate decides on them; the digest is what a Permit allows."""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+Effect = Literal["none", "rows", "external"]
+
+
+def digest_of(*parts: bytes) -> str:
+    """sha256 over length-prefixed parts, hex; two different lists of parts never give the same bytes."""
+    h = hashlib.sha256()
+    for part in parts:
+        h.update(len(part).to_bytes(8, "big"))
+        h.update(part)
+    return h.hexdigest()
+
+
+class ModelCall(msgspec.Struct, frozen=True):
+    """One request to a model, encoded for its wire, with the tokens to reserve: input estimate and output cap."""
+
+    provider: str
+    model: str
+    body: bytes
+    reserve_in: int
+    reserve_out: int
+
+    kind = "model"
+
+    @property
+    def route(self) -> str:
+        """Provider and model."""
+        return f"{self.provider}/{self.model}"
+
+    def digest(self) -> str:
+        """Digest of exactly what goes over the wire."""
+        return digest_of(b"model", self.route.encode(), self.body)
+
+
+class ToolRun(msgspec.Struct, frozen=True):
+    """One run of a tool. `arguments` is checked JSON text; `call` is (turn, step), stable over attempts."""
+
+    tool: str
+    arguments: str
+    turn: str
+    step: str
+    effect: Effect
+    repeatable: bool
+
+    kind = "tool"
+
+    @property
+    def route(self) -> str:
+        """The tool."""
+        return f"tool/{self.tool}"
+
+    @property
+    def key(self) -> str:
+        """Idempotency key for outside services: the same over every attempt of this call."""
+        return f"{self.turn}.{self.step}"
+
+    def digest(self) -> str:
+        """Digest of the tool, its arguments and the call that it belongs to."""
+        return digest_of(b"tool", self.tool.encode(), self.arguments.encode(), self.key.encode())
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One platform call of a delivery: text to a room, at most the channel's limit long.
+
+    `key` is the idempotency key for platforms that have one: the same over every attempt.
+    """
+
+    connection: str
+    room: str
+    text: str
+    key: str
+    reply_to: str = ""
+
+    kind = "send"
+
+    @property
+    def route(self) -> str:
+        """Connection and room."""
+        return f"{self.connection}/{self.room}"
+
+    def digest(self) -> str:
+        """Digest of exactly what the room will show."""
+        return digest_of(
+            b"send", self.route.encode(), self.text.encode(), self.key.encode(), self.reply_to.encode()
+        )
+
+
+class StreamTo(msgspec.Struct, frozen=True):
+    """A turn's permission to show an answer in one room while it grows: covers the first send and its edits."""
+
+    connection: str
+    room: str
+    delivery: str
+
+    kind = "stream"
+
+    @property
+    def route(self) -> str:
+        """Connection and room."""
+        return f"{self.connection}/{self.room}"
+
+    def digest(self) -> str:
+        """Digest of room and delivery; the text grows, so it is not part of it."""
+        return digest_of(b"stream", self.route.encode(), self.delivery.encode())
+
+
+Action = ModelCall | ToolRun | Part | StreamTo

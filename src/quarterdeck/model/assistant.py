@@ -1,0 +1,36 @@
+"""What people talk to, as one value; its digest is the release that a turn ran under."""
+
+import msgspec
+
+from quarterdeck.model.action import digest_of
+from quarterdeck.model.inbound import QueueMode
+
+WORKSPACE_FILES = ("AGENTS.md", "SOUL.md", "USER.md", "MEMORY.md")
+
+
+class Assistant(msgspec.Struct, frozen=True):
+    """Effective configuration of one assistant. `model` is `provider/model`; `files` are its workspace files' texts."""
+
+    id: str
+    model: str
+    fallback: tuple[str, ...] = ()
+    queue: QueueMode = "followup"
+    debounce_ms: int = 0
+    tools: tuple[str, ...] = ()
+    max_steps: int = 20
+    turn_seconds: float = 300.0
+    files: tuple[tuple[str, str], ...] = ()
+
+    def release(self) -> str:
+        """Content address of everything that shapes behaviour."""
+        return digest_of(b"release", msgspec.json.encode(self))[:32]
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider, the part of `model` before the first slash."""
+        return self.model.partition("/")[0]
+
+    @property
+    def model_name(self) -> str:
+        """The provider's name of the model, the part after the first slash."""
+        return self.model.partition("/")[2]

@@ -1,0 +1,67 @@
+"""One act of a person or a system, parsed once at the edge. Everything enters through this value."""
+
+from typing import Literal
+
+import msgspec
+
+from quarterdeck.model.message import Attachment, Message
+
+RoomKind = Literal["dm", "group", "thread"]
+QueueMode = Literal["followup", "collect", "steer", "interrupt"]
+QUEUE_MODES: tuple[QueueMode, ...] = ("followup", "collect", "steer", "interrupt")
+
+
+class Room(msgspec.Struct, frozen=True):
+    """Where a conversation takes place, in the platform's own words. `native_id` is unique per connection."""
+
+    native_id: str
+    kind: RoomKind = "dm"
+    title: str = ""
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """One provider-given identity; it may not belong to a known person yet."""
+
+    native_id: str
+    name: str = ""
+
+
+class Inbound(msgspec.Struct, frozen=True):
+    """A parsed act. `act_key` is the same for one act by whatever route it comes, and another for an edit of it.
+
+    `message_ref` is the platform's id of the message (empty where there is none); an edit has the ref of what
+    it edits. `sent_at` is Unix seconds by the platform's clock, 0 when unknown. `history` is what an API client
+    sent along for a session of one turn. `mode` overrides the assistant's queue mode.
+    """
+
+    connection: str
+    act_key: str
+    room: Room
+    sender: Sender
+    text: str
+    kind: Literal["message", "edit"] = "message"
+    message_ref: str = ""
+    sent_at: float = 0.0
+    attachments: tuple[Attachment, ...] = ()
+    history: tuple[Message, ...] = ()
+    mode: QueueMode | None = None
+    assistant: str = ""
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The inbox row is committed; the platform may be acknowledged. `outcome` is set when it ended at once."""
+
+    inbox_id: str
+    session_id: str
+    position: int
+    outcome: str = ""
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """The same act was accepted before; acknowledge it again, nothing else happens."""
+
+    inbox_id: str
+    session_id: str
+
+
+Acceptance = Accepted | Duplicate

@@ -1,0 +1,78 @@
+"""What a session's history is made of: four kinds of message, each a frozen value.
+
+A history is valid when every tool call of an assistant message is followed by exactly one result before
+anything else is said; `flow/context.py` builds only valid ones and the provider wires rely on it.
+"""
+
+from typing import Literal
+
+import msgspec
+
+ResultStatus = Literal["ok", "error", "denied", "skipped", "unknown"]
+
+
+class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A file of a message. `blob` is the sha256 of stored bytes; empty when it could not be fetched (`error`)."""
+
+    name: str
+    mime: str
+    size: int
+    blob: str = ""
+    native_id: str = ""
+    error: str = ""
+
+
+class UserMessage(msgspec.Struct, frozen=True, tag="user", omit_defaults=True):
+    """What a person wrote. `sent_at` is Unix seconds; `correction` marks an edit of an answered message."""
+
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    sender: str = ""
+    sent_at: float = 0.0
+    correction: bool = False
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """One call that a model asked for. `arguments` is the JSON text as the model wrote it, not yet checked."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class AssistantMessage(msgspec.Struct, frozen=True, tag="assistant", omit_defaults=True):
+    """What the model said, and the calls that it asked for."""
+
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+
+
+class ToolResult(msgspec.Struct, frozen=True, tag="tool", omit_defaults=True):
+    """The result of one call; `text` is what the model reads."""
+
+    call_id: str
+    name: str
+    text: str
+    status: ResultStatus = "ok"
+
+
+class SystemEvent(msgspec.Struct, frozen=True, tag="event"):
+    """Something that happened and that no person said; shown to the model with that label."""
+
+    text: str
+
+
+Message = UserMessage | AssistantMessage | ToolResult | SystemEvent
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Message)
+
+
+def encode(message: Message) -> bytes:
+    """The stored form of one message (JSON, tagged by kind)."""
+    return _encoder.encode(message)
+
+
+def decode(stored: bytes) -> Message:
+    """Inverse of `encode`; raises msgspec.DecodeError on bytes that `encode` did not write."""
+    return _decoder.decode(stored)

@@ -1,0 +1,110 @@
+"""The words for what becomes of an inbox row, a turn and a delivery, and the names of a turn's steps."""
+
+from typing import Literal
+
+import msgspec
+
+from quarterdeck.model.message import AssistantMessage, ToolResult
+
+InboxOutcome = Literal[
+    "answered",
+    "absorbed",
+    "superseded",
+    "command",
+    "ignored",
+    "refused",
+    "handed_over",
+    "stopped",
+    "failed",
+    "expired",
+    "dead_lettered",
+]
+TurnOutcome = Literal["answered", "superseded", "stopped", "failed", "dead_lettered"]
+PartState = Literal["streaming", "ready", "sending", "sent", "unknown", "refused", "failed", "held"]
+IntentState = Literal["open", "done", "failed", "lost", "unknown"]
+FinishReason = Literal["stop", "tool_calls", "length", "filter", "refusal"]
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the provider reported them; `reported` is False where we had to estimate."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reported: bool = True
+
+
+class ModelAnswer(msgspec.Struct, frozen=True):
+    """One finished answer of a model."""
+
+    message: AssistantMessage
+    finish: FinishReason
+    usage: Usage
+    model: str = ""
+
+
+class ModelStep(msgspec.Struct, frozen=True, tag="model"):
+    """Journal entry `m<n>`: a model answer."""
+
+    answer: ModelAnswer
+
+
+class ToolStep(msgspec.Struct, frozen=True, tag="tool"):
+    """Journal entry `m<n>.t<k>`: the result of the k-th call of answer n."""
+
+    result: ToolResult
+
+
+class SteerStep(msgspec.Struct, frozen=True, tag="steer"):
+    """Journal entry `m<n>.s`: inbox rows that were taken in before answer n+1."""
+
+    inbox_ids: tuple[str, ...]
+
+
+class MediaStep(msgspec.Struct, frozen=True, tag="media"):
+    """Journal entry `m0`: inbound files by inbox row, fetched or honestly not (see Attachment.error)."""
+
+    blobs: dict[str, tuple["FetchedFile", ...]]
+
+
+class FetchedFile(msgspec.Struct, frozen=True):
+    """One inbound file after step 0: `blob` when it is stored, else `error`."""
+
+    native_id: str
+    blob: str = ""
+    size: int = 0
+    error: str = ""
+
+
+Step = ModelStep | ToolStep | SteerStep | MediaStep
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Step)
+
+
+def encode_step(step: Step) -> bytes:
+    """The stored form of a journal entry."""
+    return _encoder.encode(step)
+
+
+def decode_step(stored: bytes) -> Step:
+    """Inverse of `encode_step`."""
+    return _decoder.decode(stored)
+
+
+MEDIA_STEP = "m0"
+
+
+def model_step(n: int) -> str:
+    """Name of the n-th model answer of a turn, counted from 1."""
+    return f"m{n}"
+
+
+def tool_step(n: int, k: int) -> str:
+    """Name of the k-th tool call (from 0) of answer n."""
+    return f"m{n}.t{k}"
+
+
+def steer_step(n: int) -> str:
+    """Name of the taking of steering messages after answer n."""
+    return f"m{n}.s"

@@ -1,0 +1,66 @@
+"""Log lines: one JSON object per line on stderr, with ids that tie them to sessions, turns and deliveries.
+
+No message content and no secret is ever given to a logger; an exception is logged with its type and place.
+"""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+class Level:
+    """The least severity that is written; may change while the process runs."""
+
+    def __init__(self, name: str) -> None:
+        self.set(name)
+
+    def set(self, name: str) -> None:
+        """`debug`, `info`, `warning` or `error`."""
+        self._least = _LEVELS[name]
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if _LEVELS.get(method, 20) < self._least:
+            raise structlog.DropEvent
+        return event
+
+
+def make_logger(level: Level, form: Literal["json", "text"]) -> FilteringBoundLogger:
+    """The process's logger. Also sends what libraries log (warnings and worse) to the same place."""
+    render = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format='{"level":"%(levelname)s","event":"%(name)s"}')
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            level,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _errors,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(10),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _errors(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """An exception as its type and the place that raised it; its message may hold what people wrote."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        event["error_at"] = _place(error)
+    return event
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    place = ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{code.co_filename.rpartition('quarterdeck/')[2]}:{trace.tb_lineno} {code.co_name}"
+        trace = trace.tb_next
+    return place

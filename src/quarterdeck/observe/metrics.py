@@ -1,0 +1,92 @@
+"""Counters and durations, exposed as /metrics. Labels come from small closed sets, never from people."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """All metrics of one process; names start with `quarterdeck_`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._accepted = Counter(
+            "quarterdeck_inbox_accepted", "Acts accepted", ("connection", "result"), registry=self.registry
+        )
+        self._turns = Counter("quarterdeck_turns", "Turns ended", ("outcome",), registry=self.registry)
+        self._turn_seconds = Histogram(
+            "quarterdeck_turn_seconds", "Turn, from take to end", buckets=SECONDS, registry=self.registry
+        )
+        self._model = Counter(
+            "quarterdeck_model_calls", "Model calls", ("provider", "result"), registry=self.registry
+        )
+        self._model_seconds = Histogram(
+            "quarterdeck_model_seconds",
+            "One model call",
+            ("provider",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "quarterdeck_tokens", "Tokens used", ("provider", "kind"), registry=self.registry
+        )
+        self._tools = Counter(
+            "quarterdeck_tool_runs", "Tool runs", ("tool", "result"), registry=self.registry
+        )
+        self._sends = Counter(
+            "quarterdeck_sends", "Platform calls", ("connection", "result"), registry=self.registry
+        )
+        self._send_seconds = Histogram(
+            "quarterdeck_send_seconds",
+            "One platform call",
+            ("connection",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._alerts = Counter(
+            "quarterdeck_alerts", "Things a person should look at", ("kind",), registry=self.registry
+        )
+        self._gauges: dict[str, Gauge] = {}
+
+    def accepted(self, connection: str, result: str) -> None:
+        """An act was accepted, refused or known already."""
+        self._accepted.labels(connection, result).inc()
+
+    def turn(self, outcome: str, seconds: float) -> None:
+        """A turn ended."""
+        self._turns.labels(outcome).inc()
+        self._turn_seconds.observe(seconds)
+
+    def model(
+        self, provider: str, result: str, seconds: float, tokens_in: int = 0, tokens_out: int = 0
+    ) -> None:
+        """A model call ended."""
+        self._model.labels(provider, result).inc()
+        self._model_seconds.labels(provider).observe(seconds)
+        if tokens_in or tokens_out:
+            self._tokens.labels(provider, "input").inc(tokens_in)
+            self._tokens.labels(provider, "output").inc(tokens_out)
+
+    def tool(self, tool: str, result: str) -> None:
+        """A tool run ended."""
+        self._tools.labels(tool, result).inc()
+
+    def sent(self, connection: str, result: str, seconds: float) -> None:
+        """A platform call ended."""
+        self._sends.labels(connection, result).inc()
+        self._send_seconds.labels(connection).observe(seconds)
+
+    def alert(self, kind: str) -> None:
+        """Something a person should look at."""
+        self._alerts.labels(kind).inc()
+
+    def gauge(self, name: str, text: str, value: float) -> None:
+        """Set a gauge, `quarterdeck_<name>`."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(f"quarterdeck_{name}", text, registry=self.registry)
+        self._gauges[name].set(value)
+
+    def exposition(self) -> bytes:
+        """The text format of Prometheus."""
+        return generate_latest(self.registry)

@@ -1,0 +1,303 @@
+"""The seams for what varies: channels, providers and tools. Wiring gives each its dependencies by constructor.
+
+What every implementation promises
+- An effect starts only after `permit.spend(action)` with the action that is really about to happen; a permit
+  that does not fit raises NotAllowed and nothing leaves the process.
+- Cancellation ends a call soon and is not swallowed; what was begun at the socket is reported by the next
+  recovery, not guessed.
+- No call waits without a deadline. No implementation keeps a queue of things that a person could miss.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from quarterdeck.base.errors import QuarterdeckError
+from quarterdeck.model.action import Effect, ModelCall, Part, StreamTo, ToolRun
+from quarterdeck.model.inbound import Acceptance, Inbound
+from quarterdeck.model.message import Attachment, Message
+from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
+from quarterdeck.model.turn import ModelAnswer, Usage
+
+MARK_RESERVE = 64  # `cut` leaves this much room in each text for a mark that sending may add
+
+# --- channels -------------------------------------------------------------------------------------------------
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The platform took it; `native_id` is its id of the message (or of the edited one)."""
+
+    native_id: str
+
+
+class NotSent(msgspec.Struct, frozen=True):
+    """Certainly nothing arrived; try again, after `retry_after` seconds where the platform said so.
+
+    `room_only` is False when the whole connection must back off (the platform's global limit, no network).
+    """
+
+    reason: str
+    retry_after: float | None = None
+    room_only: bool = True
+
+
+class MaybeSent(msgspec.Struct, frozen=True):
+    """The request left, but no answer tells its fate."""
+
+    reason: str
+
+
+class SendRefused(msgspec.Struct, frozen=True):
+    """The platform says that it will never take this (blocked, chat gone, bad request)."""
+
+    code: str
+    reason: str
+
+
+SendResult = Sent | NotSent | MaybeSent | SendRefused
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What a channel can do. `text_limit` is in the unit that `measure` of the channel's wire counts."""
+
+    text_limit: int
+    edits: bool = False
+    typing: bool = False
+    idempotent_sends: bool = False
+    idempotency_window: float = 0.0
+    files_in: bool = False
+
+
+class ChannelHealth(msgspec.Struct, frozen=True):
+    """The four facts of a connection; times are Unix seconds, 0 for never."""
+
+    alive: bool
+    authenticated: bool
+    last_inbound: float = 0.0
+    last_outbound: float = 0.0
+    detail: str = ""
+
+
+class IntakePort(Protocol):
+    """What a channel hands its inbounds to."""
+
+    async def accept(self, inbound: Inbound) -> Acceptance:
+        """Returns only after the inbox row is committed; then, and only then, acknowledge the platform.
+
+        Raises Retry when the store cannot take it now: do not acknowledge, the platform will bring it again.
+        """
+        ...
+
+    async def cursor(self, connection: str) -> str:
+        """The stored cursor of a polling connection, empty at first."""
+        ...
+
+    async def save_cursor(self, connection: str, cursor: str) -> None:
+        """Remember how far the platform's feed was accepted."""
+        ...
+
+
+class Channel(Protocol):
+    """One configured account of a messenger."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do."""
+        ...
+
+    def cut(self, text: str) -> Sequence[str]:
+        """Cut an answer into texts that one platform call each can carry. Pure; the order is the reading order."""
+        ...
+
+    async def receive(self, intake: IntakePort) -> None:
+        """Receive until cancelled. Reconnects by itself; returns only by cancellation or a GiveUp error."""
+        ...
+
+    async def send(self, part: Part, permit: Permit) -> SendResult:
+        """One platform call. Spends the permit on `part` first."""
+        ...
+
+    async def show(self, stream: StreamTo, text: str, native_id: str, permit: StreamPermit) -> SendResult:
+        """Show a growing answer: a new message when `native_id` is empty, else an edit of that one."""
+        ...
+
+    async def edit(self, part: Part, native_id: str, permit: Permit) -> SendResult:
+        """Set the final text of a message that was streamed. Spends the permit on `part` first."""
+        ...
+
+    async def typing(self, room: str, permit: PresencePermit) -> None:
+        """Show that an answer is being made; best effort, errors are counted, never raised."""
+        ...
+
+    def fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
+        """The bytes of an inbound file. Raises Refused (too large, gone) or Retry."""
+        ...
+
+    def health(self) -> ChannelHealth:
+        """The connection's four facts as of now."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held; no call follows."""
+        ...
+
+
+# --- providers ------------------------------------------------------------------------------------------------
+
+
+class ToolSpec(msgspec.Struct, frozen=True):
+    """How a model is told of a tool. `parameters` is a JSON Schema object as JSON text."""
+
+    name: str
+    description: str
+    parameters: str
+
+
+class ModelRequest(msgspec.Struct, frozen=True):
+    """One question to a model, in our words."""
+
+    model: str
+    system: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int = 2048
+
+
+FailureKind = Literal[
+    "auth", "credit", "rate", "overload", "network", "timeout", "cut", "context", "invalid", "server"
+]
+
+
+class ProviderFailed(QuarterdeckError):
+    """A model call brought no answer. `retryable` says whether the same request may work later.
+
+    `usage` is what the provider reported before it failed, None where it said nothing; then the reserved
+    amount is settled. `shown` is True when deltas had already been given out.
+    """
+
+    code = "provider_failed"
+
+    def __init__(
+        self,
+        kind: FailureKind,
+        reason: str,
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        usage: Usage | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.kind: FailureKind = kind
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.usage = usage
+
+
+class Delta(msgspec.Struct, frozen=True):
+    """A piece of an answer's text as it grows."""
+
+    text: str
+
+
+OnDelta = Callable[[Delta], None]
+
+
+class ModelProfile(msgspec.Struct, frozen=True):
+    """What may be asked of a model. `label` is a note that people must see beside its answers.
+
+    `system`: a prompt that takes the place of the assistant's (None: the assistant's own).
+    """
+
+    label: str = ""
+    tools: bool = True
+    system: str | None = None
+    history_messages: int = 60
+    max_tokens: int = 2048
+
+
+class Provider(Protocol):
+    """One configured source of models."""
+
+    def profile(self, model: str) -> "ModelProfile":
+        """What may be asked of a model of this provider."""
+        ...
+
+    def prepare(self, request: ModelRequest) -> ModelCall:
+        """Encode the request for the wire. Pure: the same request gives the same bytes."""
+        ...
+
+    async def complete(self, call: ModelCall, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
+        """Make one attempt. Spends the permit on `call` first. Raises ProviderFailed; never retries by itself."""
+        ...
+
+    async def models(self) -> Sequence[str]:
+        """Names of the models that the key can reach. Raises ProviderFailed."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held; no call follows."""
+        ...
+
+
+# --- tools ----------------------------------------------------------------------------------------------------
+
+
+class Rows:
+    """Rows of ours that a tool's effect consists of; opaque to the tool, committed by flow with result and outcome.
+
+    `committed` is called after that commit, to hint whoever works on the rows.
+    """
+
+    __slots__ = ("committed", "statements")
+
+    def __init__(self, statements: tuple[object, ...], committed: Callable[[], None]) -> None:
+        self.statements = statements
+        self.committed = committed
+
+
+class ToolOutput(msgspec.Struct, frozen=True):
+    """What a run brought: text for the model; `rows` where the effect is rows of ours."""
+
+    text: str
+    ok: bool = True
+    rows: Rows | None = None
+
+
+class ToolOutcomeUnknown(QuarterdeckError):
+    """The effect may or may not have happened; it is told to the model and listed for people, never repeated."""
+
+    code = "tool_unknown"
+
+
+class ToolContext(msgspec.Struct, frozen=True):
+    """Whom a run is for."""
+
+    assistant: str
+    session: str
+    connection: str
+    room: str
+    person: str
+
+
+class Tool(Protocol):
+    """Something that a model may ask for."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """How the model is told of it."""
+        ...
+
+    @property
+    def effect(self) -> Effect:
+        """none: reads only; rows: rows of ours; external: acts on the world."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a run whose outcome was lost may simply be run again."""
+        ...
+
+    async def run(self, run: ToolRun, context: ToolContext, permit: Permit) -> ToolOutput:
+        """Run once. Spends the permit on `run` first. Raises BadInput (told to the model) or ToolOutcomeUnknown."""
+        ...

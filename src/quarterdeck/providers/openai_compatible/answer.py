@@ -1,0 +1,279 @@
+"""How does what an endpoint sends become an answer? Pure: bytes in, a ModelAnswer or a ProviderFailed out.
+
+Shapes: openai 3.54.0, types/chat/chat_completion_chunk.py and chat_completion.py. What endpoints are known to do
+differently is taken too: one JSON object for a stream, no ids or no indices of tool calls, no usage, no [DONE].
+Reasoning (`reasoning_content`, `reasoning`) is only counted; it never becomes text.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from quarterdeck.base.secrets import Secret
+from quarterdeck.model.action import ModelCall
+from quarterdeck.model.message import AssistantMessage, ToolCall
+from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
+from quarterdeck.ports import ProviderFailed
+from quarterdeck.providers.openai_compatible.events import EventParser
+from quarterdeck.providers.openai_compatible.failure import broken_off
+from quarterdeck.providers.openai_compatible.wire import UNREADABLE, estimate_tokens
+
+MAX_EVENT = 1024 * 1024
+"""Bytes of one line of a stream; a longer one is not an answer."""
+
+MAX_CALLS = 128
+"""Tool calls in one answer; more are not an answer either."""
+
+BELIEVABLE_TOKENS = 10_000_000
+"""No model reads or writes more in one call; a higher figure is not true."""
+
+_FINISH: Mapping[str, FinishReason] = {
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "filter",
+    "refusal": "refusal",
+}
+_NONE = msgspec.Raw(b"null")
+
+
+class _Function(msgspec.Struct, frozen=True, gc=False):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct, frozen=True, gc=False):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Said(msgspec.Struct, frozen=True):
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    delta: _Said | None = None
+    message: _Said | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, frozen=True):
+    """A piece of a stream (`delta`) or a whole answer (`message`). Figures and errors may have any shape."""
+
+    choices: list[_Choice] | None = None
+    model: str | None = None
+    usage: msgspec.Raw = _NONE
+    error: msgspec.Raw = _NONE
+
+
+class _Details(msgspec.Struct, frozen=True):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct, frozen=True):
+    prompt_tokens: int
+    completion_tokens: int
+    prompt_tokens_details: _Details | None = None
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+_usage = msgspec.json.Decoder(_Usage)
+
+
+class _Slot:
+    """A tool call that is being written."""
+
+    __slots__ = ("arguments", "id", "name")
+
+    def __init__(self) -> None:
+        self.id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+
+
+class Reading:
+    """One answer while it comes. `feed` never raises; `end` says what became of it.
+
+    `done`: nothing more is worth waiting for. `complete`: an answer is there, even if the connection breaks now.
+    """
+
+    def __init__(self, call: ModelCall, key: Secret | None) -> None:
+        self.done = False
+        self._call = call
+        self._key = key
+        self._events = EventParser()
+        self._whole: list[bytes] | None = None
+        self._begun = False
+        self._chosen = False
+        self._finish = ""
+        self._refused = False
+        self._text: list[str] = []
+        self._reasoning = 0
+        self._slots: list[_Slot] = []
+        self._open: dict[int | None, _Slot] = {}
+        self._model = ""
+        self._figures = b""
+        self._failed: ProviderFailed | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the endpoint said that the answer has ended."""
+        return self.done or bool(self._finish)
+
+    @property
+    def reported(self) -> Usage | None:
+        """Usage as far as it was reported, for an answer that failed."""
+        return self._reckon() if self._figures else None
+
+    def feed(self, chunk: bytes) -> str:
+        """Take more of the body; the text that is new in it."""
+        if not self._begun and chunk.strip():
+            self._begun = True
+            if chunk.lstrip().startswith(b"{"):  # an event stream cannot begin so
+                self._whole = []
+        if self._whole is not None:
+            self._whole.append(chunk)
+            return ""
+        known = len(self._text)
+        for data in self._events.feed(chunk):
+            if self.done:
+                break
+            self._event(data)
+        if self._events.waiting > MAX_EVENT:
+            self._fail(f"sent a line of more than {MAX_EVENT} bytes")
+        return "".join(self._text[known:])
+
+    def end(self) -> ModelAnswer:
+        """The body is over. Raises ProviderFailed: cut, what the error object says, or server for nonsense."""
+        if self._whole is not None:
+            self._event(b"".join(self._whole))
+            self.done = True
+        elif not self.done:
+            self._last_events()
+        if self._failed is not None:
+            raise self._failed
+        if not self.complete:
+            raise ProviderFailed("cut", "the answer broke off", retryable=True, usage=self.reported)
+        if not self._chosen:
+            raise ProviderFailed("server", "the answer holds nothing", retryable=True, usage=self.reported)
+        finish = _FINISH.get(self._finish) or ("refusal" if self._refused else None)
+        # Calls of an answer that was cut short or withheld may be incomplete; they are never run.
+        calls = tuple(self._calls()) if finish is None else ()
+        message = AssistantMessage("".join(self._text), calls)
+        return ModelAnswer(message, finish or ("tool_calls" if calls else "stop"), self._reckon(), self._model)
+
+    def _last_events(self) -> None:
+        """An event that was cut in two is no event."""
+        for data in self._events.close():
+            chunk = _read(data)
+            if data.strip() == b"[DONE]":
+                self.done = True
+            elif chunk is not None:
+                self._take(chunk)
+
+    def _event(self, data: bytes) -> None:
+        chunk = _read(data)
+        if chunk is not None:
+            self._take(chunk)
+        elif data.strip() == b"[DONE]":
+            self.done = True
+        elif data.strip():
+            self._fail("sent something that cannot be read")
+
+    def _take(self, chunk: _Chunk) -> None:
+        if chunk.usage != _NONE:
+            self._figures = bytes(chunk.usage)
+        if chunk.error != _NONE:
+            self._failed = broken_off(bytes(chunk.error), self._key, self.reported)
+            self.done = True
+            return
+        if chunk.model:
+            self._model = chunk.model
+        if not chunk.choices:
+            return
+        self._chosen = True
+        choice = chunk.choices[0]
+        if choice.finish_reason:
+            self._finished(choice.finish_reason)
+        said = choice.delta or choice.message
+        if said is not None:
+            self._said(said)
+
+    def _finished(self, reason: str) -> None:
+        self._finish = reason
+        if reason == "error":  # a router's word for an upstream that failed
+            self._fail("ended with an error")
+
+    def _said(self, said: _Said) -> None:
+        if said.content:
+            self._text.append(said.content)
+        if said.refusal:
+            self._text.append(said.refusal)
+            self._refused = True
+        if said.reasoning_content or said.reasoning:
+            self._reasoning += len(said.reasoning_content or said.reasoning or "")
+        for part in said.tool_calls or ():
+            self._part(part)
+
+    def _part(self, part: _Call) -> None:
+        """A piece of a call. Its index names the call; without one, a new id or name begins the next call."""
+        function = part.function or _Function()
+        slot = self._open.get(part.index)
+        renamed = part.index is None and not part.id and bool(function.name)
+        if slot is None or renamed or (part.id and slot.id and part.id != slot.id):
+            slot = self._open[part.index] = _Slot()
+            self._slots.append(slot)
+            if len(self._slots) > MAX_CALLS:
+                self._fail(f"asked for more than {MAX_CALLS} tools at once")
+                return
+        slot.id = slot.id or part.id or ""
+        slot.name = slot.name or function.name or ""
+        if function.arguments:
+            slot.arguments.append(function.arguments)
+
+    def _calls(self) -> Iterable[ToolCall]:
+        """The calls in the order in which they began, each with an id of its own."""
+        taken: set[str] = set()
+        for number, slot in enumerate(self._slots):
+            call_id = slot.id or f"call_{number}"
+            while call_id in taken:
+                call_id += "_"
+            taken.add(call_id)
+            yield ToolCall(call_id, slot.name, "".join(slot.arguments))
+
+    def _fail(self, what: str) -> None:
+        self._failed = ProviderFailed("server", what, retryable=True, usage=self.reported)
+        self.done = True
+
+    def _reckon(self) -> Usage:
+        """The reported figures; what is missing or cannot be true is replaced by our estimate."""
+        written = sum(map(len, self._text)) + self._reasoning
+        written += sum(len(slot.name) + sum(map(len, slot.arguments)) for slot in self._slots)
+        estimate = Usage(self._call.reserve_in, estimate_tokens(written), 0, reported=False)
+        try:
+            said = _usage.decode(self._figures)
+        except UNREADABLE:
+            return estimate
+        cached = (said.prompt_tokens_details or _Details()).cached_tokens or 0
+        told = Usage(
+            _believe(said.prompt_tokens, 1, estimate.input),
+            _believe(said.completion_tokens, 1 if written else 0, estimate.output),
+        )
+        cached_told = min(max(cached, 0), told.input)
+        honest = (said.prompt_tokens, said.completion_tokens, cached) == (told.input, told.output, cached_told)
+        return Usage(told.input, told.output, cached_told, reported=honest)
+
+
+def _believe(figure: int, least: int, estimate: int) -> int:
+    return figure if least <= figure <= BELIEVABLE_TOKENS else estimate
+
+
+def _read(data: bytes) -> _Chunk | None:
+    try:
+        return _chunk.decode(data)
+    except UNREADABLE:
+        return None

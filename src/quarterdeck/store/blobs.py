@@ -1,0 +1,114 @@
+"""Blobs: content-addressed files, written and synced before the row that refers to them."""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.errors import BadInput, NotFound
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.tenancy import TENANT
+
+MAX_BYTES = 20 * 1024 * 1024
+
+
+class Blob(msgspec.Struct, frozen=True):
+    """Stored bytes: sha256 (hex), size in bytes, MIME type as whoever sent it said."""
+
+    digest: str
+    size: int
+    mime: str
+
+
+class Blobs:
+    """Files below `folder`, named by their digest; a file without a row is swept by nobody's hand but harmless."""
+
+    def __init__(self, folder: Path, clock: Clock, crash: CrashPoints) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._crash = crash
+
+    async def write(self, chunks: AsyncIterator[bytes], mime: str, max_bytes: int = MAX_BYTES) -> Blob:
+        """Write and sync bytes. Raises BadInput when there are more than `max_bytes`."""
+        descriptor, name = await asyncio.to_thread(_temporary, self._folder)
+        digest, size = hashlib.sha256(), 0
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise BadInput("file", f"is larger than {max_bytes} bytes", "Send a smaller one.")
+                digest.update(chunk)
+                await asyncio.to_thread(_write_all, descriptor, chunk)
+            target = self.path(digest.hexdigest())
+            await asyncio.to_thread(_keep, descriptor, name, target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        self._crash.reach("blob.written")
+        return Blob(digest.hexdigest(), size, mime)
+
+    def path(self, digest: str) -> Path:
+        """Where a blob's bytes are."""
+        return self._folder / digest[:2] / digest
+
+    def row(self, blob: Blob) -> Statement:
+        """The row that refers to written bytes; the same bytes have one row."""
+        return Statement(
+            "blobs.insert",
+            "INSERT INTO blobs (tenant, digest, size, mime, created_at) VALUES (:tenant, :digest, :size, :mime, :now)"
+            " ON CONFLICT (tenant, digest) DO NOTHING",
+            {
+                "tenant": TENANT,
+                "digest": blob.digest,
+                "size": blob.size,
+                "mime": blob.mime,
+                "now": self._clock.now(),
+            },
+        )
+
+
+async def get(store: Store, digest: str) -> Blob:
+    """A blob's row. Raises NotFound."""
+    rows = await store.fetch(
+        "SELECT digest, size, mime FROM blobs WHERE tenant = :tenant AND digest = :digest",
+        {"tenant": TENANT, "digest": digest},
+    )
+    if not rows:
+        raise NotFound(f"there is no file {digest}")
+    found_digest, size, mime = rows[0]
+    return Blob(str(found_digest), int(size or 0), str(mime))
+
+
+def _temporary(folder: Path) -> tuple[int, str]:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return tempfile.mkstemp(dir=folder, prefix=".part-")
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _keep(descriptor: int, name: str, target: Path) -> None:
+    os.fsync(descriptor)
+    target.parent.mkdir(exist_ok=True, mode=0o700)
+    os.replace(name, target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

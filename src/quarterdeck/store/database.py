@@ -1,0 +1,32 @@
+"""The store: commit operations durably, read rows. This file says what any database does; sqlite.py does it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from quarterdeck.store.operations import Operation, Receipt, Value
+
+Row = tuple[Value, ...]
+
+
+class Store(Protocol):
+    """What flow, governance and use cases need of a database."""
+
+    async def commit(self, operation: Operation) -> Receipt:
+        """Commit all of it or nothing. Returns only after the commit is on disk.
+
+        Raises ExpectationFailed (nothing kept), Retry (not admitted: overloaded or stopping) or StoreFailed
+        (fate unknown: the process must end).
+        """
+        ...
+
+    async def fetch(self, sql: str, params: Mapping[str, Value]) -> Sequence[Row]:
+        """A short read by an index (at most a few hundred rows); sees everything that was committed before."""
+        ...
+
+    async def scan(self, sql: str, params: Mapping[str, Value]) -> Sequence[Row]:
+        """A read that may take longer; runs beside the event loop."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was admitted and close."""
+        ...

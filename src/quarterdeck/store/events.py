@@ -1,0 +1,66 @@
+"""Events: what doors show as it happens. One counter per session (`sessions.head`) numbers them."""
+
+import msgspec
+
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, values
+from quarterdeck.store.tenancy import TENANT
+
+_encoder = msgspec.json.Encoder()
+
+
+class StoredEvent(msgspec.Struct, frozen=True):
+    """One event as it was committed; `data` is JSON. `id` orders events over sessions (SQLite: the row id)."""
+
+    id: int
+    session_id: str
+    seq: int
+    kind: str
+    data: bytes
+    created_at: float
+
+
+def insert(session_id: str, back: int, kind: str, data: dict[str, object], now: float) -> Statement:
+    """Add an event whose number is the session's head less `back`; the head was raised earlier in the operation."""
+    return Statement(
+        "events.insert",
+        "INSERT INTO events (tenant, session_id, seq, kind, data, created_at)"
+        " SELECT :tenant, :session, head - :back, :kind, :data, :now FROM sessions"
+        " WHERE tenant = :tenant AND id = :session",
+        {
+            "tenant": TENANT,
+            "session": session_id,
+            "back": back,
+            "kind": kind,
+            "data": _encoder.encode(data),
+            "now": now,
+        },
+        expect=1,
+    )
+
+
+async def after(store: Store, session_id: str, seq: int, limit: int) -> list[StoredEvent]:
+    """Events of one session behind cursor `seq`, oldest first."""
+    rows = await store.fetch(
+        f"SELECT {columns(StoredEvent)} FROM events"
+        " WHERE tenant = :tenant AND session_id = :session AND seq > :seq ORDER BY seq LIMIT :limit",
+        {"tenant": TENANT, "session": session_id, "seq": seq, "limit": limit},
+    )
+    return values(StoredEvent, rows)
+
+
+async def after_any(store: Store, cursor: int, limit: int) -> list[StoredEvent]:
+    """Events of all sessions behind the feed's cursor, in commit order."""
+    rows = await store.fetch(
+        f"SELECT {columns(StoredEvent)} FROM events"
+        " WHERE tenant = :tenant AND id > :cursor ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "cursor": cursor, "limit": limit},
+    )
+    return values(StoredEvent, rows)
+
+
+async def newest(store: Store) -> int:
+    """The feed's newest cursor."""
+    rows = await store.fetch("SELECT COALESCE(MAX(id), 0) FROM events", {})
+    return int(rows[0][0] or 0)

@@ -1,0 +1,157 @@
+"""Intents: the committed record before an effect; their one outcome after it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.tenancy import TENANT
+
+
+class IntentRow(msgspec.Struct, frozen=True):
+    """One row of `intents`. Empty text and part 0 where a field does not apply."""
+
+    id: str
+    kind: str
+    session_id: str
+    turn_id: str
+    step: str
+    attempt: int
+    delivery_id: str
+    part: int
+    route: str
+    digest: str
+    repeatable: int
+    state: str
+    created_at: float
+    closed_at: float | None = None
+
+
+_NAMES = columns(IntentRow)
+_MARKS = ", ".join(":" + name for name in IntentRow.__struct_fields__)
+
+
+def insert(row: IntentRow, stopped_from: int | None, *, riding: bool) -> Statement:
+    """Record an intent unless a stop covers it.
+
+    `stopped_from` is the position of the turn (a stop of the session at or behind it covers the turn), None for
+    what no session's stop covers. A riding intent shares its operation with another outcome: when it is
+    stopped, it alone is left out and the receipt counts 0. Else the whole operation fails.
+    """
+    guard = (
+        ""
+        if stopped_from is None
+        else " WHERE EXISTS (SELECT 1 FROM sessions WHERE tenant = :tenant AND id = :session_id AND stop_at < :from)"
+    )
+    params = {
+        "tenant": TENANT,
+        "from": stopped_from,
+        **{name: getattr(row, name) for name in row.__struct_fields__},
+    }
+    return Statement(
+        f"intent:{row.id}",
+        f"INSERT INTO intents (tenant, {_NAMES}) SELECT :tenant, {_MARKS}{guard}",
+        params,
+        expect=None if riding else 1,
+    )
+
+
+def close(intent_id: str, state: str, now: float) -> Statement:
+    """Give an intent its outcome, exactly once."""
+    return Statement(
+        "intents.close",
+        "UPDATE intents SET state = :state, closed_at = :now WHERE tenant = :tenant AND id = :id AND state = 'open'",
+        {"tenant": TENANT, "id": intent_id, "state": state, "now": now},
+        expect=1,
+    )
+
+
+def reserve(intent_id: str, route: str, tokens_in: int, tokens_out: int, now: float) -> Statement:
+    """Reserve tokens for an intent that this operation inserted."""
+    return Statement(
+        "ledger.reserve",
+        "INSERT INTO ledger (tenant, intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at)"
+        " SELECT :tenant, :id, 'reserve', :route, :tokens_in, :tokens_out, 0, 0, :now"
+        " WHERE EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :id)",
+        {
+            "tenant": TENANT,
+            "id": intent_id,
+            "route": route,
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "now": now,
+        },
+    )
+
+
+def settle(
+    intent_id: str, tokens_in: int, tokens_out: int, cached: int, *, reported: bool, now: float
+) -> Statement:
+    """Settle a reservation at what was used."""
+    return Statement(
+        "ledger.settle",
+        "INSERT INTO ledger (tenant, intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at)"
+        " SELECT tenant, intent_id, 'settle', route, :tokens_in, :tokens_out, :cached, :reported, :now"
+        " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
+        {
+            "tenant": TENANT,
+            "id": intent_id,
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "cached": cached,
+            "reported": int(reported),
+            "now": now,
+        },
+        expect=1,
+    )
+
+
+def settle_at_reserve(intent_id: str, now: float) -> Statement:
+    """Settle a reservation at the reserved amount: nobody knows what was used."""
+    return Statement(
+        "ledger.settle",
+        "INSERT INTO ledger (tenant, intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at)"
+        " SELECT tenant, intent_id, 'settle', route, tokens_in, tokens_out, 0, 0, :now"
+        " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
+        {"tenant": TENANT, "id": intent_id, "now": now},
+        expect=1,
+    )
+
+
+async def opened(store: Store, kinds: Sequence[str], limit: int) -> list[IntentRow]:
+    """Intents without an outcome: after an unclean end, what the dead process had begun."""
+    rows = await store.fetch(
+        f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND state = 'open'"
+        " AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "kinds": msgspec.json.encode(kinds).decode(), "limit": limit},
+    )
+    return values(IntentRow, rows)
+
+
+async def of_turn(store: Store, turn_id: str) -> list[IntentRow]:
+    """All intents of a turn, oldest first."""
+    rows = await store.fetch(
+        f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND turn_id = :turn ORDER BY id",
+        {"tenant": TENANT, "turn": turn_id},
+    )
+    return values(IntentRow, rows)
+
+
+async def attempts(store: Store, turn_id: str, step: str) -> int:
+    """How often a step was attempted so far."""
+    rows = await store.fetch(
+        "SELECT COALESCE(MAX(attempt), 0) FROM intents WHERE tenant = :tenant AND turn_id = :turn AND step = :step",
+        {"tenant": TENANT, "turn": turn_id, "step": step},
+    )
+    return int(rows[0][0] or 0)
+
+
+async def get(store: Store, intent_id: str) -> IntentRow | None:
+    """One intent."""
+    rows = await store.fetch(
+        f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": intent_id},
+    )
+    return value(IntentRow, rows[0]) if rows else None

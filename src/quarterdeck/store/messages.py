@@ -1,0 +1,72 @@
+"""Session messages: the history. Every end of a turn writes its own, in one operation, complete."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quarterdeck.model.message import Message, encode
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, values
+from quarterdeck.store.tenancy import TENANT
+
+
+class StoredMessage(msgspec.Struct, frozen=True):
+    """One row of `messages`; (position, part) is the order of a session."""
+
+    position: int
+    part: int
+    content: bytes
+    turn_id: str
+    inbox_id: str
+    created_at: float
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A message of the ending turn; `inbox_id` is the row that a person's message came in by, else empty."""
+
+    message: Message
+    inbox_id: str = ""
+
+
+def insert(session_id: str, turn_id: str, new: Sequence[NewMessage], now: float) -> list[Statement]:
+    """Write messages under the session's head, in order; the head was raised earlier in the operation."""
+    return [
+        Statement(
+            "messages.insert",
+            "INSERT INTO messages (tenant, session_id, position, part, content, turn_id, inbox_id, created_at)"
+            " SELECT :tenant, :session, head, :part, :content, :turn, :inbox, :now FROM sessions"
+            " WHERE tenant = :tenant AND id = :session",
+            {
+                "tenant": TENANT,
+                "session": session_id,
+                "part": part,
+                "content": encode(one.message),
+                "turn": turn_id,
+                "inbox": one.inbox_id,
+                "now": now,
+            },
+            expect=1,
+        )
+        for part, one in enumerate(new)
+    ]
+
+
+async def newest(store: Store, session_id: str, after: int, limit: int) -> list[StoredMessage]:
+    """The newest `limit` messages behind position `after`, oldest first."""
+    rows = await store.fetch(
+        f"SELECT {columns(StoredMessage)} FROM messages WHERE tenant = :tenant AND session_id = :session"
+        " AND position > :after ORDER BY position DESC, part DESC LIMIT :limit",
+        {"tenant": TENANT, "session": session_id, "after": after, "limit": limit},
+    )
+    return values(StoredMessage, rows)[::-1]
+
+
+async def before(store: Store, session_id: str, position: int, limit: int) -> list[StoredMessage]:
+    """Messages before `position` for people, newest last; for paging back through a conversation."""
+    rows = await store.scan(
+        f"SELECT {columns(StoredMessage)} FROM messages WHERE tenant = :tenant AND session_id = :session"
+        " AND position < :position ORDER BY position DESC, part DESC LIMIT :limit",
+        {"tenant": TENANT, "session": session_id, "position": position, "limit": limit},
+    )
+    return values(StoredMessage, rows)[::-1]

@@ -1,0 +1,51 @@
+"""Migrations: numbered SQL files, applied in order, each in one transaction with its number. Forward only."""
+
+import sqlite3
+import time
+from importlib import resources
+from pathlib import Path
+
+from quarterdeck.base.errors import NewerSchema
+from quarterdeck.store.sqlite import connect
+
+
+def known() -> list[tuple[int, str, str]]:
+    """(number, name, SQL) of every migration that this version has, in order."""
+    folder = resources.files("quarterdeck.store") / "migrations"
+    files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
+    return [(int(name[:4]), name[5:-4], (folder / name).read_text("utf-8")) for name in files]
+
+
+def migrate(path: Path) -> list[str]:
+    """Bring the database at `path` to this version's schema; the names of what was applied.
+
+    Raises NewerSchema when a newer version has written it.
+    """
+    connection = connect(path)
+    try:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+            " applied_at REAL NOT NULL)"
+        )
+        rows = connection.execute("SELECT version FROM schema_migrations").fetchall()
+        applied = {int(row[0]) for row in rows}
+        migrations = known()
+        newest = migrations[-1][0]
+        if applied and max(applied) > newest:
+            raise NewerSchema(
+                f"the database has schema {max(applied)}, this version knows {newest}: install the newer version"
+            )
+        return [f"{n:04d}_{name}" for n, name, sql in migrations if n not in applied and _apply(connection, n, name, sql)]
+    finally:
+        connection.close()
+
+
+def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> bool:
+    stamp = f"INSERT INTO schema_migrations VALUES ({number}, '{name}', {time.time()!r});"
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\n{stamp}\nCOMMIT;")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return True

@@ -1,0 +1,105 @@
+"""A durable operation is a value: a named list of statements with expectations, committed all or nothing.
+
+There is no await and no Python decision inside a transaction: reads come before, and what a decision rested
+on is checked again by the statements. A failed expectation rolls the whole operation back and raises
+`ExpectationFailed` with the statement's name, so that the caller reads again and decides again.
+
+`OPERATIONS` lists every operation there is; each has a crash point before and after its commit.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from quarterdeck.base.errors import Conflict
+
+Value = str | int | float | bytes | None
+
+OPERATIONS: Mapping[str, str] = {
+    "accept": "an inbound becomes an inbox row (or ends at once: command, refused, ignored)",
+    "take": "a turn takes inbox rows; alone after an unclean end or when step 0 exists, else with its first intent",
+    "media": "step 0: inbound files were fetched or honestly not",
+    "model_intent": "the intent of a model call",
+    "model_retry": "a failed model call's outcome with the next attempt's intent",
+    "model_step": "an answer that asks for tools, with the intents of those tools",
+    "tool_result": "one tool's result and outcome; the last one carries the next model intent",
+    "steer_step": "an answer was delivered, and messages that arrived meanwhile are taken in",
+    "stream_id": "a streamed message's native id is known",
+    "end_turn": "the end of a turn: outcome, history, answer, inbox rows done",
+    "send_intent": "the intent of one part's send",
+    "send_outcome": "what became of one part's send",
+    "settle": "a person settles an unknown delivery, or has it sent again",
+    "recover": "open intents of a dead process are closed",
+    "expire": "inbox rows that waited longer than their time to live",
+    "dead_letter": "a row that kills its turn again and again steps aside",
+    "retry_inbox": "a person brings a dead-lettered row back",
+    "notice": "a system sentence to a room",
+    "pairing": "a stranger is let in or refused",
+    "session": "a session is created, reset or changed by a use case",
+    "token": "an access token is made, used or revoked",
+    "signin": "a sign-in code is made or exchanged",
+    "cursor": "how far a polling connection's feed was accepted",
+    "blob": "a blob's row",
+    "seal": "audit rows get positions and a signed checkpoint",
+    "start": "a process start is recorded",
+    "configuration": "the configuration in force is recorded",
+    "prune": "rows past their keeping time go, in slices",
+}
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One SQL statement with `:name` parameters.
+
+    `expect` is the exact number of rows it must touch (None: any number); `name` is what a failed expectation
+    reports, and how a receipt finds the statement's result.
+    """
+
+    name: str
+    sql: str
+    params: dict[str, Value]
+    expect: int | None = None
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """A named list of statements, all or nothing."""
+
+    name: str
+    statements: tuple[Statement, ...]
+
+
+class ExpectationFailed(Conflict):
+    """A statement touched another number of rows than expected; nothing of the operation was kept."""
+
+    code = "expectation_failed"
+
+    def __init__(self, operation: str, statement: str, touched: int) -> None:
+        super().__init__(f"operation {operation}: statement {statement} touched {touched} rows")
+        self.operation = operation
+        self.statement = statement
+        self.touched = touched
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """Proof of a commit: how many rows each named statement touched, and the rows it returned."""
+
+    operation: str
+    touched: dict[str, int]
+    returned: dict[str, list[tuple[Value, ...]]]
+
+    def one(self, statement: str) -> tuple[Value, ...]:
+        """The only row that `statement` returned."""
+        rows = self.returned[statement]
+        if len(rows) != 1:
+            raise ExpectationFailed(self.operation, statement, len(rows))
+        return rows[0]
+
+
+def operation(name: str, *groups: Statement | Iterable[Statement]) -> Operation:
+    """Compose an operation from statements and lists of them, in order."""
+    flat: list[Statement] = []
+    for group in groups:
+        if isinstance(group, Statement):
+            flat.append(group)
+        else:
+            flat.extend(group)
+    return Operation(name, tuple(flat))

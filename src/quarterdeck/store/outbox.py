@@ -1,0 +1,226 @@
+"""The outbox: deliveries and their parts. One part is one platform call, one state, one native id."""
+
+import msgspec
+
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.tenancy import TENANT
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One answer, notice or message to send."""
+
+    id: str
+    session_id: str
+    turn_id: str
+    connection: str
+    room_id: str
+    kind: str
+    created_at: float
+
+
+class PartRow(msgspec.Struct, frozen=True):
+    """One row of `parts`; `seq` is the order of its room."""
+
+    seq: int
+    delivery_id: str
+    n: int
+    connection: str
+    room_id: str
+    text: str
+    reply_to: str
+    state: str
+    native_id: str
+    attempts: int
+    resends: int
+    not_before: float
+    error: str
+    updated_at: float
+
+
+_PART = columns(PartRow)
+
+
+def insert_delivery(delivery: Delivery) -> Statement:
+    """A new delivery."""
+    marks = ", ".join(":" + name for name in Delivery.__struct_fields__)
+    return Statement(
+        "deliveries.insert",
+        f"INSERT INTO deliveries (tenant, {columns(Delivery)}) VALUES (:tenant, {marks})",
+        {"tenant": TENANT, **{name: getattr(delivery, name) for name in Delivery.__struct_fields__}},
+        expect=1,
+    )
+
+
+def insert_part(
+    delivery: Delivery, n: int, text: str, state: str, now: float, *, reply_to: str = "", attempts: int = 0
+) -> Statement:
+    """A new part of a delivery, stored as it was cut."""
+    return Statement(
+        "parts.insert",
+        "INSERT INTO parts (tenant, delivery_id, n, connection, room_id, text, reply_to, state, native_id, attempts,"
+        " resends, not_before, error, updated_at) VALUES (:tenant, :delivery, :n, :connection, :room, :text,"
+        " :reply_to, :state, '', :attempts, 0, 0, '', :now)",
+        {
+            "tenant": TENANT,
+            "delivery": delivery.id,
+            "n": n,
+            "connection": delivery.connection,
+            "room": delivery.room_id,
+            "text": text,
+            "reply_to": reply_to,
+            "state": state,
+            "attempts": attempts,
+            "now": now,
+        },
+        expect=1,
+    )
+
+
+def move(
+    delivery_id: str,
+    n: int,
+    source: str,
+    target: str,
+    now: float,
+    *,
+    native_id: str = "",
+    error: str = "",
+    not_before: float = 0.0,
+    attempt: bool = False,
+    resend: bool = False,
+) -> Statement:
+    """Move a part from one state to the next, exactly once; a native id that is known stays."""
+    return Statement(
+        "parts.move",
+        "UPDATE parts SET state = :target, native_id = CASE WHEN :native = '' THEN native_id ELSE :native END,"
+        " error = :error, not_before = :not_before, attempts = attempts + :attempt, resends = resends + :resend,"
+        " updated_at = :now WHERE tenant = :tenant AND delivery_id = :delivery AND n = :n AND state = :source",
+        {
+            "tenant": TENANT,
+            "delivery": delivery_id,
+            "n": n,
+            "source": source,
+            "target": target,
+            "native": native_id,
+            "error": error,
+            "not_before": not_before,
+            "attempt": int(attempt),
+            "resend": int(resend),
+            "now": now,
+        },
+        expect=1,
+    )
+
+
+def fix_text(delivery_id: str, text: str, resends: int, now: float) -> Statement:
+    """The final text of a part that was streamed; it is ready to be set, or sent as a marked repeat."""
+    return Statement(
+        "parts.fix_text",
+        "UPDATE parts SET text = :text, state = 'ready', resends = :resends, updated_at = :now WHERE tenant = :tenant"
+        " AND delivery_id = :delivery AND n = 0 AND state = 'streaming'",
+        {"tenant": TENANT, "delivery": delivery_id, "text": text, "resends": resends, "now": now},
+        expect=1,
+    )
+
+
+async def next_of_room(store: Store, connection: str, room_id: str) -> PartRow | None:
+    """The oldest part of a room that is not done; `streaming` ones do not hold the room."""
+    rows = await store.fetch(
+        f"SELECT {_PART} FROM parts WHERE tenant = :tenant AND connection = :connection AND room_id = :room"
+        " AND state IN ('ready', 'sending') ORDER BY seq LIMIT 1",
+        {"tenant": TENANT, "connection": connection, "room": room_id},
+    )
+    return value(PartRow, rows[0]) if rows else None
+
+
+async def rooms_with_ready(store: Store, limit: int, after: int) -> list[tuple[int, str, str]]:
+    """Rooms that have something to send: (seq to go on behind, connection, room id)."""
+    rows = await store.scan(
+        "SELECT MIN(seq), connection, room_id FROM parts WHERE tenant = :tenant AND state = 'ready'"
+        " GROUP BY connection, room_id HAVING MIN(seq) > :after ORDER BY 1 LIMIT :limit",
+        {"tenant": TENANT, "limit": limit, "after": after},
+    )
+    return [(int(seq or 0), str(connection), str(room)) for seq, connection, room in rows]
+
+
+async def part(store: Store, delivery_id: str, n: int) -> PartRow | None:
+    """One part."""
+    rows = await store.fetch(
+        f"SELECT {_PART} FROM parts WHERE tenant = :tenant AND delivery_id = :delivery AND n = :n",
+        {"tenant": TENANT, "delivery": delivery_id, "n": n},
+    )
+    return value(PartRow, rows[0]) if rows else None
+
+
+async def parts_of(store: Store, delivery_id: str) -> list[PartRow]:
+    """A delivery's parts, in order."""
+    rows = await store.fetch(
+        f"SELECT {_PART} FROM parts WHERE tenant = :tenant AND delivery_id = :delivery ORDER BY n",
+        {"tenant": TENANT, "delivery": delivery_id},
+    )
+    return values(PartRow, rows)
+
+
+async def get(store: Store, delivery_id: str) -> Delivery | None:
+    """One delivery."""
+    rows = await store.fetch(
+        f"SELECT {columns(Delivery)} FROM deliveries WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": delivery_id},
+    )
+    return value(Delivery, rows[0]) if rows else None
+
+
+async def streaming_of(store: Store, turn_id: str) -> Delivery | None:
+    """The delivery in which a turn's answer grows, if it has one."""
+    rows = await store.fetch(
+        f"SELECT {columns(Delivery, 'd.')} FROM deliveries d JOIN parts p ON p.tenant = d.tenant"
+        " AND p.delivery_id = d.id AND p.n = 0 WHERE d.tenant = :tenant AND d.turn_id = :turn"
+        " AND p.state = 'streaming'",
+        {"tenant": TENANT, "turn": turn_id},
+    )
+    return value(Delivery, rows[0]) if rows else None
+
+
+async def of_turn(store: Store, turn_id: str) -> list[Delivery]:
+    """What a turn sent or will send."""
+    rows = await store.fetch(
+        f"SELECT {columns(Delivery)} FROM deliveries WHERE tenant = :tenant AND turn_id = :turn ORDER BY id",
+        {"tenant": TENANT, "turn": turn_id},
+    )
+    return values(Delivery, rows)
+
+
+class ListedDelivery(msgspec.Struct, frozen=True):
+    """A delivery for people, with the state that its parts add up to."""
+
+    id: str
+    session_id: str
+    turn_id: str
+    connection: str
+    room_id: str
+    kind: str
+    created_at: float
+    state: str
+    parts: int
+    text: str
+    error: str
+
+
+_STATE = (
+    "COALESCE(MAX(CASE WHEN p.state IN ('unknown', 'failed', 'refused', 'held') THEN p.state END),"
+    " MAX(CASE WHEN p.state IN ('streaming', 'ready', 'sending') THEN p.state END), 'sent')"
+)
+
+
+async def listed(store: Store, state: str, limit: int, before: str) -> list[ListedDelivery]:
+    """Deliveries for people: newest first, behind id `before`; in one state, or all when it is empty."""
+    rows = await store.scan(
+        f"SELECT {columns(Delivery, 'd.')}, {_STATE}, COUNT(*), MIN(CASE WHEN p.n = 0 THEN p.text END), MAX(p.error)"
+        " FROM deliveries d JOIN parts p ON p.tenant = d.tenant AND p.delivery_id = d.id"
+        " WHERE d.tenant = :tenant AND (:before = '' OR d.id < :before)"
+        f" GROUP BY d.id HAVING :state = '' OR {_STATE} = :state ORDER BY d.id DESC LIMIT :limit",
+        {"tenant": TENANT, "state": state, "limit": limit, "before": before},
+    )
+    return values(ListedDelivery, rows)

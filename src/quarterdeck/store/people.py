@@ -1,0 +1,182 @@
+"""Rooms, identities and pairings: who speaks where, and who was let in."""
+
+import msgspec
+
+from quarterdeck.model.inbound import Room, Sender
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.sessions import derived_id
+from quarterdeck.store.tenancy import TENANT
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """One provider-given id; `state` is unknown, allowed or denied."""
+
+    id: str
+    connection: str
+    native_id: str
+    name: str
+    person_id: str | None
+    state: str
+    created_at: float
+
+
+class KnownRoom(msgspec.Struct, frozen=True):
+    """A room that something was accepted from."""
+
+    id: str
+    connection: str
+    native_id: str
+    kind: str
+    title: str
+
+
+class Pairing(msgspec.Struct, frozen=True):
+    """A stranger's wish to be let in; the code was shown to the stranger."""
+
+    id: str
+    code: str
+    identity_id: str
+    room_id: str
+    state: str
+    created_at: float
+    expires_at: float
+    decided_at: float | None
+
+
+def room_id(connection: str, native_id: str) -> str:
+    """The id of a room, from the platform's."""
+    return derived_id("room", TENANT, connection, native_id)
+
+
+def identity_id(connection: str, native_id: str) -> str:
+    """The id of an identity, from the platform's."""
+    return derived_id("idy", TENANT, connection, native_id)
+
+
+def know_room(connection: str, room: Room, now: float) -> Statement:
+    """Remember a room and its newest title."""
+    return Statement(
+        "rooms.know",
+        "INSERT INTO rooms (tenant, id, connection, native_id, kind, title, created_at)"
+        " VALUES (:tenant, :id, :connection, :native, :kind, :title, :now)"
+        " ON CONFLICT (tenant, id) DO UPDATE SET title = excluded.title",
+        {
+            "tenant": TENANT,
+            "id": room_id(connection, room.native_id),
+            "connection": connection,
+            "native": room.native_id,
+            "kind": room.kind,
+            "title": room.title,
+            "now": now,
+        },
+    )
+
+
+def know_identity(connection: str, sender: Sender, now: float) -> Statement:
+    """Remember an identity and its newest name; its state stays."""
+    return Statement(
+        "identities.know",
+        "INSERT INTO identities (tenant, id, connection, native_id, name, person_id, state, created_at)"
+        " VALUES (:tenant, :id, :connection, :native, :name, NULL, 'unknown', :now)"
+        " ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name",
+        {
+            "tenant": TENANT,
+            "id": identity_id(connection, sender.native_id),
+            "connection": connection,
+            "native": sender.native_id,
+            "name": sender.name,
+            "now": now,
+        },
+    )
+
+
+def set_identity_state(identity: str, state: str) -> Statement:
+    """Let an identity in, or keep it out."""
+    return Statement(
+        "identities.set_state",
+        "UPDATE identities SET state = :state WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": identity, "state": state},
+        expect=1,
+    )
+
+
+def ask_pairing(pairing: Pairing) -> Statement:
+    """Note a stranger's wish; one open wish per identity."""
+    marks = ", ".join(":" + name for name in Pairing.__struct_fields__)
+    return Statement(
+        "pairings.ask",
+        f"INSERT INTO pairings (tenant, {columns(Pairing)}) VALUES (:tenant, {marks})",
+        {"tenant": TENANT, **{name: getattr(pairing, name) for name in Pairing.__struct_fields__}},
+        expect=1,
+    )
+
+
+def close_expired_pairing(identity: str, now: float) -> Statement:
+    """A wish whose code has run out makes room for a new one."""
+    return Statement(
+        "pairings.close_expired",
+        "UPDATE pairings SET state = 'denied', decided_at = :now WHERE tenant = :tenant AND identity_id = :identity"
+        " AND state = 'asked' AND expires_at <= :now",
+        {"tenant": TENANT, "identity": identity, "now": now},
+    )
+
+
+def decide_pairing(pairing_id: str, state: str, now: float) -> Statement:
+    """Decide an open wish, exactly once, while its code is good."""
+    return Statement(
+        "pairings.decide",
+        "UPDATE pairings SET state = :state, decided_at = :now WHERE tenant = :tenant AND id = :id"
+        " AND state = 'asked' AND expires_at > :now",
+        {"tenant": TENANT, "id": pairing_id, "state": state, "now": now},
+        expect=1,
+    )
+
+
+async def identity(store: Store, wanted: str) -> Identity | None:
+    """One identity."""
+    rows = await store.fetch(
+        f"SELECT {columns(Identity)} FROM identities WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": wanted},
+    )
+    return value(Identity, rows[0]) if rows else None
+
+
+async def room(store: Store, wanted: str) -> KnownRoom | None:
+    """One room."""
+    rows = await store.fetch(
+        f"SELECT {columns(KnownRoom)} FROM rooms WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": wanted},
+    )
+    return value(KnownRoom, rows[0]) if rows else None
+
+
+async def open_pairing(store: Store, identity_wanted: str, now: float) -> Pairing | None:
+    """An identity's wish that is still open."""
+    rows = await store.fetch(
+        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND identity_id = :identity"
+        " AND state = 'asked' AND expires_at > :now",
+        {"tenant": TENANT, "identity": identity_wanted, "now": now},
+    )
+    return value(Pairing, rows[0]) if rows else None
+
+
+async def pairing_by_code(store: Store, code: str, now: float) -> Pairing | None:
+    """The open wish that a code belongs to."""
+    rows = await store.fetch(
+        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND code = :code AND state = 'asked'"
+        " AND expires_at > :now",
+        {"tenant": TENANT, "code": code, "now": now},
+    )
+    return value(Pairing, rows[0]) if rows else None
+
+
+async def pairings(store: Store, state: str, limit: int, before: str) -> list[Pairing]:
+    """Wishes for people, newest first."""
+    rows = await store.scan(
+        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND (:state = '' OR state = :state)"
+        " AND (:before = '' OR id < :before) ORDER BY id DESC LIMIT :limit",
+        {"tenant": TENANT, "state": state, "limit": limit, "before": before},
+    )
+    return values(Pairing, rows)

@@ -1,0 +1,192 @@
+"""Sessions: one conversation's context, its event counter, its fence and its stop mark."""
+
+import hashlib
+
+import msgspec
+
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement, Value
+from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.tenancy import TENANT
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One row of `sessions`."""
+
+    id: str
+    key: str
+    assistant: str
+    connection: str
+    room_id: str
+    identity_id: str
+    title: str
+    controller: str
+    model: str
+    head: int
+    fence: int
+    untaken_steer: int
+    stop_at: int
+    history_from: int
+    created_at: float
+    updated_at: float
+
+
+class NewSession(msgspec.Struct, frozen=True):
+    """What identifies a session; the id is derived from it, so that nobody has to look before creating one."""
+
+    assistant: str
+    connection: str
+    room_id: str
+    identity_id: str
+    title: str = ""
+
+    @property
+    def key(self) -> str:
+        """Assistant, connection, room and identity."""
+        return "|".join((self.assistant, self.connection, self.room_id, self.identity_id))
+
+    @property
+    def id(self) -> str:
+        """`ses_` and 26 characters of the key's digest."""
+        return derived_id("ses", TENANT, self.key)
+
+
+def derived_id(prefix: str, *parts: str) -> str:
+    """An id that the same parts always give."""
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return f"{prefix}_{digest[:26]}"
+
+
+def create(new: NewSession, now: float) -> Statement:
+    """Create the session unless it exists."""
+    return Statement(
+        "sessions.create",
+        "INSERT INTO sessions (tenant, id, key, assistant, connection, room_id, identity_id, title, controller,"
+        " model, head, fence, untaken_steer, stop_at, history_from, created_at, updated_at)"
+        " VALUES (:tenant, :id, :key, :assistant, :connection, :room, :identity, :title, 'assistant',"
+        " '', 0, 0, 0, 0, 0, :now, :now) ON CONFLICT (tenant, id) DO NOTHING",
+        {
+            "tenant": TENANT,
+            "id": new.id,
+            "key": new.key,
+            "assistant": new.assistant,
+            "connection": new.connection,
+            "room": new.room_id,
+            "identity": new.identity_id,
+            "title": new.title,
+            "now": now,
+        },
+    )
+
+
+def advance(session_id: str, events: int, now: float, *, steer: int = 0) -> Statement:
+    """Raise the head by `events` under the row's lock, and the count of untaken steering messages by `steer`."""
+    return Statement(
+        "sessions.advance",
+        "UPDATE sessions SET head = head + :events, untaken_steer = untaken_steer + :steer, updated_at = :now"
+        " WHERE tenant = :tenant AND id = :id RETURNING head",
+        {"tenant": TENANT, "id": session_id, "events": events, "steer": steer, "now": now},
+        expect=1,
+    )
+
+
+def take(session_id: str, fence: int, events: int, steer: int, now: float) -> Statement:
+    """Take the lane: raise the fence from `fence`, count `steer` messages as taken, number `events` events."""
+    return Statement(
+        "sessions.take",
+        "UPDATE sessions SET fence = fence + 1, head = head + :events, untaken_steer = untaken_steer - :steer,"
+        " updated_at = :now WHERE tenant = :tenant AND id = :id AND fence = :fence RETURNING head",
+        {"tenant": TENANT, "id": session_id, "fence": fence, "events": events, "steer": steer, "now": now},
+        expect=1,
+    )
+
+
+def hold(session_id: str, fence: int, events: int, now: float, *, steer: int = 0) -> Statement:
+    """Go on while the fence is still mine; `steer` messages are taken in, `events` are numbered."""
+    return Statement(
+        "sessions.hold",
+        "UPDATE sessions SET head = head + :events, untaken_steer = untaken_steer - :steer, updated_at = :now"
+        " WHERE tenant = :tenant AND id = :id AND fence = :fence RETURNING head",
+        {"tenant": TENANT, "id": session_id, "fence": fence, "events": events, "steer": steer, "now": now},
+        expect=1,
+    )
+
+
+def end_answered(session_id: str, fence: int, position: int, events: int, now: float) -> Statement:
+    """End a turn with an answer: while the fence is mine, no steering message is left untaken, and no stop covers
+    the turn up to `position`. All three are columns of the row that this locks.
+    """
+    return Statement(
+        "sessions.end_answered",
+        "UPDATE sessions SET head = head + :events, updated_at = :now WHERE tenant = :tenant AND id = :id"
+        " AND fence = :fence AND untaken_steer = 0 AND stop_at < :position RETURNING head",
+        {
+            "tenant": TENANT,
+            "id": session_id,
+            "fence": fence,
+            "position": position,
+            "events": events,
+            "now": now,
+        },
+        expect=1,
+    )
+
+
+def stop(session_id: str) -> Statement:
+    """Everything accepted up to the head is stopped; untaken steering messages are among it."""
+    return Statement(
+        "sessions.stop",
+        "UPDATE sessions SET stop_at = head, untaken_steer = 0 WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": session_id},
+        expect=1,
+    )
+
+
+def reset(session_id: str) -> Statement:
+    """From the next message on the model sees nothing of what was said before."""
+    return Statement(
+        "sessions.reset",
+        "UPDATE sessions SET history_from = head WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": session_id},
+        expect=1,
+    )
+
+
+def set_model(session_id: str, model: str) -> Statement:
+    """The model for the next turns; empty for the assistant's own."""
+    return Statement(
+        "sessions.set_model",
+        "UPDATE sessions SET model = :model WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": session_id, "model": model},
+        expect=1,
+    )
+
+
+def set_title(session_id: str, title: str) -> Statement:
+    """Name a session that has no name yet."""
+    return Statement(
+        "sessions.set_title",
+        "UPDATE sessions SET title = :title WHERE tenant = :tenant AND id = :id AND title = ''",
+        {"tenant": TENANT, "id": session_id, "title": title},
+    )
+
+
+async def get(store: Store, session_id: str) -> Session | None:
+    """One session."""
+    rows = await store.fetch(
+        f"SELECT {columns(Session)} FROM sessions WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": session_id},
+    )
+    return value(Session, rows[0]) if rows else None
+
+
+async def recent(store: Store, limit: int, before: float | None, connection: str = "") -> list[Session]:
+    """Sessions by newest activity; `before` is the `updated_at` to go on behind."""
+    params: dict[str, Value] = {"tenant": TENANT, "limit": limit, "before": before, "connection": connection}
+    rows = await store.scan(
+        f"SELECT {columns(Session)} FROM sessions WHERE tenant = :tenant"
+        " AND (:before IS NULL OR updated_at < :before) AND (:connection = '' OR connection = :connection)"
+        " ORDER BY updated_at DESC LIMIT :limit",
+        params,
+    )
+    return values(Session, rows)

@@ -1,0 +1,97 @@
+"""Turns: one run of an assistant over inbox rows, from take to end."""
+
+import msgspec
+
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.tenancy import TENANT
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One row of `turns`."""
+
+    id: str
+    session_id: str
+    position: int
+    state: str
+    outcome: str | None
+    error: str | None
+    attempt: int
+    model: str
+    release_digest: str
+    policy_digest: str
+    price_digest: str
+    started_at: float
+    ended_at: float | None
+
+
+def insert(turn: Turn) -> Statement:
+    """Begin a turn; the unique index lets one run per session."""
+    names = columns(Turn)
+    marks = ", ".join(":" + name for name in Turn.__struct_fields__)
+    return Statement(
+        "turns.insert",
+        f"INSERT INTO turns (tenant, {names}) VALUES (:tenant, {marks})",
+        {"tenant": TENANT, **{name: getattr(turn, name) for name in Turn.__struct_fields__}},
+        expect=1,
+    )
+
+
+def take_again(turn_id: str) -> Statement:
+    """Take up a turn that a dead process left."""
+    return Statement(
+        "turns.take_again",
+        "UPDATE turns SET attempt = attempt + 1 WHERE tenant = :tenant AND id = :id AND state = 'running'",
+        {"tenant": TENANT, "id": turn_id},
+        expect=1,
+    )
+
+
+def extend(turn_id: str, position: int) -> Statement:
+    """The turn took in messages up to `position`."""
+    return Statement(
+        "turns.extend",
+        "UPDATE turns SET position = :position WHERE tenant = :tenant AND id = :id AND state = 'running'",
+        {"tenant": TENANT, "id": turn_id, "position": position},
+        expect=1,
+    )
+
+
+def end(turn_id: str, outcome: str, error: str, now: float) -> Statement:
+    """Give a turn its outcome, exactly once."""
+    return Statement(
+        "turns.end",
+        "UPDATE turns SET state = 'ended', outcome = :outcome, error = NULLIF(:error, ''), ended_at = :now"
+        " WHERE tenant = :tenant AND id = :id AND state = 'running'",
+        {"tenant": TENANT, "id": turn_id, "outcome": outcome, "error": error, "now": now},
+        expect=1,
+    )
+
+
+async def running(store: Store, session_id: str) -> Turn | None:
+    """The turn that a session is in, or that a dead process left it in."""
+    rows = await store.fetch(
+        f"SELECT {columns(Turn)} FROM turns WHERE tenant = :tenant AND session_id = :session AND state = 'running'",
+        {"tenant": TENANT, "session": session_id},
+    )
+    return value(Turn, rows[0]) if rows else None
+
+
+async def get(store: Store, turn_id: str) -> Turn | None:
+    """One turn."""
+    rows = await store.fetch(
+        f"SELECT {columns(Turn)} FROM turns WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": turn_id},
+    )
+    return value(Turn, rows[0]) if rows else None
+
+
+async def listed(store: Store, session_id: str, limit: int, before: str) -> list[Turn]:
+    """Turns for people: newest first, behind id `before`; of one session, or of all when it is empty."""
+    rows = await store.scan(
+        f"SELECT {columns(Turn)} FROM turns WHERE tenant = :tenant AND (:before = '' OR id < :before)"
+        " AND (:session = '' OR session_id = :session) ORDER BY id DESC LIMIT :limit",
+        {"tenant": TENANT, "session": session_id, "limit": limit, "before": before},
+    )
+    return values(Turn, rows)

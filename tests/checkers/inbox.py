@@ -1,0 +1,123 @@
+"""M1: has every acknowledged act exactly one row with exactly one outcome, and did its answer arrive?"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.checkers.database import Database, Inbox
+from tests.checkers.platform import MARK, Platform
+from tests.checkers.violation import Violation
+
+OUTCOMES = frozenset(
+    "answered absorbed superseded command ignored refused handed_over stopped failed expired dead_lettered".split()
+)
+"""Architecture 3.6: what an inbox row may end in."""
+
+SETTLED = frozenset("sent unknown refused failed held".split())
+"""What a part may be in when nothing is left to do; all but `sent` are visible to people."""
+
+TOLD = frozenset(("failed", "dead_lettered"))
+"""Outcomes of a turn of which the person is told."""
+
+
+def check_inbox(platform: Platform, database: Database) -> Iterator[Violation]:
+    """Acts against rows, rows against outcomes, outcomes against answers."""
+    yield from _acts(platform, database)
+    for row in database.inbox:
+        if row.state != "ended" or row.outcome not in OUTCOMES:
+            yield Violation("no_outcome", row.id, f"{row.state}, outcome {row.outcome}, takes {row.takes}")
+    yield from _answers(database)
+    yield from _arrivals(platform, database)
+
+
+def _acts(platform: Platform, database: Database) -> Iterator[Violation]:
+    """One row for each revision of each message; none for what nobody did."""
+    rows: defaultdict[tuple[str, str], list[Inbox]] = defaultdict(list)
+    names = {room.id: room.native_id for room in database.rooms}
+    for row in database.inbox:
+        rows[names.get(row.room_id, row.room_id), row.message_ref].append(row)
+    revisions: defaultdict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+    acknowledged: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for event in platform.injected:
+        place = event.room, event.id
+        revisions[place][event.revision] = event.text
+        if event.seq in platform.acked:
+            acknowledged[place].add(event.revision)
+        else:
+            yield Violation("not_acknowledged", _name(place), f"event {event.seq} is still on the feed")
+    for place, texts in revisions.items():
+        found = [f"{row.id} ({row.kind}, {row.outcome})" for row in rows[place]]
+        if len(found) < len(acknowledged[place]):
+            evidence = f"{len(acknowledged[place])} acts acknowledged, rows: {found}"
+            yield Violation("no_row", _name(place), evidence)
+        elif len(found) > len(texts):
+            yield Violation("two_rows", _name(place), f"{len(texts)} acts, rows: {found}")
+        else:
+            yield from _texts(place, texts, rows[place])
+    for place in rows.keys() - revisions.keys():
+        yield Violation("two_rows", _name(place), f"no act, rows: {[row.id for row in rows[place]]}")
+
+
+def _texts(place: tuple[str, str], texts: dict[int, str], rows: list[Inbox]) -> Iterator[Violation]:
+    """The newest row holds what the newest revision says."""
+    text = texts[max(texts)]
+    newest = max(rows, key=lambda row: row.position, default=None)
+    if text and newest is not None and text.encode() not in newest.content.replace(b'\\"', b'"'):
+        yield Violation("other_text", _name(place), f"{text!r} was written, {newest.content!r} accepted")
+
+
+def _answers(database: Database) -> Iterator[Violation]:
+    """Who was answered has an answer; who was failed was told."""
+    kinds: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for delivery in database.deliveries:
+        kinds[delivery.turn_id][delivery.kind] += 1
+    turns = {turn.id: turn for turn in database.turns}
+    owners = {row.turn_id for row in database.inbox}
+    for row in database.inbox:
+        turn = turns.get(row.turn_id or "")
+        if row.outcome in ("answered", "absorbed") and (turn is None or turn.outcome != "answered"):
+            evidence = f"its turn {row.turn_id} ended {turn and turn.outcome}"
+            yield Violation("no_answer", row.id, evidence)
+        elif row.outcome == "answered" and not kinds[row.turn_id or ""]["answer"]:
+            yield Violation("no_answer", row.id, f"turn {row.turn_id} has no answer to send")
+        elif row.outcome in TOLD and not kinds[row.turn_id or ""]:
+            yield Violation("not_told", row.id, f"turn {row.turn_id} ended {row.outcome}, nothing is sent")
+    for turn in database.turns:
+        if turn.state != "ended":
+            yield Violation("no_outcome", turn.id, f"the turn is {turn.state}, attempt {turn.attempt}")
+        if turn.id not in owners:
+            yield Violation("turn_without_row", turn.id, f"it ended {turn.outcome}; no inbox row is its own")
+
+
+def _arrivals(platform: Platform, database: Database) -> Iterator[Violation]:
+    """What counts as sent is in its room, word for word; nothing is left half done."""
+    names = {room.id: room.native_id for room in database.rooms}
+    shown = {(entry.room, entry.id): entry for entry in platform.entries}
+    rooms = {event.room for event in platform.injected}
+    for part in database.parts:
+        room = names.get(part.room_id, "")
+        if part.state not in SETTLED:
+            yield Violation("part_unfinished", part.name, f"it is {part.state}: {part.text[:80]!r}")
+        elif part.state == "sent" and room in rooms:
+            entry = shown.get((room, part.native_id))
+            if entry is None:
+                evidence = f"room {room} has no message {part.native_id!r}: {part.text[:80]!r}"
+                yield Violation("not_shown", part.name, evidence)
+            elif entry.text not in (part.text, MARK + part.text):
+                evidence = f"the room shows {entry.text[:80]!r}, sent was {part.text[:80]!r}"
+                yield Violation("not_shown", part.name, evidence)
+
+
+def check_blobs(database: Database, folder: Path) -> Iterator[Violation]:
+    """Every row that refers to bytes has them."""
+    for blob in database.blobs:
+        path = folder / blob.digest[:2] / blob.digest
+        if not path.exists():
+            yield Violation("blob_missing", blob.digest, f"{path} is not there")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != blob.digest:
+            yield Violation("blob_missing", blob.digest, f"{path} holds other bytes")
+
+
+def _name(place: tuple[str, str]) -> str:
+    return f"message {place[1]} of room {place[0]}"

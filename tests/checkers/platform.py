@@ -1,0 +1,91 @@
+"""What did the loopback stand-in record? One value, read from its JSON lines."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+MARK = "(This may be a repeat.) "
+"""What the product promises to put before a repeat that may be one too many."""
+
+
+class Injected(msgspec.Struct, frozen=True):
+    """One event that was put on the feed; `text` is empty in a record that does not hold it."""
+
+    seq: int
+    kind: str
+    id: str
+    revision: int
+    room: str
+    text: str = ""
+
+
+class Entry(msgspec.Struct):
+    """One message of the bot as its room shows it; `text` is the newest, `first` the one it came with."""
+
+    room: str
+    id: str
+    key: str | None
+    first: str
+    text: str
+
+    @property
+    def marked(self) -> bool:
+        """Whether people can see that it may be a repeat."""
+        return self.text.startswith(MARK)
+
+    @property
+    def bare(self) -> str:
+        """Its text without the mark."""
+        return self.text.removeprefix(MARK)
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """One request to the effect target."""
+
+    key: str | None
+    body: str
+
+
+class Platform(msgspec.Struct, frozen=True):
+    """Everything that matters, in the order in which it happened. `acked` are the confirmed seqs."""
+
+    injected: tuple[Injected, ...] = ()
+    acked: frozenset[int] = frozenset()
+    entries: tuple[Entry, ...] = ()
+    effects: tuple[Effect, ...] = ()
+
+    def room(self, name: str) -> list[Entry]:
+        """What the bot wrote in a room, in the order in which it appeared."""
+        return [entry for entry in self.entries if entry.room == name]
+
+
+def read_platform(path: Path) -> Platform:
+    """Read a record file; a last line that is still being written is left out."""
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return from_lines([msgspec.json.decode(line, type=dict[str, object]) for line in lines])
+
+
+def from_lines(lines: list[Mapping[str, object]]) -> Platform:
+    """The record as one value."""
+    injected: list[Injected] = []
+    acked: set[int] = set()
+    entries: dict[tuple[str, str], Entry] = {}
+    effects: list[Effect] = []
+    for line in lines:
+        match line["event"]:
+            case "inject":
+                injected.append(msgspec.convert(line, Injected))
+            case "ack":
+                acked |= set(msgspec.convert(line["seqs"], list[int]))
+            case "message" if not line["repeated"]:
+                fields = {**line, "first": line["text"]}
+                entry = msgspec.convert(fields, Entry)
+                entries[entry.room, entry.id] = entry
+            case "edit":
+                entries[str(line["room"]), str(line["id"])].text = str(line["text"])
+            case "effect":
+                effects.append(msgspec.convert(line, Effect))
+            case _:
+                continue
+    return Platform(tuple(injected), frozenset(acked), tuple(entries.values()), tuple(effects))

@@ -1,0 +1,10 @@
+"""Every scenario, by name."""
+
+from collections.abc import Mapping
+
+from tests.crash.chats import CHATS
+from tests.crash.repeats import REPEATS
+from tests.crash.scenario import Scenario
+from tests.crash.troubles import TROUBLES
+
+SCENARIOS: Mapping[str, type[Scenario]] = {kind.name: kind for kind in (*CHATS, *TROUBLES, *REPEATS)}

@@ -1,0 +1,52 @@
+"""The file that a scenario's gateway is started with."""
+
+import json
+
+import msgspec
+
+SECRETS = {"MODEL_KEY": "sk-standin", "LOOP_TOKEN": "loopback-token"}
+"""What the stand-ins accept."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between scenarios. `keys` and `edits` hold for both sides of the wire; times in seconds."""
+
+    queue: str = "followup"
+    debounce_ms: int = 0
+    keys: bool = False
+    edits: bool = True
+    streaming: bool = False
+    first_byte: float = 10.0
+    dm_policy: str = "open"
+
+
+def render(settings: Settings, model: str, platform: str) -> str:
+    """The TOML text; `model` and `platform` are the stand-ins' addresses."""
+    lines = [
+        'data_dir = "./data"',
+        "[server]",
+        "port = 0",
+        "[limits]",
+        "turn_seconds = 30.0",
+        "[providers.main]",
+        'kind = "openai-compatible"',
+        f"base_url = {json.dumps(model + '/v1')}",
+        'api_keys = [{ env = "MODEL_KEY" }]',
+        f"first_byte_seconds = {settings.first_byte}",
+        "[assistants.default]",
+        'model = "main/test"',
+        'tools = ["time", "send_message", "http_post"]',
+        f"queue = {json.dumps(settings.queue)}",
+        f"debounce_ms = {settings.debounce_ms}",
+        "[tools.http_post]",
+        f"url = {json.dumps(platform + '/effect')}",
+        "[connections.loop]",
+        'channel = "loopback"',
+        f"api_root = {json.dumps(platform)}",
+        'token = { env = "LOOP_TOKEN" }',
+        f"dm_policy = {json.dumps(settings.dm_policy)}",
+        f"keys = {json.dumps(settings.keys)}",
+        f"edits = {json.dumps(settings.edits)}",
+        f"streaming = {json.dumps('edit' if settings.streaming else 'off')}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,135 @@
+"""The real command as a child process that is started again whenever it was killed at a point."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from tests.standins import ROOT
+from tests.waiting import until
+
+READY_SECONDS = 30.0
+DRAIN_SECONDS = 40.0
+POINT = "QUARTERDECK_CRASH_AT"
+TRACE = "QUARTERDECK_CRASH_TRACE"
+
+
+class GatewayFailed(AssertionError):
+    """The gateway ended in a way that nobody asked for."""
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """`runtime.json` of a running gateway."""
+
+    pid: int
+    url: str
+
+
+class Gateway:
+    """Keeps the command running. `crashes` are settings for its next lives, each left behind when it has killed.
+
+    `killed` lists what ended it by SIGKILL; `kill` does so from outside.
+    """
+
+    def __init__(self, folder: Path, secrets: Mapping[str, str], crashes: Sequence[str], trace: Path | None) -> None:
+        self.data = folder / "data"
+        self.log = folder / "gateway.log"
+        self.killed: list[str] = []
+        self.ended = False
+        self._config = folder / "config.toml"
+        self._secrets = dict(secrets)
+        self._crashes = deque(crashes)
+        self._trace = trace
+        self._process: asyncio.subprocess.Process | None = None
+        self._shot = False
+        self._asked = False
+        self._last = False
+
+    async def keep(self) -> None:
+        """Run it until it was stopped. Raises GatewayFailed when it ends for any other reason."""
+        try:
+            while not self.ended:
+                self._process = await self._start()
+                self._judge_end(await self._process.wait())
+        finally:
+            await self._end()
+
+    async def ready(self) -> None:
+        """Wait until the gateway that runs now has its intake open."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+            await until(lambda: self._is_ready(http), READY_SECONDS, "a ready gateway")
+
+    async def stop(self, *, last: bool) -> None:
+        """Ask it to drain and wait for its end; `last`: it stays down, unless a point kills it on the way."""
+        await self.ready()
+        process = self._process
+        assert process is not None
+        self._asked, self._last = True, last
+        process.terminate()
+        over = lambda: self.ended or self._process is not process  # noqa: E731  it reads as a condition
+        await until(over, DRAIN_SECONDS, "the end of a drain")
+
+    def kill(self) -> None:
+        """Kill it now, wherever it is."""
+        if self._process is not None and self._process.returncode is None:
+            self._shot = True
+            self._process.kill()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
+        environ |= self._secrets | {"QUARTERDECK_TESTING": "1"}
+        if self._crashes:
+            environ[POINT] = self._crashes[0]
+        if self._trace is not None:
+            environ[TRACE] = str(self._trace)
+        with self.log.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "quarterdeck", "up", "--config", str(self._config)),
+                cwd=ROOT,
+                env=environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _judge_end(self, code: int) -> None:
+        asked, last = self._asked, self._last
+        self._asked = self._last = False
+        if code == -signal.SIGKILL and self._shot:
+            self._shot = False
+            self.killed.append("at random")
+        elif code == -signal.SIGKILL and self._crashes:
+            self.killed.append(self._crashes.popleft())
+        elif code == 0 and asked:
+            self.ended = last
+        else:
+            raise GatewayFailed(f"the gateway ended with {code}:\n{self.tail()}")
+
+    async def _is_ready(self, http: aiohttp.ClientSession) -> bool:
+        process = self._process
+        try:
+            runtime = msgspec.json.decode((self.data / "runtime.json").read_bytes(), type=Runtime)
+            if process is None or runtime.pid != process.pid or process.returncode is not None:
+                return False
+            async with http.get(f"{runtime.url}/readyz") as answer:
+                return answer.status == 200
+        except (FileNotFoundError, aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def _end(self) -> None:
+        """Leave no child behind, whatever happened."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    def tail(self, size: int = 4000) -> str:
+        """The end of what it said."""
+        return self.log.read_bytes()[-size:].decode(errors="replace") if self.log.exists() else ""

@@ -1,0 +1,165 @@
+"""One gateway between its stand-ins: what people do in it, and whether anything is left to do."""
+
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import msgspec
+
+from tests.checkers.judge import Evidence, judge, read_evidence
+from tests.checkers.violation import Violation
+from tests.crash.configuration import SECRETS, Settings, render
+from tests.crash.gateway import Gateway
+from tests.standins.loopback import Event, Inject, LoopbackStandin, Person, Room, Upload, loopback_standin
+from tests.standins.loopback import Settings as Platform
+from tests.standins.model import ModelStandin, model_standin
+from tests.waiting import until
+
+STEP_SECONDS = 30.0
+REST_SECONDS = 45.0
+PERSON = Person("u1", "Ada")
+ROOM = "r1"
+
+LEFT = (
+    "SELECT (SELECT COUNT(*) FROM inbox WHERE state <> 'ended')"
+    " + (SELECT COUNT(*) FROM parts WHERE state IN ('streaming', 'ready', 'sending'))"
+    " + (SELECT COUNT(*) FROM intents WHERE state = 'open')"
+    " + (SELECT COUNT(*) FROM turns WHERE state = 'running')"
+)
+"""What is left to do, in one snapshot: an act that waits, a part that is not settled, an effect under way."""
+
+
+class Said(msgspec.Struct, frozen=True):
+    """One act: where, under which id, with which unique mark in its text."""
+
+    room: str
+    id: str
+    nonce: str
+
+
+class World:
+    """What a scenario acts on. Every random choice comes from `chance`, so that a seed repeats it."""
+
+    def __init__(
+        self, folder: Path, gateway: Gateway, platform: LoopbackStandin, model: ModelStandin, chance: random.Random
+    ) -> None:
+        self.folder = folder
+        self.gateway = gateway
+        self.platform = platform
+        self.model = model
+        self.chance = chance
+        self._database = gateway.data / "quarterdeck.db"
+
+    # --- what people do ---------------------------------------------------------------------------------------
+
+    def say(
+        self,
+        text: str,
+        *,
+        room: str = ROOM,
+        duplicate: bool = False,
+        attachments: Sequence[Upload] = (),
+        sent_at: float | None = None,
+    ) -> Said:
+        """A person writes `text`; every `{n}` in it becomes a mark that no other text has."""
+        nonce = f"#{self.chance.getrandbits(40):010x}"
+        events = self._act(
+            Inject(
+                id=f"p{self.chance.getrandbits(40):010x}",
+                room=Room(room),
+                sender=PERSON,
+                text=text.replace("{n}", nonce),
+                sent_at=sent_at,
+                attachments=tuple(attachments),
+                duplicate=duplicate,
+            )
+        )
+        return Said(room, events[0].id, nonce)
+
+    def again(self, said: Said) -> None:
+        """The platform brings the same event once more."""
+        self._act(Inject(id=said.id, room=Room(said.room), sender=PERSON, duplicate=True))
+
+    def edit(self, said: Said, text: str) -> Said:
+        """The person changes what was written."""
+        nonce = f"#{self.chance.getrandbits(40):010x}"
+        text = text.replace("{n}", nonce)
+        self._act(Inject(kind="edit", id=said.id, room=Room(said.room), sender=PERSON, text=text))
+        return Said(said.room, said.id, nonce)
+
+    def _act(self, what: Inject) -> list[Event]:
+        return self.platform.inject(what)
+
+    # --- what a scenario waits for ----------------------------------------------------------------------------
+
+    async def asked(self, said: Said) -> None:
+        """The model has been asked about it."""
+        await until(lambda: self._asked(said), STEP_SECONDS, f"a model request about {said.nonce}")
+
+    async def accepted(self, said: Said) -> None:
+        """Its row is committed."""
+        await until(lambda: self._accepted(said), STEP_SECONDS, f"an inbox row of {said.nonce}")
+
+    async def shown(self, said: Said) -> None:
+        """Something of the answer can be seen."""
+        await until(lambda: self.bot_texts(said.room), STEP_SECONDS, f"a message of the bot in {said.room}")
+
+    async def rest(self, seconds: float = REST_SECONDS) -> bool:
+        """Wait until nothing is left to do; False when that does not come (the judge will say what is missing)."""
+        try:
+            await until(self.at_rest, seconds, "rest")
+        except AssertionError:
+            return False
+        return True
+
+    def at_rest(self) -> bool:
+        """Every event confirmed, then every row settled: what is confirmed has a row."""
+        return not self.platform.pending and self._number(LEFT) == 0
+
+    def bot_texts(self, room: str) -> list[str]:
+        """What the bot's messages in a room say now."""
+        return [entry.text for entry in self.platform.messages(room) if entry.author == "bot"]
+
+    def _asked(self, said: Said) -> bool:
+        return any(said.nonce in call.text for call in reversed(self.model.calls))
+
+    def _accepted(self, said: Said) -> bool:
+        return self._number("SELECT COUNT(*) FROM inbox WHERE instr(content, CAST(? AS BLOB)) > 0", said.nonce) > 0
+
+    def _number(self, query: str, *values: str) -> int:
+        """One figure of the database; -1 while there is none."""
+        if not self._database.exists():
+            return -1
+        try:
+            with closing(sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=5)) as file:
+                return int(file.execute(query, values).fetchone()[0])
+        except sqlite3.OperationalError:
+            return -1  # the file is being made
+
+    # --- afterwards -------------------------------------------------------------------------------------------
+
+    def evidence(self) -> Evidence:
+        """What there is to judge, once the gateway is stopped."""
+        return read_evidence(self.folder / "platform.jsonl", self.folder / "model.jsonl", self._database)
+
+    def judge(self, evidence: Evidence) -> list[Violation]:
+        """The independent judgement."""
+        return judge(evidence, self._database, self.gateway.data / "blobs")
+
+
+@asynccontextmanager
+async def world(
+    folder: Path, settings: Settings, seed: str, crashes: Sequence[str] = (), trace: Path | None = None
+) -> AsyncIterator[World]:
+    """Stand-ins and a configured gateway that is not running yet; it leaves all in `folder`, which exists."""
+    async with (
+        loopback_standin(
+            Platform(keys=settings.keys, edits=settings.edits), record=folder / "platform.jsonl"
+        ) as platform,
+        model_standin(record=folder / "model.jsonl") as model,
+    ):
+        (folder / "config.toml").write_text(render(settings, model.url, platform.url))
+        gateway = Gateway(folder, SECRETS, crashes, trace)
+        yield World(folder, gateway, platform, model, random.Random(seed))

@@ -1,0 +1,116 @@
+"""What does each room show?"""
+
+import time
+from collections import OrderedDict
+
+from tests.standins.loopback.refusals import Refused
+from tests.standins.loopback.values import Entry, Event, Note, Post, Room, Settings, Version
+
+BOT = "bot"
+MAX_MESSAGES = 1_000_000
+
+
+class Rooms:
+    """Every message of every room, in the order in which they became visible."""
+
+    def __init__(self, settings: Settings, note: Note) -> None:
+        self.rooms: dict[str, Room] = {}
+        self._entries: dict[str, dict[str, Entry]] = {}
+        self._keys: OrderedDict[tuple[str, str], tuple[float, Entry]] = OrderedDict()
+        self._count = 0
+        self._note = note
+        self._settings = settings
+        self.set(settings)
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    def set(self, settings: Settings) -> None:
+        """Change the rules; rooms that it names appear."""
+        self._settings = settings
+        for room in settings.rooms:
+            self._open(room)
+
+    def entries(self, room: str) -> list[Entry]:
+        """The messages of a room, oldest first; an unknown room has none."""
+        return list(self._entries.get(room, {}).values())
+
+    def next_id(self) -> str:
+        """A native id. Raises Refused when there are MAX_MESSAGES."""
+        if self._count >= MAX_MESSAGES:
+            raise Refused(507, "full")
+        self._count += 1
+        return f"m{self._count}"
+
+    def show(self, event: Event) -> None:
+        """What a person wrote or changed."""
+        self._open(event.room)
+        shown = self._entries[event.room.id]
+        if (entry := shown.get(event.id)) is None:
+            shown[event.id] = Entry(id=event.id, author=event.sender.id, text=event.text, at=event.sent_at)
+        elif event.revision > entry.revision:
+            entry.revision = event.revision
+            self._retext(entry, event.text)
+
+    def post(self, room: str, post: Post) -> Entry:
+        """What the bot sends. Raises Refused."""
+        self._check(room, post.text)
+        if (entry := self._known(room, post.key)) is not None:
+            entry.posts += 1
+            self._note("message", room=room, id=entry.id, key=post.key, repeated=True)
+            return entry
+        at = time.time()
+        entry = Entry(
+            id=self.next_id(), author=BOT, text=post.text, at=at, key=post.key, reply_to=post.reply_to
+        )
+        self._entries[room][entry.id] = entry
+        if post.key is not None and self._settings.keys:
+            self._keys[room, post.key] = (at, entry)
+        self._note("message", room=room, id=entry.id, key=post.key, repeated=False, text=post.text)
+        return entry
+
+    def edit(self, room: str, native_id: str, text: str) -> Entry:
+        """What the bot changes in a message of its own. Raises Refused."""
+        if not self._settings.edits:
+            raise Refused(405, "no_edits")
+        self._check(room, text)
+        entry = self._entries[room].get(native_id)
+        if entry is None or entry.author != BOT:
+            raise Refused(404, "unknown_message")
+        entry.revision += 1
+        self._retext(entry, text)
+        self._note("edit", room=room, id=native_id, text=text)
+        return entry
+
+    def known(self, room: str) -> None:
+        """Raises Refused when there is no such room."""
+        if room not in self.rooms:
+            raise Refused(404, "unknown_room")
+
+    def _check(self, room: str, text: str) -> None:
+        self.known(room)
+        if room in self._settings.blocked:
+            raise Refused(403, "blocked")
+        if not text.strip():
+            raise Refused(400, "empty")
+        if len(text) > self._settings.limit:
+            raise Refused(400, "too_long")
+
+    def _known(self, room: str, key: str | None) -> Entry | None:
+        """The entry that this key made, while its window is open; older keys are forgotten."""
+        oldest = time.time() - self._settings.key_window
+        while self._keys and next(iter(self._keys.values()))[0] <= oldest:
+            self._keys.popitem(last=False)
+        if key is None or not self._settings.keys or (room, key) not in self._keys:
+            return None
+        return self._keys[room, key][1]
+
+    def _open(self, room: Room) -> None:
+        self.rooms[room.id] = room
+        self._entries.setdefault(room.id, {})
+
+    @staticmethod
+    def _retext(entry: Entry, text: str) -> None:
+        entry.edits.append(Version(text, time.time()))
+        entry.text = text

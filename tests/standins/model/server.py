@@ -1,0 +1,298 @@
+"""The routes, the waiting and the failing."""
+
+import hashlib
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from tests.standins import Record, serving
+from tests.standins.model import wire
+from tests.standins.model.answer import Place, Reply, compose, place
+from tests.standins.model.directives import BadDirective, Fault, Script, parse
+from tests.standins.model.ledger import Call, Ledger
+from tests.standins.model.requests import ChatRequest, Refused, accept
+from tests.waiting import slowly
+
+KEY = "sk-standin"
+HANG_SECONDS = 600.0
+MAX_QUEUED = 10_000
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Accepted keys, known models (none: any), limits in tokens and bytes.
+
+    `delay`: seconds before every answer. `keep`: how many requests stay in memory.
+    """
+
+    keys: tuple[str, ...] = (KEY,)
+    models: tuple[str, ...] = ()
+    context_tokens: int = 128_000
+    max_body: int = 32 * 1024 * 1024
+    delay: float = 0.0
+    keep: int = 2_000
+
+
+class Queue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    script: str
+    count: int = 1
+
+
+class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seconds: float
+
+
+class Instant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    on: bool = True
+
+
+class ModelStandin:
+    """A running stand-in. `delay` (seconds) and `instant` may be set directly."""
+
+    def __init__(self, settings: Settings, record: Record) -> None:
+        self.url = ""
+        self.delay = settings.delay
+        self.instant = False
+        self._settings = settings
+        self._ledger = Ledger(record, settings.keep)
+        self._queue: deque[str] = deque(maxlen=MAX_QUEUED)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The latest requests, oldest first."""
+        return [call for call, _ in self._ledger.calls]
+
+    @property
+    def bodies(self) -> list[dict[str, object]]:
+        """Their bodies."""
+        return [msgspec.json.decode(body, type=dict[str, object]) for _, body in self._ledger.calls]
+
+    def fault(self, script: str, count: int = 1) -> None:
+        """Put these directives before the texts of the next `count` requests. Raises BadDirective."""
+        parse(script)
+        self._queue.extend([script] * count)
+
+    def clear(self) -> None:
+        """Forget the queued directives."""
+        self._queue.clear()
+
+    def app(self) -> web.Application:
+        """The routes."""
+        app = web.Application(client_max_size=self._settings.max_body)
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/_control/faults", controlled(self._control_faults))
+        app.router.add_delete("/_control/faults", controlled(self._control_clear))
+        app.router.add_post("/_control/delay", controlled(self._control_delay))
+        app.router.add_post("/_control/instant", controlled(self._control_instant))
+        app.router.add_get("/_control/requests", self._control_requests)
+        app.router.add_route("*", "/{path:.*}", self._nowhere)
+        return app
+
+    async def _chat(self, http: web.Request) -> web.StreamResponse:
+        try:
+            raw = await http.read()
+        except web.HTTPRequestEntityTooLarge:
+            return _refusal(Refused("Request body too large.", None, "request_too_large", status=413))
+        digest = hashlib.sha256(raw).hexdigest()
+        call = self._ledger.arrival(digest, http.headers.get("Idempotency-Key"))
+        try:
+            return await self._answer(http, raw, call)
+        except Refused as refused:
+            call.kind, call.status = call.kind or f"refused {refused.status}", refused.status
+            return _refusal(refused)
+        finally:
+            call.disconnected = http.transport is None
+            self._ledger.end(call)
+
+    async def _answer(self, http: web.Request, raw: bytes, call: Call) -> web.StreamResponse:
+        try:
+            self._check_key(http)
+            request = accept(raw, self._settings.models, self._settings.context_tokens)
+            here = place(request.messages)
+            call.text, call.round, call.messages = here.text, here.round, len(request.messages)
+            call.model, call.stream = request.model, bool(request.stream)
+            script = self._script(here, call)
+        finally:
+            self._ledger.begin(call, raw)
+        await self._wait(self.delay + script.delay)
+        fault = script.fault(call.attempt)
+        if fault is not None and fault.kind == "status":
+            call.kind = f"status {fault.status}"
+            raise _failure(fault, request.model)
+        if fault is not None and fault.kind == "hang":
+            return await self._hang(http, call)
+        return await self._send(http, call, request, compose(request, script, here, call.digest), fault)
+
+    def _check_key(self, http: web.Request) -> None:
+        given = http.headers.get("Authorization", "")
+        if not given.startswith("Bearer "):
+            raise Refused("You didn't provide an API key.", status=401)
+        key = given.removeprefix("Bearer ")
+        if key not in self._settings.keys:
+            shown = f"{key[:4]}****{key[-4:]}" if len(key) > 8 else "****"
+            raise Refused(f"Incorrect API key provided: {shown}.", None, "invalid_api_key", status=401)
+
+    def _script(self, here: Place, call: Call) -> Script:
+        """Queued directives stand before those of the text, so that their faults come first."""
+        queued = self._queue.popleft() + " " if self._queue else ""
+        try:
+            script = parse(queued + here.text)
+        except BadDirective as error:
+            raise Refused(f"stand-in: {error}", "messages", "bad_directive") from error
+        if script.counted:
+            call.attempt = self._ledger.attempt(here.text)
+        return script
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0 and not self.instant:
+            await slowly(seconds)
+
+    async def _hang(self, http: web.Request, call: Call) -> web.StreamResponse:
+        call.kind = "hang"
+        await slowly(HANG_SECONDS)
+        return _break_off(http, web.StreamResponse())
+
+    async def _send(
+        self, http: web.Request, call: Call, request: ChatRequest, reply: Reply, fault: Fault | None
+    ) -> web.StreamResponse:
+        head = wire.Head(f"chatcmpl-{call.digest[:24]}", int(call.at), request.model)
+        call.kind, call.status = ("cut" if fault else reply.kind), 200
+        if not request.stream:
+            await self._wait(reply.spacing * len(reply.pieces))
+            return await _whole(http, call, wire.completion(reply, head), fault)
+        usage = request.stream_options is not None and request.stream_options.include_usage
+        return await self._stream(http, call, wire.frames(reply, head, usage), reply.spacing, fault)
+
+    async def _stream(
+        self, http: web.Request, call: Call, frames: wire.Frames, spacing: float, fault: Fault | None
+    ) -> web.StreamResponse:
+        answer = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream; charset=utf-8", **_names(call)}
+        )
+        deltas = frames.deltas if fault is None else frames.deltas[: fault.after]
+        try:
+            await answer.prepare(http)
+            if spacing and not self.instant:
+                await answer.write(frames.first)
+                for frame in deltas:
+                    await answer.write(frame)
+                    call.deltas += 1
+                    await slowly(spacing)
+            else:
+                await answer.write(frames.first + b"".join(deltas))
+                call.deltas = len(deltas)
+            if fault is not None:
+                return _break_off(http, answer)
+            await answer.write(frames.last)
+            await answer.write_eof()
+        except ConnectionError:
+            return answer
+        return answer
+
+    async def _models(self, http: web.Request) -> web.Response:
+        try:
+            self._check_key(http)
+        except Refused as refused:
+            return _refusal(refused)
+        return _json(wire.model_list(self._settings.models or ("standin",)))
+
+    async def _nowhere(self, http: web.Request) -> web.Response:
+        return _refusal(Refused(f"Invalid URL ({http.method} {http.path})", status=404))
+
+    def _control_faults(self, body: bytes) -> None:
+        queue = msgspec.json.decode(body, type=Queue)
+        self.fault(queue.script, queue.count)
+
+    def _control_clear(self, body: bytes) -> None:
+        self.clear()
+
+    def _control_delay(self, body: bytes) -> None:
+        self.delay = msgspec.json.decode(body, type=Delay).seconds
+
+    def _control_instant(self, body: bytes) -> None:
+        self.instant = msgspec.json.decode(body or b"{}", type=Instant).on
+
+    async def _control_requests(self, http: web.Request) -> web.Response:
+        return _json(msgspec.json.encode({"requests": self.calls}))
+
+
+def controlled(act: Callable[[bytes], None]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """A control route that acts on the body; 400 where it makes no sense."""
+
+    async def handle(http: web.Request) -> web.Response:
+        try:
+            act(await http.read())
+        except (msgspec.DecodeError, BadDirective) as error:
+            return _refusal(Refused(f"stand-in: {error}"))
+        return _json(b'{"ok":true}')
+
+    return handle
+
+
+@asynccontextmanager
+async def model_standin(
+    settings: Settings | None = None, *, port: int = 0, record: Path | None = None
+) -> AsyncIterator[ModelStandin]:
+    """Run a stand-in in this loop; `record` is a JSON-lines file to append to."""
+    lines = Record(record)
+    standin = ModelStandin(settings or Settings(), lines)
+    try:
+        async with serving(standin.app(), port) as standin.url:
+            yield standin
+    finally:
+        lines.close()
+
+
+async def _whole(http: web.Request, call: Call, body: bytes, fault: Fault | None) -> web.StreamResponse:
+    answer = web.StreamResponse(headers={"Content-Type": "application/json", **_names(call)})
+    answer.content_length = len(body)
+    try:
+        await answer.prepare(http)
+        if fault is not None:
+            await answer.write(body[: len(body) // 2])
+            return _break_off(http, answer)
+        await answer.write_eof(body)
+    except ConnectionError:
+        return answer
+    return answer
+
+
+def _break_off(http: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+    """Close the connection after what was written; the answer stays unfinished."""
+    if http.transport is not None:
+        http.transport.close()
+    return answer
+
+
+def _names(call: Call) -> dict[str, str]:
+    return {"x-request-id": f"req_{call.n}"}
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.Response(
+        body=body, status=status, headers={"Content-Type": "application/json", **(headers or {})}
+    )
+
+
+def _refusal(refused: Refused) -> web.Response:
+    return _json(wire.error(refused.error), refused.status, refused.headers)
+
+
+def _failure(fault: Fault, model: str) -> Refused:
+    """An asked-for error in the vendor's shape. 429 names a wait in whole seconds and in milliseconds."""
+    if fault.status == 429:
+        headers: dict[str, str] = {}
+        if fault.retry_after is not None:
+            milliseconds = str(math.ceil(fault.retry_after * 1000))
+            headers = {"Retry-After": str(math.ceil(fault.retry_after)), "retry-after-ms": milliseconds}
+        message = f"Rate limit reached for {model}. Please try again in {fault.retry_after or 1:g}s."
+        return Refused(message, None, "rate_limit_exceeded", 429, "requests", headers)
+    if fault.status >= 500:
+        message = "The server had an error while processing your request. Sorry about that!"
+        return Refused(message, None, None, fault.status, "server_error")
+    return Refused(f"stand-in: asked to answer {fault.status}.", status=fault.status)

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Brings .venv to what the lock says:   tools/environment.sh run|dev
+#   run    what the product needs           dev    that, and what tests and gates need
+# Returns at once when nothing has changed since the last time. PYTHON chooses the interpreter.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+kind=${1:?run or dev}
+case $kind in
+run) locks=(requirements/run.txt requirements/build.txt) ;;
+dev) locks=(requirements/dev.txt) ;;
+*) echo "run or dev, not $kind" >&2; exit 2 ;;
+esac
+ready=.venv/.ready-$kind
+
+# The folder is part of the state: scripts in .venv hold its absolute path, a moved one is made anew.
+state=$({ pwd -P; cat pyproject.toml requirements/*.txt; } | sha256sum)
+if [ -x .venv/bin/python ] && [ "$(cat "$ready" 2>/dev/null)" = "$state" ]; then exit 0; fi
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$candidate"
+            return
+        fi
+    done
+    echo "Quarterdeck needs Python 3.11 or newer. Install one, or name it: make run PYTHON=/path/to/python3" >&2
+    return 1
+}
+
+# Debian and Ubuntu ship python3 without ensurepip.
+need_venv_module() {
+    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+    local package
+    package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing $package" >&2
+        export DEBIAN_FRONTEND=noninteractive
+        { apt-get install -y -qq "$package" || { apt-get update -qq && apt-get install -y -qq "$package"; }; } >/dev/null || true
+        "$1" -c 'import ensurepip, venv' 2>/dev/null && return
+    fi
+    printf 'Python cannot make virtual environments here. Type:\n    sudo apt-get install -y %s\n' "$package" >&2
+    return 1
+}
+
+moved() { # .venv was made for another folder, or its interpreter is gone
+    ! .venv/bin/python -c 'import pip' 2>/dev/null ||
+        ! grep -qF "$(pwd -P)/.venv" .venv/bin/activate 2>/dev/null
+}
+
+if [ ! -d .venv ] || moved; then
+    python=$(find_python)
+    need_venv_module "$python"
+    "$python" -m venv --clear .venv
+fi
+
+echo "Installing Python packages into .venv ($kind)" >&2
+pip=(.venv/bin/python -m pip --disable-pip-version-check -qq install --no-warn-script-location)
+"${pip[@]}" --require-hashes "${locks[@]/#/--requirement=}"
+"${pip[@]}" --no-deps --no-build-isolation --editable .
+printf '%s\n' "$state" >"$ready"

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Writes requirements/*.txt from pyproject.toml: exact versions and hashes of every file of every version, for
+# Python 3.11 and newer, without download addresses. Keeps the pins that still fit; with --upgrade takes the newest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+[ -x .cache/lock/bin/uv ] || {
+    python3 -m venv .cache/lock
+    .cache/lock/bin/python -m pip --quiet install 'uv==0.13.9'
+}
+export UV_CUSTOM_COMPILE_COMMAND="make lock"
+compile() {
+    .cache/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links "$@"
+}
+compile "$@" pyproject.toml --output-file requirements/run.txt
+compile "$@" requirements/build.in --constraint requirements/run.txt --output-file requirements/build.txt
+compile "$@" pyproject.toml requirements/build.in --extra dev --constraint requirements/run.txt \
+    --constraint requirements/build.txt --output-file requirements/dev.txt
+
+if grep -nE '://|^ *(-i|-f|--index|--extra-index|--find-links)|'"$PWD" requirements/*.txt; then
+    echo "a lock file names a download address or a path of this machine" >&2
+    exit 1
+fi

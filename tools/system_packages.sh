@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Programs of the operating system that tests need. As root on Debian or Ubuntu the missing ones are installed;
+# otherwise the line to type is printed. Then tests that need them are skipped, or, with REQUIRE_SERVICES=1,
+# this script fails.
+set -euo pipefail
+
+# program, package that brings it
+wanted=(
+    "git git"           # the list of tracked files
+    "chromium chromium" # browser tests
+)
+
+missing_packages() {
+    local entry
+    for entry in "${wanted[@]}"; do
+        command -v "${entry% *}" >/dev/null || printf '%s\n' "${entry#* }"
+    done
+}
+
+mapfile -t missing < <(missing_packages)
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    printf 'Installing system packages: %s\n' "${missing[*]}" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    {
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
+            { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
+    } >/dev/null || true
+    mapfile -t missing < <(missing_packages)
+    [ "${#missing[@]}" -gt 0 ] || exit 0
+fi
+
+printf 'Missing for some tests. Type:\n    sudo apt-get install -y --no-install-recommends %s\n' "${missing[*]}" >&2
+[ "${REQUIRE_SERVICES:-}" != 1 ]
