@@ -24,7 +24,7 @@ from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.ids import IdSource
-from quarterdeck.base.secrets import SecretReader
+from quarterdeck.base.secrets import Secret, SecretReader
 from quarterdeck.base.settings import AssistantConfig, Config, ConnectionConfig, ProviderConfig
 from quarterdeck.base.supervise import EventLog, Life, Service, Supervisor
 from quarterdeck.flow.directory import ConnectionRules, Directory, Limits
@@ -46,7 +46,7 @@ from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
 from quarterdeck.net.client import Client
 from quarterdeck.observe.log import Level, make_logger
 from quarterdeck.observe.metrics import Metrics
-from quarterdeck.ports import Channel, Provider, Tool
+from quarterdeck.ports import Channel, ModelProfile, Provider, Tool
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.datadir import DataDir, Runtime
 from quarterdeck.store.migrate import migrate
@@ -106,7 +106,7 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     auditor = Auditor(clock, new_id)
     gate = Gate(clock, new_id, auditor)
     blobs = Blobs(data.blobs, clock, points)
-    providers = {n: await _provider(n, p, config, client, secrets, stack) for n, p in config.providers.items()}
+    providers = {n: await _provider(n, p, config, client, secrets, clock, stack) for n, p in config.providers.items()}
     tools: dict[str, Tool] = {}
     directory = Directory(_assistants(config), _connections(config), providers, tools, _limits(config))
     rooms = RoomNames(store)
@@ -122,7 +122,7 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
     commands = SessionCommands(store, directory, auditor, clock).table()
-    hints = Hints(lanes.wake, lanes.cut, live.committed)
+    hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
     for name, connection in config.connections.items():
         channel = await _channel(name, connection, client, secrets, clock, log)
@@ -267,20 +267,55 @@ def _connections(config: Config) -> dict[str, ConnectionRules]:
 
 
 async def _provider(
-    name: str, one: ProviderConfig, config: Config, client: Client, secrets: SecretReader, stack: AsyncExitStack
+    name: str,
+    one: ProviderConfig,
+    config: Config,
+    client: Client,
+    secrets: SecretReader,
+    clock: Clock,
+    stack: AsyncExitStack,
 ) -> Provider:
-    provider: Provider
     if one.kind == "scripted":
         from quarterdeck.providers.scripted.provider import ScriptedProvider
 
-        provider = ScriptedProvider(name)
+        provider: Provider = ScriptedProvider(name)
+    elif one.kind == "local":
+        provider = _demo(name, config, client, clock, stack)
     else:
-        from quarterdeck.providers.openai_compatible.adapter import OpenAICompatible
+        from quarterdeck.providers.openai_compatible.adapter import configured
 
-        keys = [await secrets.read(ref, f"providers.{name}.api_keys[{n}]") for n, ref in enumerate(one.api_keys)]
-        provider = OpenAICompatible(name, one, keys, client)
+        provider = configured(name, one, client=client, secrets=secrets, clock=clock)
     stack.push_async_callback(provider.close)
     return provider
+
+
+def _demo(name: str, config: Config, client: Client, clock: Clock, stack: AsyncExitStack) -> Provider:
+    """The demo model: the OpenAI-compatible wire, spoken to our own child process.
+
+    The engine hangs up after every stream, whatever its headers say, so no connection is kept.
+    """
+    from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, SYSTEM_PROMPT
+    from quarterdeck.providers.local.engine import LocalEngine
+    from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible
+    from quarterdeck.providers.openai_compatible.wire import Dialect
+
+    engine = LocalEngine(Path(config.data_dir))
+    stack.push_async_callback(engine.close)
+
+    async def endpoint() -> Endpoint:
+        found = await engine.endpoint()
+        return Endpoint(found.base_url, Secret(found.key))
+
+    profile = ModelProfile(
+        label=DEMO_LABEL,
+        tools=False,
+        system=SYSTEM_PROMPT,
+        history_messages=LIMITS.history,
+        max_tokens=LIMITS.max_tokens,
+    )
+    dialect = Dialect("max_tokens", LIMITS.temperature)
+    headers = {"Connection": "close"}
+    return OpenAICompatible(name, client, endpoint, clock, profile=profile, dialect=dialect, headers=headers)
 
 
 async def _channel(

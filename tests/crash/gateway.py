@@ -75,11 +75,17 @@ class Gateway:
         over = lambda: self.ended or self._process is not process  # noqa: E731  it reads as a condition
         await until(over, DRAIN_SECONDS, "the end of a drain")
 
-    def kill(self) -> None:
-        """Kill it now, wherever it is."""
-        if self._process is not None and self._process.returncode is None:
-            self._shot = True
-            self._process.kill()
+    async def kill(self) -> None:
+        """Kill it now, wherever it is, and wait until its next life has begun."""
+        process = await until(self._alive, READY_SECONDS, "a gateway to kill")
+        assert process is not None
+        self._shot = True
+        process.kill()
+        await until(lambda: self._process is not process, READY_SECONDS, "the next life")
+
+    def _alive(self) -> asyncio.subprocess.Process | None:
+        process = self._process
+        return process if process is not None and process.returncode is None else None
 
     async def _start(self) -> asyncio.subprocess.Process:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
@@ -125,8 +131,7 @@ class Gateway:
 
     async def _end(self) -> None:
         """Leave no child behind, whatever happened."""
-        process = self._process
-        if process is not None and process.returncode is None:
+        if (process := self._alive()) is not None:
             process.kill()
             await process.wait()
 

@@ -21,6 +21,7 @@ class Ran(msgspec.Struct, frozen=True):
     scenario: str
     crash: str
     reached: bool
+    kills: int = 0
     violations: tuple[Violation, ...] = ()
     complaints: tuple[str, ...] = ()
     folder: str = ""
@@ -51,8 +52,8 @@ async def run(scenario: Scenario, crashes: Sequence[str], folder: Path, seed: st
             complaints += [] if rested else ["it never came to rest"]
         except* (AssertionError, TimeoutError) as failed:
             complaints += [f"{type(error).__name__}: {error}" for error in flat(failed)]
-        reached = len(here.gateway.killed) == len(crashes)
-    ran = Ran(scenario.name, crash, reached, tuple(violations), tuple(complaints), str(folder))
+        kills = len(here.gateway.killed)
+    ran = Ran(scenario.name, crash, kills == len(crashes), kills, tuple(violations), tuple(complaints), str(folder))
     if ran.fine:
         await asyncio.to_thread(shutil.rmtree, folder)
     return ran

@@ -51,6 +51,7 @@ class World:
         self.model = model
         self.chance = chance
         self._database = gateway.data / "quarterdeck.db"
+        self._reader: sqlite3.Connection | None = None
 
     # --- what people do ---------------------------------------------------------------------------------------
 
@@ -130,13 +131,17 @@ class World:
 
     def _number(self, query: str, *values: str) -> int:
         """One figure of the database; -1 while there is none."""
-        if not self._database.exists():
-            return -1
+        if self._reader is None and self._database.exists():
+            self._reader = sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=5)
         try:
-            with closing(sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=5)) as file:
-                return int(file.execute(query, values).fetchone()[0])
+            return int(self._reader.execute(query, values).fetchone()[0]) if self._reader else -1
         except sqlite3.OperationalError:
             return -1  # the file is being made
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._reader is not None:
+            self._reader.close()
 
     # --- afterwards -------------------------------------------------------------------------------------------
 
@@ -162,4 +167,5 @@ async def world(
     ):
         (folder / "config.toml").write_text(render(settings, model.url, platform.url))
         gateway = Gateway(folder, SECRETS, crashes, trace)
-        yield World(folder, gateway, platform, model, random.Random(seed))
+        with closing(World(folder, gateway, platform, model, random.Random(seed))) as made:
+            yield made

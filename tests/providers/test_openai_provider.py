@@ -150,18 +150,24 @@ async def test_usage_that_is_missing_is_estimated(provider: OpenAICompatible) ->
     assert (answer.usage.input, answer.usage.output) == (call.reserve_in, len("re: hello") * 3 // 10)
 
 
-async def test_the_connection_is_used_again(client: Client) -> None:
+async def test_the_connection_is_used_again_although_its_end_comes_late(client: Client) -> None:
+    seen = asyncio.Event()
+
     async def talk(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             await peer.read(reader)
             writer.write(EVENT_HEAD + chunked(ANSWER + DONE))
-            await writer.drain()
+            async with asyncio.timeout(5):
+                await seen.wait()
             writer.write(b"0\r\n\r\n")
 
     async with serving(talk) as peer:
         provider = provider_at(client, peer.url)
+        call = asked(provider, "x")
         for _ in range(3):
-            assert (await ask(provider, "x"))[0].message.text == "hi"
+            seen.clear()
+            answer = await provider.complete(call, permit_for(call), lambda _: seen.set())
+            assert answer.message.text == "hi"
         assert (peer.connections, len(peer.requests)) == (1, 3)
 
 

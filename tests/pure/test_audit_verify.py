@@ -7,6 +7,8 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
+from base64 import b64decode
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def test_an_unchanged_record_is_unchanged(made: Made) -> None:
-    with made.open() as db:
+    with closing(made.open()) as db:
         report = made.verify(db)
     assert report.ok, report.findings
     assert report.key.startswith("sha256:")
@@ -49,7 +51,7 @@ def test_an_empty_record_is_unchanged(tmp_path: Path) -> None:
 
 
 def test_erased_content_changes_nothing(made: Made) -> None:
-    with made.open() as db:
+    with closing(made.open()) as db:
         db.execute("DELETE FROM audit_content WHERE rowid % 2")
         assert made.verify(db).ok
 
@@ -63,6 +65,33 @@ def test_a_record_with_a_live_wal_is_read_with_it(made: Made, tmp_path: Path) ->
         db.commit()
         assert Path(f"{path}-wal").stat().st_size > 0
         assert not verify(path, PUBLIC).ok
+
+
+def test_a_record_that_grows_is_read_at_one_moment(tmp_path: Path) -> None:
+    """A sealer that goes on during the verification must not look like a change."""
+    path = tmp_path / "live.db"
+    with closing(sqlite3.connect(path, check_same_thread=False)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        writer = Writer(db, random.Random(9))
+        done = threading.Event()
+
+        def go_on() -> None:
+            for _ in range(3000):
+                if done.is_set():
+                    return
+                writer.record("acme", "message.in")
+                writer.seal("acme")
+                db.commit()
+
+        go_on_thread = threading.Thread(target=go_on)
+        go_on_thread.start()
+        try:
+            sizes = [verify(path, PUBLIC) for _ in range(20)]
+        finally:
+            done.set()
+            go_on_thread.join(timeout=30)
+        assert all(report.ok for report in sizes), [report.findings[:2] for report in sizes]
+        assert len({log.size for report in sizes for log in report.logs}) > 5
 
 
 def test_outcomes_are_paired_with_intents(made: Made) -> None:
@@ -138,7 +167,7 @@ OF_ENTRY = "WHERE audit_id = (SELECT id FROM audit WHERE rowid = {rowid})"
     ],
 )
 def test_a_finding_names_the_entry_and_the_meaning(made: Made, statement: str, code: str, position: int | None) -> None:
-    with made.open() as db:
+    with closing(made.open()) as db:
         (rowid,) = db.execute("SELECT audit_rowid FROM audit_positions WHERE tenant='acme' AND position=40").fetchone()
         db.execute(statement.format(rowid=rowid))
         db.commit()
@@ -151,8 +180,20 @@ def test_a_finding_names_the_entry_and_the_meaning(made: Made, statement: str, c
     assert found[0]["meaning"] == verify_audit.MEANING[code]
 
 
+def test_a_second_spelling_of_a_signature_is_found(made: Made) -> None:
+    """The last character of its base64 has two bits that no byte uses."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    note = made.notes["acme"][0]
+    other = letters[letters.index(note[-3]) ^ 1]
+    assert b64decode(note[-94:]) == b64decode(note[-94:-3] + other + "=")
+    with closing(made.open()) as db:
+        db.execute("UPDATE audit_checkpoints SET note=? WHERE note=?", (note[:-3] + other + "=\n", note))
+        db.commit()
+        assert not made.verify(db).ok
+
+
 def test_a_rebuilt_record_passes_only_without_the_key(made: Made) -> None:
-    with made.open() as db:
+    with closing(made.open()) as db:
         forge(db, random.Random(5), "acme", OTHER_KEY)
         db.commit()
         assert not made.verify(db).ok
@@ -195,7 +236,7 @@ def cut_back(db: sqlite3.Connection, tenant: str, checkpoints: int) -> None:
 def test_a_cut_at_a_checkpoint_is_found_with_a_checkpoint_kept_elsewhere(made: Made) -> None:
     kept = verify_audit.read_note(made.notes["acme"][-1].encode())
     early = verify_audit.read_note(made.notes["acme"][2].encode())
-    with made.open() as db:
+    with closing(made.open()) as db:
         assert made.verify(db, saved=[kept, early]).ok
         cut_back(db, "acme", 2)
         assert made.verify(db).ok, "this is what cannot be seen from inside"
@@ -205,7 +246,7 @@ def test_a_cut_at_a_checkpoint_is_found_with_a_checkpoint_kept_elsewhere(made: M
 
 def test_a_log_that_vanished_is_found_with_a_checkpoint_kept_elsewhere(made: Made) -> None:
     kept = verify_audit.read_note(made.notes["zeta"][0].encode())
-    with made.open() as db:
+    with closing(made.open()) as db:
         for table in ("audit", "audit_content", "audit_positions", "audit_checkpoints"):
             db.execute(f"DELETE FROM {table} WHERE tenant = 'zeta'")
         db.commit()
@@ -216,7 +257,7 @@ def test_a_log_that_vanished_is_found_with_a_checkpoint_kept_elsewhere(made: Mad
 def test_a_log_signed_anew_by_the_key_is_found_with_a_checkpoint_kept_elsewhere(made: Made) -> None:
     """The holder of the key rewrites history: only what is kept elsewhere shows it."""
     kept = verify_audit.read_note(made.notes["acme"][-1].encode())
-    with made.open() as db:
+    with closing(made.open()) as db:
         forge(db, random.Random(7), "acme", KEY)
         db.commit()
         assert made.verify(db).ok
@@ -225,7 +266,7 @@ def test_a_log_signed_anew_by_the_key_is_found_with_a_checkpoint_kept_elsewhere(
 
 def test_an_outside_checkpoint_of_another_key_is_found(made: Made) -> None:
     kept = verify_audit.read_note(made.notes["acme"][-1].encode())
-    with made.open() as db:
+    with closing(made.open()) as db:
         assert not made.verify(db, public_key=OTHER_KEY.public_key(), saved=[kept]).ok
         point = Checkpoint(origin_of("acme"), kept.size, kept.root, kept.time_us, kept.previous)
         assert not made.verify(db, saved=[verify_audit.read_note(sign(point, OTHER_KEY).encode())]).ok

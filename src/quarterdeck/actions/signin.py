@@ -102,9 +102,7 @@ class Signin:
         record = self._auditor.record(
             "change.signin.browser", OWNER.actor, Subject(resource="signin"), outcome="signed_out"
         )
-        await self._store.commit(
-            operation("signin", tokens.end_browser(_hash(cookie), self._clock.now()), record)
-        )
+        await self._store.commit(operation("signin", tokens.end_browser(_hash(cookie), self._clock.now()), record))
         self._recall.forget()
 
 

@@ -57,9 +57,7 @@ class Tokens:
         self._new_id = new_id
         self._recall = Recall(clock)
 
-    async def create(
-        self, name: str, scopes: Sequence[str], expires_seconds: float | None, actor: Actor
-    ) -> NewToken:
+    async def create(self, name: str, scopes: Sequence[str], expires_seconds: float | None, actor: Actor) -> NewToken:
         """Make a token; its text is given out here and never again. Raises BadInput."""
         if not 1 <= len(name.strip()) <= NAME_LENGTH:
             raise BadInput("name", f"has {len(name)} characters", f"Write 1 to {NAME_LENGTH}.")

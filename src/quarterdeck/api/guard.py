@@ -49,7 +49,11 @@ class HostCheck:
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (host := Headers(scope=scope).get("host", "")) and host_name(host) in self._hosts:
+        if (
+            scope["type"] == "http"
+            and (host := Headers(scope=scope).get("host", ""))
+            and host_name(host) in self._hosts
+        ):
             await self._app(scope, receive, send)
         else:
             refusal = problems.WrongHost("this host name is not one of this gateway's")

@@ -109,7 +109,7 @@ NEXT_STEPS: Mapping[int, str] = {
 }
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class Problem(msgspec.Struct, frozen=True):
     """What went wrong (RFC 9457). `code` is stable; `field` is the place in the request; `rule` is what denied it."""
 
     title: str
@@ -117,7 +117,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     detail: str
     next_step: str
-    type: str = msgspec.field(default_factory=lambda: "about:blank")
+    type: str = "about:blank"
     field: str | UnsetType = UNSET
     rule: str | UnsetType = UNSET
 

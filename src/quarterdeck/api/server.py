@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,7 +22,9 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise ConfigRefused(
-            "server.port", f"{host}:{port} cannot be used ({error.strerror})", "Choose another port; 0 takes a free one."
+            "server.port",
+            f"{host}:{port} cannot be used ({error.strerror})",
+            "Choose another port; 0 takes a free one.",
         ) from error
     return listening
 
@@ -37,9 +39,11 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Serves an application on a bound socket until told to stop."""
+    """Serves an application on a bound socket until told to stop; `closing` then lets open streams end."""
 
-    def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
+    def __init__(
+        self, app: ASGIApp, listening: socket.socket, closing: Callable[[], None] = lambda: None
+    ) -> None:
         config = uvicorn.Config(
             app,
             loop="none",
@@ -54,11 +58,13 @@ class HttpServer:
         )
         self._server = _Server(config)
         self._listening = listening
+        self._closing = closing
 
     async def run(self, life: Life) -> None:
         """See base.supervise.Service."""
         serving = life.spawn("serve", self._server.serve(sockets=[self._listening]))
         life.ready()
         await life.stopping.wait()
+        self._closing()
         self._server.should_exit = True
         await serving

@@ -7,6 +7,7 @@ millisecond. They are names and not secrets: whoever knows one can guess its nei
 """
 
 import os
+import random
 from collections.abc import Callable
 
 from quarterdeck.base.clock import Clock
@@ -20,9 +21,9 @@ _TAIL = 1 << 64
 class IdSource:
     """Makes ids; build one per process and pass it on as `new_id`. To be used from one thread."""
 
-    def __init__(self, clock: Clock, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, clock: Clock, random_bytes: Callable[[int], bytes] | None = None) -> None:
         self._clock = clock
-        self._random_bytes = random_bytes
+        self._random_bytes = random_bytes or random.Random(os.urandom(32)).randbytes  # names, not secrets
         self._last = 0
 
     def __call__(self, prefix: str) -> str:

@@ -284,6 +284,7 @@ _TWICE = """SELECT 'order', id FROM audit GROUP BY id HAVING COUNT(*) > 1 UNION 
 
 def _check_database(db: sqlite3.Connection, report: Report, trust: Trust) -> list[LogCheck]:
     db.text_factory = bytes  # text that is no text any more is to be found, not raised
+    db.execute("BEGIN")  # one state for all that is read
     logs: dict[bytes, LogCheck] = {}
     for tenant, kind in db.execute(_TENANTS).fetchall():
         name = tenant.decode(errors="replace") if kind == b"text" else ""
@@ -310,8 +311,9 @@ def _check_content(db: sqlite3.Connection, report: Report) -> None:
         if isinstance(leaf, bytes) and b'"commitment":"%s"' % digest in leaf:  # quotes inside a text are escaped
             continue
         found = db.execute("SELECT position FROM audit_positions WHERE audit_rowid = ?", (rowid,)).fetchone()
+        whose = tenant.decode(errors="replace") if isinstance(tenant, bytes) else ""
         what = f"the content for {name!r} is not what an entry commits to"
-        report.add(str(tenant, errors="replace"), "content", found[0] if found else None, what)
+        report.add(whose, "content", found[0] if found else None, what)
 
 
 def _check_bundle(folder: Path, report: Report, trust: Trust) -> list[LogCheck]:

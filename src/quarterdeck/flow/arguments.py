@@ -37,7 +37,7 @@ def check_arguments(text: str, spec: ToolSpec) -> str:
         raise BadInput("arguments", f"are longer than {MAX_ARGUMENTS} characters", "Send less.")
     try:
         value: object = msgspec.json.decode(text or "{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadInput("arguments", f"are not valid JSON: {error}", "Send one JSON object.") from error
     if not isinstance(value, dict):
         raise BadInput("arguments", "are not a JSON object", "Send one JSON object.")

@@ -44,10 +44,12 @@ class Hints:
         wake: Callable[[str], None],
         cut: Callable[[str, CutReason], None],
         committed: Callable[[str], None],
+        idle: Callable[[str], bool],
     ) -> None:
         self.wake = wake
         self.cut = cut
         self.committed = committed
+        self.idle = idle
 
 
 class _Draft(msgspec.Struct, frozen=True):
@@ -181,9 +183,7 @@ class Intake:
             identity,
         )
         command = parse(inbound.text, self._commands) if inbound.kind == "message" else None
-        full = command is None and (
-            await inbox.count_waiting(self._store, new.id) >= self._directory.limits.queue_per_session
-        )
+        full = command is None and await self._full(new.id)
         outcome = "command" if command else "refused" if full else ""
         mode = inbound.mode or assistant.queue
         row = self._row(inbound, new.id, identity, mode, now, outcome, "queue_full" if full else "")
@@ -207,6 +207,12 @@ class Intake:
         return _Draft(
             operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known
         )
+
+    async def _full(self, session_id: str) -> bool:
+        """Whether a lane holds as much as it may; one that nobody works on and nobody woke is empty."""
+        if self._hints.idle(session_id):
+            return False
+        return await inbox.count_waiting(self._store, session_id) >= self._directory.limits.queue_per_session
 
     async def _command(
         self,

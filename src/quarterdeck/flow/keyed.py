@@ -64,9 +64,13 @@ class Keyed:
             self._missed = True
         self._news.set()
 
+    def idle(self, key: str) -> bool:
+        """Whether nobody works on `key` and nothing is known to wait there."""
+        return not self._missed and key not in self._busy and key not in self._ready and key not in self._later
+
     def hold(self, key: str) -> bool:
         """Take an idle key; while it is held no worker starts for it. False when it is not idle."""
-        if key in self._busy or key in self._ready or key in self._later:
+        if not self.idle(key):
             return False
         if self._life is None or self._life.stopping.is_set():
             return False

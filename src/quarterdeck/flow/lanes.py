@@ -37,6 +37,10 @@ class Lanes:
         """Something was accepted for a session."""
         self._keyed.wake(session_id)
 
+    def idle(self, session_id: str) -> bool:
+        """Whether nothing runs in a lane and nothing is known to wait there."""
+        return self._keyed.idle(session_id)
+
     def cut(self, session_id: str, reason: CutReason) -> None:
         """Cut the running turn of a session."""
         self._turns.cut(session_id, reason)

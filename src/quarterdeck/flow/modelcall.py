@@ -10,6 +10,7 @@ from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Pending, TurnState
 from quarterdeck.flow.streaming import Show
 from quarterdeck.governance.gate import Denied
+from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, model_step
 from quarterdeck.ports import Provider, ProviderFailed, ToolSpec
 from quarterdeck.store import sessions
@@ -137,9 +138,18 @@ class ModelCalls:
             async with asyncio.TaskGroup() as group:
                 shown = group.create_task(show.beside())
                 try:
-                    return await pending.provider.complete(pending.call, pending.permit, show.delta)
+                    return await self._ask(pending, pending.permit, show)
                 finally:
                     shown.cancel()
+
+    async def _ask(self, pending: Pending, permit: Permit, show: Show) -> ModelAnswer:
+        try:
+            return await pending.provider.complete(pending.call, permit, show.delta)
+        except ProviderFailed:
+            raise
+        except Exception as error:
+            self._s.log.error("model.adapter_failed", provider=pending.call.provider, exc_info=error)
+            raise ProviderFailed("invalid", f"the adapter failed: {type(error).__name__}", retryable=False) from error
 
     def _provider(self, route: str) -> Provider:
         try:

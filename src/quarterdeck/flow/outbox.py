@@ -112,11 +112,26 @@ class Outbox:
                 yield _key(connection, room_id)
 
     async def _ride(self, outgoing: Outgoing, intent: Intent, call: Part, permit: Permit) -> float | None:
-        part = await outbox.part(self._store, outgoing.delivery.id, 0)
-        assert part is not None
-        await self._fly(
-            Flight(part, call, intent, permit, outgoing.delivery.session_id, outgoing.delivery.turn_id)
+        delivery = outgoing.delivery
+        part = PartRow(
+            seq=0,
+            delivery_id=delivery.id,
+            n=0,
+            connection=delivery.connection,
+            room_id=delivery.room_id,
+            text=outgoing.texts[0],
+            reply_to=call.reply_to,
+            state="sending",
+            native_id=outgoing.native_id,
+            attempts=1,
+            resends=outgoing.resends,
+            not_before=0.0,
+            error="",
+            updated_at=delivery.created_at,
         )
+        state = await self._fly(Flight(part, call, intent, permit, delivery.session_id, delivery.turn_id))
+        if state == "sent" and len(outgoing.texts) == 1:
+            return None  # the room was idle, and whatever is enqueued since has woken it
         return await self._idle(part)
 
     async def _idle(self, part: PartRow) -> float | None:
@@ -163,7 +178,8 @@ class Outbox:
         taken = msgspec.structs.replace(part, attempts=part.attempts + 1)
         return Flight(taken, call, intent, permit, delivery.session_id, delivery.turn_id)
 
-    async def _fly(self, flight: Flight) -> None:
+    async def _fly(self, flight: Flight) -> str:
+        """Send and record; the state that the part is in then."""
         channel = self._directory.channel(flight.part.connection)
         assert channel is not None
         self._crash.reach("send.before")
@@ -171,7 +187,7 @@ class Outbox:
         result = await self._attempt(channel, flight)
         self._crash.reach("send.after")
         self._metrics.sent(flight.part.connection, type(result).__name__, self._clock.monotonic() - begun)
-        await self._record(flight, result, channel)
+        return await self._record(flight, result, channel)
 
     async def _attempt(self, channel: Channel, flight: Flight) -> SendResult:
         try:
@@ -187,8 +203,8 @@ class Outbox:
             self._log.error("send.adapter_failed", delivery=flight.part.delivery_id, exc_info=error)
             return MaybeSent(f"the adapter failed: {type(error).__name__}")
 
-    async def _record(self, flight: Flight, result: SendResult, channel: Channel) -> None:
-        """The outcome of a flight, in one operation."""
+    async def _record(self, flight: Flight, result: SendResult, channel: Channel) -> str:
+        """The outcome of a flight, in one operation; the part's new state."""
         part, now = flight.part, self._clock.now()
         match result:
             case Sent():
@@ -218,6 +234,7 @@ class Outbox:
         await self._store.commit(operation("send_outcome", statements))
         if flight.session:
             self._live.committed(flight.session)
+        return state
 
     def _try_again(self, part: PartRow, result: NotSent, now: float) -> tuple[str, Statement]:
         if part.attempts >= MAX_ATTEMPTS:

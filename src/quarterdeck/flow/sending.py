@@ -32,6 +32,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     wired: bool
     ride: Intent | None = None
     ride_part: Part | None = None
+    native_id: str = ""
+    resends: int = 0
 
 
 class RoomNames:
@@ -147,7 +149,9 @@ class Sending:
             part = await self.part(delivery, 0, texts[0], resends=resends)
             riding, more = self._ride(delivery, part, assistant)
             statements += more
-        return Outgoing(delivery, tuple(texts), tuple(statements), event, True, riding, part)
+        return Outgoing(
+            delivery, tuple(texts), tuple(statements), event, True, riding, part, native_id, resends
+        )
 
     def _ride(self, delivery: Delivery, part: Part, assistant: str) -> tuple[Intent, list[Statement]]:
         """The first part's intent and its begin, for the operation that makes the delivery."""

@@ -112,6 +112,7 @@ class TurnState:
     routes_left: list[str] = field(default_factory=list[str])
     pending: Pending | None = None
     stream: Stream | None = None
+    lane_empty: bool = False  # nothing waited in the lane when the answer was there
     prepared: bool = False  # this attempt has prepared its first request
     seq: int = 0
 

@@ -22,6 +22,7 @@ class Steer:
         rows = await inbox.waiting(
             self._s.store, state.session.id, AT_ONCE
         )  # a message may override the mode
+        state.lane_empty = not rows
         return [row for row in rows if row.mode == "steer"]
 
     def take(self, state: TurnState, n: int, rows: list[InboxRow]) -> list[Statement]:

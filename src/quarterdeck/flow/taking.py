@@ -46,11 +46,13 @@ class Taking:
     async def claim(self, session_id: str) -> Claim:
         """The next turn of a session. A fresh one is not yet committed; a left one is taken up in memory."""
         s = self._s
-        session = await sessions.get(s.store, session_id)
-        if session is None or session.controller != "assistant":
+        found = await sessions.with_running(s.store, session_id)
+        if found is None or found[0].controller != "assistant":
             return Claim()
-        left = await turns.running(s.store, session_id)
-        if left is not None:
+        session, running = found
+        if running:
+            left = await turns.get(s.store, running)
+            assert left is not None
             return Claim(await self._left(session, left), resumed=True)
         rows = await inbox.waiting(s.store, session_id, AT_ONCE)
         now = s.clock.now()

@@ -190,6 +190,9 @@ class ToolCalls:
             )
             self._s.metrics.alert("tool_unknown")
             finished = Finished(ToolResult(call.id, call.name, UNKNOWN, "unknown"), "unknown")
+        except Exception as error:
+            self._s.log.error("tool.adapter_failed", tool=call.name, turn=state.turn_id, exc_info=error)
+            finished = self._crashed(plan, error)
         else:
             text = output.text[:MAX_RESULT]
             result = ToolResult(call.id, call.name, text, "ok" if output.ok else "error")
@@ -197,6 +200,13 @@ class ToolCalls:
         self._s.crash.reach("tool.after")
         self._s.metrics.tool(call.name, finished.result.status)
         return finished
+
+    def _crashed(self, plan: Planned, error: Exception) -> Finished:
+        """A tool broke: what acts on the world may have acted, everything else has merely failed."""
+        if plan.run.effect == "external":
+            return Finished(ToolResult(plan.call.id, plan.call.name, UNKNOWN, "unknown"), "unknown")
+        text = f"Failed inside the tool ({type(error).__name__})."
+        return Finished(ToolResult(plan.call.id, plan.call.name, text, "error"), "failed")
 
     async def _record(self, state: TurnState, plan: Planned, finished: Finished, *, last: bool) -> None:
         """One result with its outcome and its rows; the last one takes in what steers and asks the model again."""

@@ -59,7 +59,7 @@ class Turns:
                 raise
         finally:
             del self._running[session_id]
-        return 0.0
+        return None if claim.state.lane_empty else 0.0  # what comes in meanwhile wakes the lane
 
     async def _drive(self, claim: Claim) -> None:
         state = claim.state

@@ -180,6 +180,16 @@ async def get(store: Store, session_id: str) -> Session | None:
     return value(Session, rows[0]) if rows else None
 
 
+async def with_running(store: Store, session_id: str) -> tuple[Session, str] | None:
+    """A session and the id of the turn that it is in, or that a dead process left it in (else empty)."""
+    rows = await store.fetch(
+        f"SELECT (SELECT t.id FROM turns t WHERE t.tenant = s.tenant AND t.session_id = s.id AND t.state = 'running'),"
+        f" {columns(Session, 's.')} FROM sessions s WHERE s.tenant = :tenant AND s.id = :id",
+        {"tenant": TENANT, "id": session_id},
+    )
+    return (value(Session, rows[0][1:]), str(rows[0][0] or "")) if rows else None
+
+
 async def recent(store: Store, limit: int, before: float | None, connection: str = "") -> list[Session]:
     """Sessions by newest activity; `before` is the `updated_at` to go on behind."""
     params: dict[str, Value] = {"tenant": TENANT, "limit": limit, "before": before, "connection": connection}

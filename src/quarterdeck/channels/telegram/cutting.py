@@ -97,12 +97,12 @@ def _cut_fence(block: Block, room: int) -> Iterator[Block]:
     marker = sign * max(3, longest + 1)
     code: list[str] = []
     size = -1
-    for line in (piece for line in block.code for piece in _hard(line, room)):
-        more = units(line) + 1
+    for piece in (piece for line in block.code for piece in _hard(line, room)):
+        more = units(piece) + 1
         if code and size + more > room:
             yield fence_block(marker, block.info, tuple(code))
             code, size = [], -1
-        code.append(line)
+        code.append(piece)
         size += more
     yield fence_block(marker, block.info, tuple(code))
 

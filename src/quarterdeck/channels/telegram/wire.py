@@ -30,8 +30,6 @@ _BAD_REQUESTS = (
 # --- what is asked --------------------------------------------------------------------------------------------
 
 
-
-
 class LinkPreview(msgspec.Struct, frozen=True):
     """Off: Telegram fetches an address to preview it, so that a text alone could carry data to its host."""
 
@@ -91,6 +89,28 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 Body = SendMessage | EditMessageText | SendChatAction | GetUpdates | GetFile | Nothing
+
+
+def send_message(room: str, text: str, *, html: bool, reply_to: str = "") -> SendMessage:
+    """A new message; `reply_to` is the id of the message that it answers."""
+    return SendMessage(
+        chat_id=room,
+        text=text,
+        parse_mode="HTML" if html else "",
+        reply_parameters=Reply(int(reply_to)) if reply_to else None,
+        link_preview_options=LinkPreview(),
+    )
+
+
+def edit_message(room: str, native_id: str, text: str, *, html: bool) -> EditMessageText:
+    """Another text for a message of the bot."""
+    return EditMessageText(
+        chat_id=room,
+        message_id=int(native_id),
+        text=text,
+        parse_mode="HTML" if html else "",
+        link_preview_options=LinkPreview(),
+    )
 
 
 # --- what comes back ------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ _MAX_NAME = 64
 _BRACKETS = str.maketrans("[]", "()")
 
 
-UNREADABLE = (msgspec.DecodeError, UnicodeError)
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """What decoding raises for bytes from outside; the last for brackets nested without end."""
 
 

@@ -1,0 +1,68 @@
+"""The application: the route table served, behind the checks that hold for every request."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from quarterdeck.api import problems
+from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.auth import Authenticator
+from quarterdeck.api.doors import Doors
+from quarterdeck.api.events import EventsDoor
+from quarterdeck.api.files import FilesDoor
+from quarterdeck.api.guard import SECURITY_HEADERS, HostCheck, SecurityHeaders, own_hosts
+from quarterdeck.api.me import MeDoor
+from quarterdeck.api.openai.door import OpenAIDoor
+from quarterdeck.api.openapi import OpenAPIDoor
+from quarterdeck.api.route import Route, served
+from quarterdeck.api.routes import Handlers, table
+from quarterdeck.api.sessions import SessionsDoor
+from quarterdeck.api.streams import Streams
+from quarterdeck.api.work import WorkDoor
+from quarterdeck.base.errors import QuarterdeckError
+
+
+class Application(Starlette):
+    """The doors. `table` is what is served; `streams.close()` lets open streams end."""
+
+    table: tuple[Route, ...]
+    streams: Streams
+
+
+def build(doors: Doors) -> Application:
+    """Build the doors over the running parts."""
+    authenticator = Authenticator(doors.tokens, doors.signin, doors.public_url)
+    streams, routes = Streams(doors.live), list[Route]()
+    sessions = SessionsDoor(doors)
+    handlers = Handlers(
+        me=MeDoor(doors),
+        access=AccessDoor(doors, authenticator),
+        sessions=sessions,
+        events=EventsDoor(doors, sessions, streams),
+        files=FilesDoor(doors),
+        work=WorkDoor(doors),
+        openai=OpenAIDoor(doors, streams),
+        openapi=OpenAPIDoor(routes, doors.version, doors.public_url),
+    )
+    routes.extend(table(handlers))
+
+    async def failed(request: Request, error: Exception) -> Response:
+        if problems.status_of(error) == 500:
+            doors.log.error("http.failed", path=request.url.path, exc_info=error)
+        response = problems.answer(request, error)
+        for name, text in SECURITY_HEADERS.items():  # what nobody expected is answered outside of the middleware
+            response.headers.setdefault(name, text)
+        return response
+
+    app = Application(
+        routes=[*served(routes, authenticator), *doors.web_routes],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(HostCheck, own_hosts(doors.config.server.host, doors.public_url)),
+        ],
+        exception_handlers={QuarterdeckError: failed, HTTPException: failed, Exception: failed},
+    )
+    app.table, app.streams = tuple(routes), streams
+    return app

@@ -1,0 +1,86 @@
+"""Who is asking, and how is the gateway? Also the answers that need no sign-in."""
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.responses import Response
+
+from quarterdeck.api import shown
+from quarterdeck.api.call import Call, Nothing
+from quarterdeck.api.doors import Doors
+from quarterdeck.base.errors import NotFound
+from quarterdeck.governance.principal import SCOPES, Scope
+from quarterdeck.model.assistant import Assistant
+
+STARTER_PROMPTS: Sequence[str] = (
+    "What can you do for me?",
+    "Help me plan my day: ask me three questions first.",
+    "Explain this to me in plain words: ",
+)
+
+
+class MeDoor:
+    """Small answers about the asker and the process."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def me(self, call: Call, ask: Nothing) -> shown.Me:
+        """GET /api/v1/me."""
+        directory = self._doors.directory
+        assistants = [self._assistant(directory.assistant(name)) for name in directory.assistants]
+        principal = call.principal
+        scopes: list[Scope] = [scope for scope in SCOPES if principal.may(scope)]
+        return shown.Me(principal.id, principal.name, scopes, assistants, list(STARTER_PROMPTS))
+
+    async def status(self, call: Call, ask: Nothing) -> shown.Status:
+        """GET /api/v1/status."""
+        doors, reasons = self._doors, list(self._doors.ready())
+        return shown.Status(
+            doors.version, doors.public_url, shown.moment(doors.started_at), not reasons, reasons,
+            doors.lanes.running, doors.lanes.waiting,
+        )  # fmt: skip
+
+    async def connections(self, call: Call, ask: Nothing) -> shown.Page[shown.Connection]:
+        """GET /api/v1/connections."""
+        return shown.Page([self._connection(rules.name) for rules in self._doors.directory.connections])
+
+    async def healthz(self, call: Call, ask: Nothing) -> shown.Health:
+        """GET /healthz."""
+        return shown.Health("alive")
+
+    async def readyz(self, call: Call, ask: Nothing) -> Response:
+        """GET /readyz: 503 with reasons while messages are not taken in."""
+        reasons = list(self._doors.ready())
+        body = msgspec.json.encode(shown.Ready(not reasons, reasons))
+        return Response(body, 503 if reasons else 200, {"cache-control": "no-store"}, "application/json")
+
+    async def metrics(self, call: Call, ask: Nothing) -> Response:
+        """GET /metrics, in the text format of Prometheus."""
+        return Response(self._doors.metrics.exposition(), 200, media_type="text/plain; version=0.0.4")
+
+    def _assistant(self, assistant: Assistant) -> shown.AssistantInfo:
+        try:
+            label = self._doors.directory.provider(assistant.provider).profile(assistant.model_name).label
+        except NotFound:
+            label = ""
+        return shown.AssistantInfo(assistant.id, assistant.model, label)
+
+    def _connection(self, name: str) -> shown.Connection:
+        directory = self._doors.directory
+        rules, channel = directory.connection(name), directory.channel(name)
+        if rules.rows:
+            return shown.Connection(name, "built_in", rules.channel, rules.assistant, True, None, None, "")
+        if channel is None:
+            return shown.Connection(name, "down", rules.channel, rules.assistant, False, None, None, "not running")
+        health = channel.health()
+        return shown.Connection(
+            name,
+            "up" if health.alive else "down",
+            rules.channel,
+            rules.assistant,
+            health.authenticated,
+            shown.moment_or_none(health.last_inbound),
+            shown.moment_or_none(health.last_outbound),
+            health.detail,
+        )

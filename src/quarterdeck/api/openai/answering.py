@@ -1,0 +1,103 @@
+"""Waiting for what became of an inbox row, and reading it from what was committed: the same for a retry."""
+
+from collections.abc import AsyncGenerator
+
+import msgspec
+
+from quarterdeck.api.openai.asking import joined
+from quarterdeck.api.openai.wire import CachedTokens, FinishReason, Usage
+from quarterdeck.api.problems import AnswerFailed, TooMany
+from quarterdeck.api.streams import HEARTBEAT_SECONDS, Streams
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.flow.live import Watcher
+from quarterdeck.model.turn import ModelStep, model_step
+from quarterdeck.store import events, inbox, journal, outbox, views
+from quarterdeck.store.database import Store
+from quarterdeck.store.inbox import InboxRow
+
+NO_USAGE = Usage(0, 0, 0, CachedTokens(0))
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a row came to."""
+
+    text: str
+    finish: FinishReason
+    usage: Usage
+
+
+class News(msgspec.Struct, frozen=True):
+    """The row as it is now, and the text that grew in its turn since the last look."""
+
+    row: InboxRow
+    grown: str
+
+
+class Answers:
+    """Follows inbox rows to their end."""
+
+    def __init__(self, store: Store, streams: Streams, clock: Clock) -> None:
+        self._store = store
+        self._streams = streams
+        self._clock = clock
+
+    async def follow(self, watcher: Watcher, inbox_id: str, seconds: float) -> AsyncGenerator[News]:
+        """News of a row, at least every 15 s, until it has ended. Raises Retry after `seconds`, or when we stop."""
+        end = self._clock.monotonic() + seconds
+        pieces = []
+        while True:
+            row = await inbox.get(self._store, inbox_id)
+            assert row is not None  # it was accepted; rows are kept for weeks
+            yield News(row, "".join(piece.text for piece in pieces if piece.turn == row.turn_id))
+            if row.state == "ended":
+                return
+            left = end - self._clock.monotonic()
+            if self._streams.closing or left <= 0:
+                reason = "the gateway is stopping" if self._streams.closing else f"no answer within {seconds:.0f} s"
+                raise Retry(f"{reason}; the message is kept: ask again with the same Idempotency-Key")
+            pieces = await watcher.next(min(left, HEARTBEAT_SECONDS))
+
+    async def answer(self, row: InboxRow) -> Answer:
+        """The stored answer of an ended row. Raises AnswerFailed, Conflict or TooMany where there is none."""
+        match row.outcome:
+            case "answered" | "absorbed":
+                turn = row.turn_id or ""
+                return Answer(await self._said(turn), await self._finish(turn), await self._usage(turn))
+            case "command":
+                return Answer(await self._notice(row), "stop", NO_USAGE)
+            case "refused":
+                raise TooMany(await self._notice(row))
+            case "stopped" | "superseded":
+                raise Conflict(f"this message was {row.outcome} before it was answered")
+            case _:
+                raise AnswerFailed(await self._said(row.turn_id or "") or f"this message ended as {row.outcome}")
+
+    async def _said(self, turn: str) -> str:
+        texts: list[str] = []
+        for delivery in await outbox.of_turn(self._store, turn) if turn else ():
+            if delivery.kind in ("answer", "notice"):
+                texts += [part.text for part in await outbox.parts_of(self._store, delivery.id)]
+        return joined(texts)
+
+    async def _notice(self, row: InboxRow) -> str:
+        """The reply to a command is the event that was committed under the row's own position."""
+        found = await events.after(self._store, row.session_id, row.position - 1, 1)
+        return msgspec.json.decode(found[0].data, type=_Delivery).text if found else ""
+
+    async def _finish(self, turn: str) -> FinishReason:
+        steps = await journal.read(self._store, turn)
+        n = 0
+        while model_step(n + 1) in steps:
+            n += 1
+        last = steps.get(model_step(n))
+        finish = last.answer.finish if isinstance(last, ModelStep) else "stop"
+        return "length" if finish == "length" else "content_filter" if finish == "filter" else "stop"
+
+    async def _usage(self, turn: str) -> Usage:
+        used = await views.tokens_of_turn(self._store, turn)
+        return Usage(used.input, used.output, used.input + used.output, CachedTokens(used.cached))
+
+
+class _Delivery(msgspec.Struct, frozen=True):
+    text: str = ""

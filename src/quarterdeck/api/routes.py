@@ -1,0 +1,123 @@
+"""Every route of the HTTP doors: method, path, handler, what it takes, what it gives, which scope, what for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quarterdeck.api import shown
+from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.call import Nothing
+from quarterdeck.api.events import EventsDoor
+from quarterdeck.api.files import FilesDoor
+from quarterdeck.api.me import MeDoor
+from quarterdeck.api.openai.door import OpenAIDoor
+from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
+from quarterdeck.api.openapi import OpenAPIDoor
+from quarterdeck.api.route import Route, route
+from quarterdeck.api.sessions import SessionsDoor
+from quarterdeck.api.work import WorkDoor
+from quarterdeck.governance.principal import Scope
+
+ANYBODY: tuple[Scope, ...] = ()
+CHAT: tuple[Scope, ...] = ("chat",)
+READ: tuple[Scope, ...] = ("read",)
+SEEN: tuple[Scope, ...] = ("read", "chat")
+OPERATE: tuple[Scope, ...] = ("operate",)
+ADMIN: tuple[Scope, ...] = ("admin",)
+
+V1 = "/api/v1"
+SESSION = "/api/v1/sessions/{id}"
+EVENTS = "text/event-stream"
+FILE = "application/octet-stream"
+NAME = ("X-File-Name",)
+KEY = ("Idempotency-Key",)
+RESUME = ("Last-Event-ID",)
+ANSWER = "application/json"
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """Who answers."""
+
+    me: MeDoor
+    access: AccessDoor
+    sessions: SessionsDoor
+    events: EventsDoor
+    files: FilesDoor
+    work: WorkDoor
+    openai: OpenAIDoor
+    openapi: OpenAPIDoor
+
+
+# fmt: off
+def table(h: Handlers) -> Sequence[Route]:
+    """The routes, in the order of the reference."""
+    me, access, sessions, events, files, work, openai = h.me, h.access, h.sessions, h.events, h.files, h.work, h.openai
+    return (
+        route("GET", f"{V1}/me", me.me, Nothing, shown.Me, CHAT,
+              "Who is asking, and which assistants there are."),
+        route("GET", f"{V1}/status", me.status, Nothing, shown.Status, READ,
+              "The gateway as a whole."),
+        route("GET", f"{V1}/connections", me.connections, Nothing, shown.Page[shown.Connection], READ,
+              "All connections and their health."),
+
+        route("POST", f"{V1}/signin", access.sign_in, shown.CodeAsk, None, ANYBODY,
+              "Exchange a sign-in code for a browser's cookie.", status=204),
+        route("POST", f"{V1}/signout", access.sign_out, Nothing, None, SEEN,
+              "End this browser's cookie.", status=204),
+        route("GET", f"{V1}/tokens", access.list_tokens, shown.Paged, shown.Page[shown.Token], ADMIN,
+              "Access tokens, without their text."),
+        route("POST", f"{V1}/tokens", access.create_token, shown.TokenAsk, shown.NewToken, ADMIN,
+              "Make an access token; its text is shown once.", status=201),
+        route("DELETE", f"{V1}/tokens/{{id}}", access.revoke_token, Nothing, None, ADMIN,
+              "End an access token.", status=204),
+
+        route("GET", f"{V1}/sessions", sessions.list_sessions, shown.SessionsAsk, shown.Page[shown.Session], READ,
+              "Conversations, by newest activity."),
+        route("POST", f"{V1}/sessions", sessions.begin_session, shown.NewSessionAsk, shown.Session, CHAT,
+              "Begin a conversation.", status=201),
+        route("GET", SESSION, sessions.get_session, Nothing, shown.Session, READ,
+              "One conversation."),
+        route("GET", f"{SESSION}/messages", sessions.list_messages, shown.MessagesAsk, shown.Page[shown.Message], READ,
+              "Its messages: the newest page, oldest first in it."),
+        route("POST", f"{SESSION}/messages", sessions.write_message, shown.MessageAsk, shown.Receipt, CHAT,
+              "Write a message; the answer comes as events.", status=202, headers=KEY),
+        route("POST", f"{SESSION}/stop", sessions.stop_session, Nothing, shown.Receipt, CHAT,
+              "Stop the running turn and drop what waits.", status=202),
+        route("POST", f"{SESSION}/reset", sessions.reset_session, Nothing, shown.Receipt, CHAT,
+              "Start anew: the model sees nothing of before.", status=202),
+        route("GET", f"{SESSION}/events", events.session_events, shown.EventsAsk, EVENTS, SEEN,
+              "What happens in a conversation, as server-sent events.", headers=RESUME),
+        route("GET", f"{V1}/events", events.all_events, shown.EventsAsk, EVENTS, READ,
+              "What happens in all conversations.", headers=RESUME),
+
+        route("POST", f"{V1}/blobs", files.upload_blob, Nothing, shown.Upload, CHAT,
+              "Hand in a file, to be named in a message.", status=201, headers=NAME, media=FILE, seconds=300.0),
+        route("GET", f"{V1}/blobs/{{digest}}", files.download_blob, Nothing, FILE, READ,
+              "A file, as a download."),
+
+        route("GET", f"{V1}/inbox", work.list_inbox, shown.StateAsk, shown.Page[shown.InboxItem], READ,
+              "What was taken in, and what became of it."),
+        route("GET", f"{V1}/turns", work.list_turns, shown.TurnsAsk, shown.Page[shown.Turn], READ,
+              "Runs of the assistants."),
+        route("GET", f"{V1}/turns/{{id}}", work.get_turn, Nothing, shown.TurnDetail, READ,
+              "One run: its steps, effects and tokens."),
+        route("GET", f"{V1}/deliveries", work.list_deliveries, shown.StateAsk, shown.Page[shown.Delivery], READ,
+              "What was sent, or is to be."),
+
+        route("GET", "/v1/models", openai.list_models, Nothing, Models, CHAT,
+              "The assistants, as models."),
+        route("GET", "/v1/models/{model}", openai.get_model, Nothing, Model, CHAT,
+              "One assistant, as a model."),
+        route("POST", "/v1/chat/completions", openai.create_chat_completion, ChatRequest, ChatCompletion, CHAT,
+              "Ask an assistant, in OpenAI's words.", headers=(*KEY, "X-Quarterdeck-Session"), seconds=None),
+
+        route("GET", f"{V1}/openapi.json", h.openapi.openapi, Nothing, ANSWER, ANYBODY,
+              "This description."),
+        route("GET", "/healthz", me.healthz, Nothing, shown.Health, ANYBODY,
+              "The process is alive."),
+        route("GET", "/readyz", me.readyz, Nothing, shown.Ready, ANYBODY,
+              "Whether messages are taken in; 503 while not."),
+        route("GET", "/metrics", me.metrics, Nothing, "text/plain", READ,
+              "Metrics, in the text format of Prometheus.", local=True),
+    )
+# fmt: on

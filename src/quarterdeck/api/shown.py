@@ -1,0 +1,366 @@
+"""What the native API takes and gives. Times are RFC 3339 in UTC; ids are text; lists are newest first.
+
+The OpenAPI document is made from these types.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from quarterdeck.governance.principal import Scope
+from quarterdeck.model.inbound import QueueMode
+
+T = TypeVar("T")
+
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC")]
+Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
+Cursor = Annotated[str, Meta(max_length=200, description="`next_cursor` of the page before.")]
+
+
+def moment(seconds: float) -> datetime:
+    """Unix seconds as the API writes them."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """The same for a time that may not have come."""
+    return None if not seconds else moment(seconds)
+
+
+# --- what is asked --------------------------------------------------------------------------------------------
+
+
+class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A request: unknown fields are refused."""
+
+
+class Paged(Ask, frozen=True):
+    """One page of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class SessionsAsk(Paged, frozen=True):
+    """Which sessions: those of one connection, or all."""
+
+    connection: str = ""
+
+
+class StateAsk(Paged, frozen=True):
+    """Which rows: those in one state or with one outcome, or all."""
+
+    state: str = ""
+
+
+class TurnsAsk(Paged, frozen=True):
+    """Which turns: those of one session, or all."""
+
+    session: str = ""
+
+
+class MessagesAsk(Ask, frozen=True):
+    """Which messages: those before a cursor, else the newest."""
+
+    before: Cursor = ""
+    limit: Limit = 50
+
+
+class EventsAsk(Ask, frozen=True):
+    """Where to go on: behind an event's id, `now` for only what comes, else from the beginning."""
+
+    cursor: Cursor = ""
+
+
+class NewSessionAsk(Ask, frozen=True):
+    """A new conversation."""
+
+    assistant: Annotated[str, Meta(max_length=100)] = ""
+    title: Annotated[str, Meta(max_length=200)] = ""
+
+
+class NamedFile(Ask, frozen=True):
+    """An uploaded file under the name that people know it by."""
+
+    digest: str
+    name: Annotated[str, Meta(max_length=200)] = ""
+
+
+class MessageAsk(Ask, frozen=True):
+    """A message of a person. `attachments` are digests of uploaded files; `mode` overrides the assistant's."""
+
+    text: str = ""
+    attachments: Annotated[tuple[str | NamedFile, ...], Meta(max_length=20)] = ()
+    mode: QueueMode | None = None
+
+
+class CodeAsk(Ask, frozen=True):
+    """A sign-in code."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class TokenAsk(Ask, frozen=True):
+    """A new access token; without `expires_seconds` it does not expire."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    expires_seconds: float | None = None
+
+
+class SettleAsk(Ask, frozen=True):
+    """What a person found out about a delivery whose fate was unknown."""
+
+    outcome: Annotated[str, Meta(pattern="^(sent|failed)$")]
+
+
+# --- what is given --------------------------------------------------------------------------------------------
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """A page of a list; `next_cursor` is null on the last one."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class AssistantInfo(msgspec.Struct, frozen=True):
+    """An assistant; `demo_label` is a note that must be shown beside its answers, mostly empty."""
+
+    id: str
+    model: str
+    demo_label: str
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who is asking, and what there is to talk to."""
+
+    principal: str
+    name: str
+    scopes: list[Scope]
+    assistants: list[AssistantInfo]
+    starter_prompts: list[str]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """One conversation. `state` is who controls it; `head` is the cursor of its newest event."""
+
+    id: str
+    state: str
+    assistant: str
+    connection: str
+    room: str
+    title: str
+    model: str
+    head: int
+    created_at: Moment
+    updated_at: Moment
+    running_turn: str | None
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file of a message; `digest` is empty when it could not be fetched (`error`)."""
+
+    name: str
+    mime: str
+    size: int
+    digest: str
+    error: str
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A tool call that the model asked for; `arguments` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One entry of a history. `role` is user, assistant, tool or event.
+
+    `status`: of a tool's result ok, error, denied, skipped or unknown; of a message that is not in the history
+    yet `waiting` or `taken`.
+    """
+
+    position: int
+    part: int
+    role: str
+    text: str
+    turn: str
+    created_at: Moment
+    calls: list[Call] | UnsetType = UNSET
+    attachments: list[File] | UnsetType = UNSET
+    name: str | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """An act is committed. `state` is accepted or duplicate; `outcome` is set when it ended at once, or has ended."""
+
+    inbox_id: str
+    session_id: str
+    position: int
+    state: str
+    outcome: str
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """A stored file; `digest` is its sha256."""
+
+    digest: str
+    size: int
+    mime: str
+    name: str
+
+
+class InboxItem(msgspec.Struct, frozen=True):
+    """One accepted act; `state` is waiting, taken or ended."""
+
+    id: str
+    state: str
+    outcome: str | None
+    detail: str | None
+    connection: str
+    session: str
+    kind: str
+    mode: str
+    position: int
+    turn: str | None
+    takes: int
+    text: str
+    created_at: Moment
+    ended_at: Moment | None
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One run of an assistant; `state` is running or ended."""
+
+    id: str
+    state: str
+    outcome: str | None
+    error: str | None
+    session: str
+    attempt: int
+    model: str
+    release: str
+    created_at: Moment
+    ended_at: Moment | None
+
+
+class TurnStep(msgspec.Struct, frozen=True):
+    """One journalled part of a turn: a model's answer (with the tools it asked for), a tool's result, other."""
+
+    step: str
+    kind: str
+    text: str
+    tools: list[str]
+    status: str
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """An intent of a turn; `state` is open, done, failed, lost or unknown."""
+
+    id: str
+    kind: str
+    step: str
+    attempt: int
+    route: str
+    state: str
+    created_at: Moment
+    closed_at: Moment | None
+
+
+class Used(msgspec.Struct, frozen=True):
+    """Tokens of a turn's model calls."""
+
+    input: int
+    output: int
+    cached: int
+
+
+class TurnDetail(msgspec.Struct, frozen=True):
+    """A turn with its steps, its effects, the rows that it took and what it sent."""
+
+    turn: Turn
+    steps: list[TurnStep]
+    intents: list[Effect]
+    inbox: list[str]
+    deliveries: list[str]
+    tokens: Used
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One answer, notice or message; `state` is what its parts add up to."""
+
+    id: str
+    state: str
+    kind: str
+    connection: str
+    room: str
+    session: str
+    turn: str
+    parts: int
+    text: str
+    error: str
+    created_at: Moment
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """One configured account. `state` is up, down or built_in."""
+
+    id: str
+    state: str
+    channel: str
+    assistant: str
+    authenticated: bool
+    last_inbound: Moment | None
+    last_outbound: Moment | None
+    detail: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The gateway as a whole; `reasons` say why it is not ready."""
+
+    version: str
+    url: str
+    started_at: Moment
+    ready: bool
+    reasons: list[str]
+    running_turns: int
+    waiting_sessions: int
+
+
+class Token(msgspec.Struct, frozen=True):
+    """An access token without its text; `state` is active, expired or revoked."""
+
+    id: str
+    state: str
+    name: str
+    scopes: list[Scope]
+    created_at: Moment
+    expires_at: Moment | None
+
+
+class NewToken(msgspec.Struct, frozen=True):
+    """A new access token; `token` is shown here and never again."""
+
+    id: str
+    token: str
+    scopes: list[Scope]
+    expires_at: Moment | None
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The process is there."""
+
+    state: str
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Whether messages are taken in, and if not why."""
+
+    ready: bool
+    reasons: list[str]

@@ -1,0 +1,125 @@
+"""What was taken in, what was run and what was sent: lists for people who operate the gateway."""
+
+from quarterdeck.api import shown
+from quarterdeck.api.call import Call, Nothing
+from quarterdeck.api.doors import Doors
+from quarterdeck.base.errors import NotFound
+from quarterdeck.model.message import UserMessage, decode
+from quarterdeck.model.turn import ModelStep, Step, ToolStep
+from quarterdeck.store import inbox, intents, journal, outbox, turns, views
+from quarterdeck.store.inbox import InboxRow
+from quarterdeck.store.intents import IntentRow
+from quarterdeck.store.outbox import ListedDelivery
+from quarterdeck.store.turns import Turn
+
+
+class WorkDoor:
+    """Looks, and settles what only a person can know."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._store = doors.store
+
+    async def list_inbox(self, call: Call, ask: shown.StateAsk) -> shown.Page[shown.InboxItem]:
+        """GET /api/v1/inbox."""
+        found = await inbox.listed(self._store, ask.state, ask.limit, ask.cursor)
+        return shown.Page([_item(row) for row in found], found[-1].id if len(found) == ask.limit else None)
+
+    async def list_turns(self, call: Call, ask: shown.TurnsAsk) -> shown.Page[shown.Turn]:
+        """GET /api/v1/turns."""
+        found = await turns.listed(self._store, ask.session, ask.limit, ask.cursor)
+        return shown.Page([_turn(one) for one in found], found[-1].id if len(found) == ask.limit else None)
+
+    async def get_turn(self, call: Call, ask: Nothing) -> shown.TurnDetail:
+        """GET /api/v1/turns/{id}."""
+        store, turn = self._store, await turns.get(self._store, call.path("id"))
+        if turn is None:
+            raise NotFound(f"there is no turn {call.path('id')}")
+        steps = await journal.read(store, turn.id)
+        used = await views.tokens_of_turn(store, turn.id)
+        return shown.TurnDetail(
+            turn=_turn(turn),
+            steps=[_step(name, step) for name, step in sorted(steps.items(), key=lambda item: _order(item[0]))],
+            intents=[_effect(row) for row in await intents.of_turn(store, turn.id)],
+            inbox=[row.id for row in await inbox.of_turn(store, turn.id)],
+            deliveries=[one.id for one in await outbox.of_turn(store, turn.id)],
+            tokens=shown.Used(used.input, used.output, used.cached),
+        )
+
+    async def list_deliveries(self, call: Call, ask: shown.StateAsk) -> shown.Page[shown.Delivery]:
+        """GET /api/v1/deliveries."""
+        found = await outbox.listed(self._store, ask.state, ask.limit, ask.cursor)
+        return shown.Page([_delivery(one) for one in found], found[-1].id if len(found) == ask.limit else None)
+
+
+def _item(row: InboxRow) -> shown.InboxItem:
+    message = decode(row.content)
+    return shown.InboxItem(
+        id=row.id,
+        state=row.state,
+        outcome=row.outcome,
+        detail=row.detail,
+        connection=row.connection,
+        session=row.session_id,
+        kind=row.kind,
+        mode=row.mode,
+        position=row.position,
+        turn=row.turn_id,
+        takes=row.takes,
+        text=message.text if isinstance(message, UserMessage) else "",
+        created_at=shown.moment(row.created_at),
+        ended_at=shown.moment_or_none(row.ended_at),
+    )
+
+
+def _turn(turn: Turn) -> shown.Turn:
+    return shown.Turn(
+        id=turn.id,
+        state=turn.state,
+        outcome=turn.outcome,
+        error=turn.error,
+        session=turn.session_id,
+        attempt=turn.attempt,
+        model=turn.model,
+        release=turn.release_digest,
+        created_at=shown.moment(turn.started_at),
+        ended_at=shown.moment_or_none(turn.ended_at),
+    )
+
+
+def _order(step: str) -> list[tuple[int, str]]:
+    """`m2` before `m10`, `m1` before `m1.t0`."""
+    return [(int("".join(filter(str.isdigit, piece)) or 0), piece) for piece in step.split(".")]
+
+
+def _step(name: str, step: Step) -> shown.TurnStep:
+    match step:
+        case ModelStep(answer=answer):
+            tools = [call.name for call in answer.message.calls]
+            return shown.TurnStep(name, "model", answer.message.text, tools, answer.finish)
+        case ToolStep(result=result):
+            return shown.TurnStep(name, "tool", result.text, [result.name], result.status)
+        case _:
+            return shown.TurnStep(name, "other", "", [], "")
+
+
+def _effect(row: IntentRow) -> shown.Effect:
+    return shown.Effect(
+        row.id, row.kind, row.step, row.attempt, row.route, row.state,
+        shown.moment(row.created_at), shown.moment_or_none(row.closed_at),
+    )  # fmt: skip
+
+
+def _delivery(one: ListedDelivery) -> shown.Delivery:
+    return shown.Delivery(
+        id=one.id,
+        state=one.state,
+        kind=one.kind,
+        connection=one.connection,
+        room=one.room_id,
+        session=one.session_id,
+        turn=one.turn_id,
+        parts=one.parts,
+        text=one.text or "",
+        error=one.error or "",
+        created_at=shown.moment(one.created_at),
+    )

@@ -1,0 +1,61 @@
+"""The files that pages load. Their address holds a digest of all of them, so browsers may keep them for ever."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+TYPES: Mapping[str, str] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+FOREVER = "public, max-age=31536000, immutable"
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """One file as it is sent."""
+
+    content: bytes
+    media_type: str
+    etag: str
+
+
+class Assets:
+    """The folder static/, read once. One digest for all: modules name each other by relative address."""
+
+    def __init__(self) -> None:
+        folder = resources.files("quarterdeck.web").joinpath("static")
+        files = sorted((entry for entry in folder.iterdir() if entry.is_file()), key=lambda entry: entry.name)
+        self._assets = {entry.name: _asset(entry.name, entry.read_bytes()) for entry in files}
+        together = "".join(f"{name} {asset.etag}\n" for name, asset in self._assets.items())
+        self.root = f"/assets/{_digest(together.encode())}"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The names of the scripts, for pages to announce them."""
+        return tuple(name for name in self._assets if name.endswith(".js"))
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(len(asset.content) for asset in self._assets.values())
+
+    async def serve(self, request: Request) -> Response:
+        """GET /assets/{path}. Raises HTTPException 404, also for the address of another version's files."""
+        root, _, name = request.url.path.rpartition("/")
+        asset = self._assets.get(name)
+        if asset is None or root != self.root:
+            raise HTTPException(404, "there is no such file; load the page again")
+        headers = {"cache-control": FOREVER, "etag": asset.etag}
+        if request.headers.get("if-none-match") == asset.etag:
+            return Response(status_code=304, headers=headers)
+        return Response(asset.content, headers=headers, media_type=asset.media_type)
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    return Asset(content, TYPES[name.rpartition(".")[2]], f'"{_digest(content)}"')
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,15 @@
+"""Does the Telegram channel keep what a channel promises?"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest
+from tests.channels.telegram_platform import telegram
+
+
+class TestTelegram(ChannelConformance):
+    @pytest.fixture
+    async def platform(self) -> AsyncIterator[ChannelUnderTest]:
+        async with telegram() as running:
+            yield running

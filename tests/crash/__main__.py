@@ -1,0 +1,136 @@
+"""The long form: every point x every scenario, then kills at random times; both resumable."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.crash import load, results
+from tests.crash.catalogue import SCENARIOS
+from tests.crash.points import all_points
+from tests.crash.run import run
+from tests.standins import ROOT
+
+AT_ONCE = 4
+PER_SEGMENT = 25
+RANDOM = 1000
+
+
+class Long:
+    """One long run: its state file, its working folder, what it says."""
+
+    def __init__(self, kind: str, seed: str, work: Path) -> None:
+        self.file = work / f"{kind}.state.json"
+        self.work = work / kind
+        self.state = results.load_state(self.file, seed)
+
+    def record(self, key: str, line: str, finding: str) -> None:
+        """Something is done: keep it, say it."""
+        self.state.done.add(key)
+        if finding:
+            self.state.findings.append(finding)
+        results.save(self.state, self.file)
+        print(line + (f"\n  {finding}" if finding else ""), flush=True)
+
+    def close(self, out: Path, name: str) -> bool:
+        """Write the result file; whether all was fine."""
+        result = self.state.result
+        result.at = results.now()
+        path = out / f"{name}-{result.at[:10]}-{result.seed}.json"
+        results.save(result, path)
+        self.file.unlink(missing_ok=True)
+        print(f"{path}: lost {result.lost}, doubled {result.doubled}, double commits {result.double_commits}, "
+              f"unclosed intents {result.unclosed_intents}, other {result.other}")  # fmt: skip
+        for finding in self.state.findings:
+            print(finding)
+        return result.fine
+
+
+async def every_point(seed: str, work: Path, out: Path) -> bool:
+    """Every point x every scenario, four at once."""
+    long = Long("points", seed, work)
+    points, result = all_points(), long.state.result
+    result.points, result.scenarios = len(points), len(SCENARIOS)
+    result.expected = len(points) * len(SCENARIOS)
+    todo = [(name, point) for name in SCENARIOS for point in points if f"{name} {point}" not in long.state.done]
+
+    async def one(name: str, point: str) -> None:
+        scenario = SCENARIOS[name]()
+        folder = long.work / f"{name}-{point}"
+        ran = await run(scenario, scenario.crash_settings(point, 1), folder, f"{seed} {name} {point}")
+        result.executed += 1
+        result.kills += ran.kills
+        result.not_reached += not ran.reached
+        result.add(ran.violations, ran.complaints)
+        said = "killed" if ran.reached else "not reached"
+        long.record(f"{name} {point}", f"{result.executed}/{result.expected} {name} {point}: {said}",
+                    "" if ran.fine else str(ran))  # fmt: skip
+
+    await at_once([lambda pair=pair: one(*pair) for pair in todo])
+    killed = result.executed - result.not_reached
+    print(f"points x scenarios: expected {result.expected}, executed {result.executed} "
+          f"({killed} killed, {result.not_reached} never came to the point), skipped "
+          f"{result.expected - result.executed}")  # fmt: skip
+    return long.close(out, "crash-points")
+
+
+async def at_random(kills: int, seed: str, work: Path, out: Path) -> bool:
+    """Kills at random times, in segments that are judged one by one."""
+    long = Long("random", seed, work)
+    result = long.state.result
+    result.scenarios = len(load.KINDS)
+    number = 0
+    while result.kills < kills:
+        key = f"segment {number}"
+        if key not in long.state.done:
+            count = min(PER_SEGMENT, kills - result.kills)
+            ran = await load.segment(number, count, long.work / str(number), f"{seed} {number}")
+            result.kills += ran.kills
+            result.acts += ran.acts
+            result.executed += 1
+            result.add(ran.violations, ran.complaints)
+            found = [*map(str, ran.violations), *ran.complaints]
+            line = f"{key}: {ran.kills} kills, {ran.acts} acts; {result.kills}/{kills}"
+            long.record(key, line, "\n  ".join([f"{key} ({ran.folder}):", *found]) if found else "")
+        number += 1
+    result.expected = result.executed
+    return long.close(out, "crash-random")
+
+
+async def at_once(jobs: Sequence[Callable[[], object]]) -> None:
+    """Do all, AT_ONCE at a time."""
+    queue = iter(jobs)
+
+    async def worker() -> None:
+        for job in queue:
+            await job()  # pyright: ignore[reportGeneralTypeIssues]
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(worker())
+
+
+async def both(options: argparse.Namespace) -> bool:
+    """What was asked for; without a choice, both."""
+    fine = True
+    neither = not options.all and options.random is None
+    if options.all or neither:
+        fine &= await every_point(options.seed, options.work, options.out)
+    if options.random is not None or neither:
+        fine &= await at_random(options.random or RANDOM, options.seed, options.work, options.out)
+    return fine
+
+
+def main() -> int:
+    """The command; 1 when something was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--all", action="store_true", help="every point x every scenario")
+    parser.add_argument("--random", type=int, metavar="N", help="N kills at random times")
+    parser.add_argument("--seed", default="0")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/reference/results", help="folder of the result files")
+    parser.add_argument("--work", type=Path, default=ROOT / ".cache/crash", help="folder of states and evidence")
+    return 0 if asyncio.run(both(parser.parse_args())) else 1
+
+
+sys.exit(main())
