@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -22,12 +22,12 @@ from quarterdeck.base.clock import Clock, SystemClock
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.decode import decode_settings
-from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.ids import IdSource
 from quarterdeck.base.secrets import Secret, SecretReader
-from quarterdeck.base.settings import AssistantConfig, Config, ConnectionConfig, ProviderConfig
+from quarterdeck.base.settings import Config, ConnectionConfig, ProviderConfig
 from quarterdeck.base.supervise import EventLog, Life, Service, Supervisor
-from quarterdeck.flow.directory import ConnectionRules, Directory, Limits
+from quarterdeck.flow import configured
+from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.history import History
 from quarterdeck.flow.intake import Hints, Intake
 from quarterdeck.flow.lanes import Lanes
@@ -42,7 +42,6 @@ from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.checkpoint import create_key, load_key
 from quarterdeck.governance.gate import Gate
 from quarterdeck.governance.sealer import Sealer
-from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
 from quarterdeck.net.client import Client
 from quarterdeck.observe.log import Level, make_logger
 from quarterdeck.observe.metrics import Metrics
@@ -54,10 +53,8 @@ from quarterdeck.store.operations import operation
 from quarterdeck.store.sqlite import SqliteStore
 
 VERSION = importlib.metadata.version("quarterdeck")
-ROW_CONNECTIONS = ("web", "api", "terminal")
 HISTORY_BYTES = 16 * 1024 * 1024
 DRAIN_SECONDS = 25.0
-MAX_FILE = 256 * 1024  # of a workspace's instruction file
 
 
 @dataclass(frozen=True)
@@ -84,6 +81,7 @@ class Gateway:
     level: Level
     log: FilteringBoundLogger
     crash: CrashPoints
+    services: tuple[Service, ...]
     started_at: float
 
 
@@ -106,13 +104,16 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     auditor = Auditor(clock, new_id)
     gate = Gate(clock, new_id, auditor)
     blobs = Blobs(data.blobs, clock, points)
-    providers = {n: await _provider(n, p, config, client, secrets, clock, stack) for n, p in config.providers.items()}
+    builder = Builder(config, client, secrets, clock, log, stack)
+    providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
     tools: dict[str, Tool] = {}
-    directory = Directory(_assistants(config), _connections(config), providers, tools, _limits(config))
+    directory = Directory(
+        configured.assistants(config), configured.connections(config), providers, tools, configured.limits(config)
+    )
     rooms = RoomNames(store)
     sending = Sending(directory, gate, auditor, rooms, clock, new_id)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
-    tools.update(_tools(config, clock, client, Posting(store, directory, sending, outbox)))
+    tools.update(builder.tools(Posting(store, directory, sending, outbox)))
     history = History(store, HISTORY_BYTES)
     turns = Turns(
         Services(
@@ -125,7 +126,7 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
     for name, connection in config.connections.items():
-        channel = await _channel(name, connection, client, secrets, clock, log)
+        channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
         directory.attach(name, channel)
     key = load_key(data.audit_key) if data.audit_key.exists() else create_key(data.audit_key)
@@ -133,7 +134,7 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
-        client, clock, new_id, metrics, level, log, points, clock.now(),
+        client, clock, new_id, metrics, level, log, points, tuple(builder.services), clock.now(),
     )  # fmt: skip
 
 
@@ -151,9 +152,13 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
         await supervisor.start(Service(name="http", run=HttpServer(_app(g, url), listening).run, stop_seconds=8.0))
         await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
+        for service in g.services:
+            await supervisor.start(service)
         g.intake.open = True
         for name, channel in g.directory.channels().items():
-            service = Service(name=f"channel.{name}", run=_receiving(channel, g.intake), restart="backoff", stop_seconds=2.0)
+            service = Service(
+                name=f"channel.{name}", run=_receiving(channel, g.intake), restart="backoff", stop_seconds=2.0
+            )
             await supervisor.start(service)
         g.data.write_runtime(Runtime(os.getpid(), VERSION, url, g.started_at))
         stack.callback(g.data.runtime.unlink, True)
@@ -211,141 +216,96 @@ def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-# --- from the configuration to values -------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Builder:
+    """Builds what is built in and configured; each kind is imported here, when it is needed."""
 
+    config: Config
+    client: Client
+    secrets: SecretReader
+    clock: Clock
+    log: EventLog
+    stack: AsyncExitStack
+    services: list[Service] = field(default_factory=list[Service])  # what runs beside, such as a download
 
-def _limits(config: Config) -> Limits:
-    limits = config.limits
-    return Limits(
-        concurrent_turns=limits.concurrent_turns,
-        queue_per_session=limits.queue_per_session,
-        message_ttl_seconds=limits.message_ttl_seconds,
-        late_after_seconds=limits.late_after_seconds,
-        unknown=config.delivery.unknown,
-    )
+    async def provider(self, name: str, one: ProviderConfig) -> Provider:
+        """A source of models."""
+        if one.kind == "scripted":
+            from quarterdeck.providers.scripted.provider import ScriptedProvider
 
+            provider: Provider = ScriptedProvider(name)
+        elif one.kind == "local":
+            provider = self._demo(name)
+        else:
+            from quarterdeck.providers.openai_compatible.adapter import configured as compatible
 
-def _assistants(config: Config) -> dict[str, Assistant]:
-    return {name: _assistant(name, one, config) for name, one in config.assistants.items()}
+            provider = compatible(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
+        self.stack.push_async_callback(provider.close)
+        return provider
 
+    def _demo(self, name: str) -> Provider:
+        """The demo model: the OpenAI-compatible wire, spoken to our own child process, and its download.
 
-def _assistant(name: str, one: AssistantConfig, config: Config) -> Assistant:
-    return Assistant(
-        id=name,
-        model=one.model,
-        fallback=one.fallback,
-        queue=one.queue,
-        debounce_ms=one.debounce_ms,
-        tools=tuple(tool for tool in one.tools if tool != "http_post" or "http_post" in config.tools),
-        max_steps=config.limits.turn_steps,
-        turn_seconds=config.limits.turn_seconds,
-        files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
-    )
+        The engine hangs up after every stream, whatever its headers say, so no connection is kept.
+        """
+        from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, SYSTEM_PROMPT
+        from quarterdeck.providers.local.engine import LocalEngine
+        from quarterdeck.providers.local.fetching import Fetching, UntilFetched
+        from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible
+        from quarterdeck.providers.openai_compatible.wire import Dialect
 
+        data_dir = Path(self.config.data_dir)
+        engine = LocalEngine(data_dir)
+        self.stack.push_async_callback(engine.close)
 
-def _read(file: Path) -> str:
-    """A workspace file's text, empty when there is none. Raises ConfigRefused for one that is too large."""
-    if not file.is_file():
-        return ""
-    if file.stat().st_size > MAX_FILE:
-        raise ConfigRefused(str(file), f"is larger than {MAX_FILE} bytes", "Shorten it.")
-    return file.read_text("utf-8", "replace")
+        async def endpoint() -> Endpoint:
+            found = await engine.endpoint()
+            return Endpoint(found.base_url, Secret(found.key))
 
-
-def _connections(config: Config) -> dict[str, ConnectionRules]:
-    rows = {name: ConnectionRules(name, name, "default") for name in ROW_CONNECTIONS}
-    wired = {
-        name: ConnectionRules(
-            name, one.channel, one.assistant, one.dm_policy, one.allow, streaming=one.streaming != "off"
+        profile = ModelProfile(
+            label=DEMO_LABEL,
+            tools=False,
+            system=SYSTEM_PROMPT,
+            history_messages=LIMITS.history,
+            max_tokens=LIMITS.max_tokens,
         )
-        for name, one in config.connections.items()
-    }
-    return rows | wired
+        dialect, headers = Dialect("max_tokens", LIMITS.temperature), {"Connection": "close"}
+        model = OpenAICompatible(
+            name, self.client, endpoint, self.clock, profile=profile, dialect=dialect, headers=headers
+        )
+        fetching = Fetching(data_dir, self.log)
+        self.services.append(Service(name=f"fetch.{name}", run=fetching.run, stop_seconds=5.0))
+        return UntilFetched(model, fetching)
 
+    async def channel(self, name: str, one: ConnectionConfig) -> Channel:
+        """A connection's channel."""
+        path = f"connections.{name}"
+        if one.channel == "telegram":
+            from quarterdeck.channels.telegram.adapter import TelegramChannel
+            from quarterdeck.channels.telegram.settings import TelegramSettings
 
-# --- what is built in; imported when it is configured ---------------------------------------------------------
+            telegram = decode_settings(one.options, TelegramSettings, path)
+            token = await self.secrets.read(telegram.token, f"{path}.token")
+            return TelegramChannel(name, telegram, token, self.client, self.clock, self.log, streaming=one.streaming)
+        from quarterdeck.channels.loopback.adapter import LoopbackChannel
+        from quarterdeck.channels.loopback.settings import LoopbackSettings
 
+        loopback = decode_settings(one.options, LoopbackSettings, path)
+        token = await self.secrets.read(loopback.token, f"{path}.token")
+        return LoopbackChannel(name, loopback, token, self.client, self.clock, self.log)
 
-async def _provider(
-    name: str,
-    one: ProviderConfig,
-    config: Config,
-    client: Client,
-    secrets: SecretReader,
-    clock: Clock,
-    stack: AsyncExitStack,
-) -> Provider:
-    if one.kind == "scripted":
-        from quarterdeck.providers.scripted.provider import ScriptedProvider
+    def tools(self, posting: Posting) -> dict[str, Tool]:
+        """All tools that are built in; one that needs a table of its own only where that is given."""
+        from quarterdeck.tools.clock.tool import TimeTool
+        from quarterdeck.tools.rooms.tool import SendMessageTool
 
-        provider: Provider = ScriptedProvider(name)
-    elif one.kind == "local":
-        provider = _demo(name, config, client, clock, stack)
-    else:
-        from quarterdeck.providers.openai_compatible.adapter import configured
+        tools: dict[str, Tool] = {"time": TimeTool(self.clock), "send_message": SendMessageTool(posting.post)}
+        if (table := self.config.tools.get("http_post")) is not None:
+            from quarterdeck.tools.http_post.tool import HttpPostSettings, HttpPostTool
 
-        provider = configured(name, one, client=client, secrets=secrets, clock=clock)
-    stack.push_async_callback(provider.close)
-    return provider
-
-
-def _demo(name: str, config: Config, client: Client, clock: Clock, stack: AsyncExitStack) -> Provider:
-    """The demo model: the OpenAI-compatible wire, spoken to our own child process.
-
-    The engine hangs up after every stream, whatever its headers say, so no connection is kept.
-    """
-    from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, SYSTEM_PROMPT
-    from quarterdeck.providers.local.engine import LocalEngine
-    from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible
-    from quarterdeck.providers.openai_compatible.wire import Dialect
-
-    engine = LocalEngine(Path(config.data_dir))
-    stack.push_async_callback(engine.close)
-
-    async def endpoint() -> Endpoint:
-        found = await engine.endpoint()
-        return Endpoint(found.base_url, Secret(found.key))
-
-    profile = ModelProfile(
-        label=DEMO_LABEL,
-        tools=False,
-        system=SYSTEM_PROMPT,
-        history_messages=LIMITS.history,
-        max_tokens=LIMITS.max_tokens,
-    )
-    dialect = Dialect("max_tokens", LIMITS.temperature)
-    headers = {"Connection": "close"}
-    return OpenAICompatible(name, client, endpoint, clock, profile=profile, dialect=dialect, headers=headers)
-
-
-async def _channel(
-    name: str, one: ConnectionConfig, client: Client, secrets: SecretReader, clock: Clock, log: EventLog
-) -> Channel:
-    path = f"connections.{name}"
-    if one.channel == "telegram":
-        from quarterdeck.channels.telegram.adapter import TelegramChannel
-        from quarterdeck.channels.telegram.settings import TelegramSettings
-
-        telegram = decode_settings(one.options, TelegramSettings, path)
-        token = await secrets.read(telegram.token, f"{path}.token")
-        return TelegramChannel(name, telegram, token, client, clock, log, streaming=one.streaming)
-    from quarterdeck.channels.loopback.adapter import LoopbackChannel
-    from quarterdeck.channels.loopback.settings import LoopbackSettings
-
-    loopback = decode_settings(one.options, LoopbackSettings, path)
-    return LoopbackChannel(name, loopback, await secrets.read(loopback.token, f"{path}.token"), client, clock, log)
-
-
-def _tools(config: Config, clock: Clock, client: Client, posting: Posting) -> dict[str, Tool]:
-    from quarterdeck.tools.clock.tool import TimeTool
-    from quarterdeck.tools.rooms.tool import SendMessageTool
-
-    tools: dict[str, Tool] = {"time": TimeTool(clock), "send_message": SendMessageTool(posting.post)}
-    if (table := config.tools.get("http_post")) is not None:
-        from quarterdeck.tools.http_post.tool import HttpPostSettings, HttpPostTool
-
-        tools["http_post"] = HttpPostTool(decode_settings(table, HttpPostSettings, "tools.http_post"), client)
-    return tools
+            settings = decode_settings(table, HttpPostSettings, "tools.http_post")
+            tools["http_post"] = HttpPostTool(settings, self.client)
+        return tools
 
 
 def _app(g: Gateway, url: str) -> ASGIApp:

@@ -54,13 +54,9 @@ def check_arguments(text: str, spec: ToolSpec) -> str:
 def _check_one(name: str, given: object, schema: _Schema, tool: str) -> None:
     declared = schema.properties.get(name)
     if declared is None:
-        raise BadInput(
-            name, f"is no argument of {tool}", f"It takes: {', '.join(schema.properties) or 'nothing'}."
-        )
+        raise BadInput(name, f"is no argument of {tool}", f"It takes: {', '.join(schema.properties) or 'nothing'}.")
     wanted = _TYPES.get(declared.type)
-    if wanted is not None and (
-        not isinstance(given, wanted) or (isinstance(given, bool) and wanted is not bool)
-    ):
+    if wanted is not None and (not isinstance(given, wanted) or (isinstance(given, bool) and wanted is not bool)):
         raise BadInput(name, f"is not of type {declared.type}", f"Send a {declared.type}.")
     if declared.enum and given not in declared.enum:
         raise BadInput(name, f"is {given!r}", f"Choose one of: {', '.join(declared.enum)}.")

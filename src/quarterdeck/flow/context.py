@@ -38,9 +38,7 @@ def model_steps(journal: Mapping[str, Step]) -> int:
     return n
 
 
-def turn_messages(
-    first: Sequence[Taken], steered: Mapping[str, Taken], journal: Mapping[str, Step]
-) -> list[Message]:
+def turn_messages(first: Sequence[Taken], steered: Mapping[str, Taken], journal: Mapping[str, Step]) -> list[Message]:
     """The messages of a running turn: what was taken, each answer, its results, what was taken in after it."""
     messages: list[Message] = []
     for taken in first:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from quarterdeck.flow import context
 from quarterdeck.flow.sending import Outgoing, delivery_event
 from quarterdeck.flow.services import Services
-from quarterdeck.flow.state import TurnState
+from quarterdeck.flow.state import Stream, TurnState
 from quarterdeck.flow.words import say
 from quarterdeck.governance.audit import SYSTEM, Subject
 from quarterdeck.governance.gate import CloseState
@@ -42,9 +42,7 @@ class Ending:
             del state.journal[step]
             raise
 
-    async def cut(
-        self, state: TurnState, outcome: TurnOutcome, text: str, *, usage: Usage | None = None
-    ) -> None:
+    async def cut(self, state: TurnState, outcome: TurnOutcome, text: str, *, usage: Usage | None = None) -> None:
         """End without an answer; `text` is what the person is told, empty for nothing."""
         await self._end(state, outcome, text, usage=usage, close="lost")
 
@@ -79,9 +77,7 @@ class Ending:
             statements: list[Statement] = [self._last_word(state, outcome, count, now)]
             if state.pending is not None:
                 row = state.pending.intent.row
-                statements += s.gate.close(
-                    row, close, assistant=state.assistant.id, usage=usage, detail=error
-                )
+                statements += s.gate.close(row, close, assistant=state.assistant.id, usage=usage, detail=error)
             if new_step:
                 statements.append(journal.insert(state.turn_id, new_step, state.journal[new_step], now))
             statements += messages.insert(state.session.id, state.turn_id, written, now)
@@ -112,7 +108,9 @@ class Ending:
 
     async def _delivery(self, state: TurnState, text: str, outcome: str, held: bool) -> Outgoing | None:
         if state.stream is not None:
-            return await self._streamed(state, text or say("stopped"), held)
+            if state.stream.permit is not None:
+                state.stream.permit.close()
+            return await self.streamed(state, state.stream, text or say("stopped"), ride=held)
         if not text:
             return None
         return await self._s.sending.compose(
@@ -127,12 +125,8 @@ class Ending:
             ride=held,
         )
 
-    async def _streamed(self, state: TurnState, text: str, held: bool) -> Outgoing:
+    async def streamed(self, state: TurnState, stream: Stream, text: str, *, ride: bool) -> Outgoing:
         """The answer's final text goes into the message that it grew in."""
-        stream = state.stream
-        assert stream is not None
-        if stream.permit is not None:
-            stream.permit.close()
         return await self._s.sending.finish(
             stream.delivery,
             text,
@@ -140,7 +134,7 @@ class Ending:
             native_id=stream.native_id,
             unsure=stream.unsure,
             assistant=state.assistant.id,
-            ride=held,
+            ride=ride,
         )
 
     def _history(self, state: TurnState, outcome: TurnOutcome) -> list[NewMessage]:
@@ -148,9 +142,7 @@ class Ending:
         owners = {id(taken.message): inbox_id for inbox_id, taken in state.taken.items()}
         written = [NewMessage(m, owners.get(id(m), "")) for m in state.messages()]
         if outcome in ("stopped", "superseded") and not _ends_with_answer(written):
-            written.append(
-                NewMessage(SystemEvent(f"The answer to this was {outcome} before it was finished."))
-            )
+            written.append(NewMessage(SystemEvent(f"The answer to this was {outcome} before it was finished.")))
         return written
 
     def _rows(self, state: TurnState, outcome: TurnOutcome, error: str, now: float) -> list[Statement]:

@@ -36,9 +36,7 @@ class History:
             return entry.messages
         rows = await messages.newest(self._store, session.id, session.history_from, KEEP)
         found = tuple(decode(row.content) for row in rows)
-        self._put(
-            session.id, _Entry(session.fence, session.history_from, sum(len(r.content) for r in rows), found)
-        )
+        self._put(session.id, _Entry(session.fence, session.history_from, sum(len(r.content) for r in rows), found))
         return found
 
     def extend(self, session: Session, fence: int, added: tuple[Message, ...], size: int) -> None:

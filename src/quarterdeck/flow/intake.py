@@ -112,9 +112,7 @@ class Intake:
 
     async def save_cursor(self, connection: str, cursor: str) -> None:
         """See IntakePort.save_cursor."""
-        await self._store.commit(
-            operation("cursor", connections.save_cursor(connection, cursor, self._clock.now()))
-        )
+        await self._store.commit(operation("cursor", connections.save_cursor(connection, cursor, self._clock.now())))
 
     def _accepted(self, inbound: Inbound, draft: _Draft, receipt: Receipt) -> Accepted:
         self._crash.reach("intake.acknowledge")
@@ -141,9 +139,7 @@ class Intake:
         if not rules.rows:
             known = await people.identity(self._store, identity)
             state = known.state if known else "unknown"
-            admission = admit(
-                rules.dm_policy, rules.allow, inbound.sender.native_id, state, inbound.room.kind
-            )
+            admission = admit(rules.dm_policy, rules.allow, inbound.sender.native_id, state, inbound.room.kind)
             if isinstance(admission, NotAdmitted):
                 return await self._refuse(inbound, admission, identity)
         return await self._admit(inbound, rules, identity)
@@ -204,9 +200,7 @@ class Intake:
         if row.not_before > now:
             statements.append(inbox.quieten(new.id, row.not_before))
         statements += [self._event(inbound, row, now), *self._record(inbound, row, "")]
-        return _Draft(
-            operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known
-        )
+        return _Draft(operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known)
 
     async def _full(self, session_id: str) -> bool:
         """Whether a lane holds as much as it may; one that nobody works on and nobody woke is empty."""

@@ -16,9 +16,7 @@ RESCAN_S = 30.0
 AFTER_FAILURE_S = 5.0
 TICK_S = 0.25  # how soon a stop is seen
 
-Work = Callable[
-    [str], Awaitable[float | None]
-]  # None: nothing left; else seconds until it wants another look
+Work = Callable[[str], Awaitable[float | None]]  # None: nothing left; else seconds until it wants another look
 
 
 class Keyed:
@@ -98,9 +96,7 @@ class Keyed:
         while not life.stopping.is_set():
             self._start_ready(life)
             await self._wait_for_news()
-            if asyncio.get_running_loop().time() >= rescan_at or (
-                self._missed and len(self._ready) < HINTS // 2
-            ):
+            if asyncio.get_running_loop().time() >= rescan_at or (self._missed and len(self._ready) < HINTS // 2):
                 await self._rescan()
                 rescan_at = asyncio.get_running_loop().time() + RESCAN_S
         for handle in self._later.values():

@@ -19,9 +19,7 @@ class Lanes:
     def __init__(self, store: Store, turns: Turns, directory: Directory, log: EventLog) -> None:
         self._store = store
         self._turns = turns
-        self._keyed = Keyed(
-            "lanes", turns.run, self._open_lanes, lambda: directory.limits.concurrent_turns, log
-        )
+        self._keyed = Keyed("lanes", turns.run, self._open_lanes, lambda: directory.limits.concurrent_turns, log)
 
     @property
     def running(self) -> int:

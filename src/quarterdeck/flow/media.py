@@ -60,18 +60,14 @@ def apply(state: TurnState) -> None:
         if taken is None:
             continue
         shown = tuple(
-            msgspec.structs.replace(
-                attachment, blob=file.blob, size=file.size or attachment.size, error=file.error
-            )
+            msgspec.structs.replace(attachment, blob=file.blob, size=file.size or attachment.size, error=file.error)
             for attachment, file in zip(taken.message.attachments, files, strict=True)
         )
         message = msgspec.structs.replace(taken.message, attachments=shown)
         state.taken[inbox_id] = msgspec.structs.replace(taken, message=message)
 
 
-async def _one(
-    services: Services, state: TurnState, attachment: Attachment
-) -> tuple[FetchedFile, Blob | None]:
+async def _one(services: Services, state: TurnState, attachment: Attachment) -> tuple[FetchedFile, Blob | None]:
     if attachment.blob:
         return FetchedFile(attachment.native_id, attachment.blob, attachment.size), None
     channel = services.directory.channel(state.rules.name)

@@ -69,7 +69,7 @@ class ModelCalls:
         tries = 0
         while True:
             pending = state.pending
-            assert pending is not None and pending.permit is not None
+            assert pending is not None
             tries += 1
             try:
                 return await self._attempt(state, pending)

@@ -162,9 +162,7 @@ class Outbox:
         channel = self._directory.channel(part.connection)
         if channel is None:
             return None  # the connection does not run; its parts wait for it
-        call = await self._sending.part(
-            delivery, part.n, part.text, reply_to=part.reply_to, resends=part.resends
-        )
+        call = await self._sending.part(delivery, part.n, part.text, reply_to=part.reply_to, resends=part.resends)
         intent = self._sending.intent(call, delivery, part.n, "", attempt=part.attempts + 1)
         receipt = await self._store.commit(
             operation(
@@ -209,22 +207,16 @@ class Outbox:
         match result:
             case Sent():
                 close = self._gate.close(flight.intent.row, "done")
-                move = outbox.move(
-                    part.delivery_id, part.n, "sending", "sent", now, native_id=result.native_id
-                )
+                move = outbox.move(part.delivery_id, part.n, "sending", "sent", now, native_id=result.native_id)
                 state = "sent"
             case NotSent():
                 close = self._gate.close(flight.intent.row, "failed", detail=result.reason)
                 state, move = self._try_again(part, result, now)
             case SendRefused():
-                close = self._gate.close(
-                    flight.intent.row, "failed", detail=f"{result.code}: {result.reason}"
-                )
+                close = self._gate.close(flight.intent.row, "failed", detail=f"{result.code}: {result.reason}")
                 state = "refused"
                 move = outbox.move(part.delivery_id, part.n, "sending", state, now, error=result.reason)
-                self._log.warning(
-                    "send.refused", delivery=part.delivery_id, code=result.code, reason=result.reason
-                )
+                self._log.warning("send.refused", delivery=part.delivery_id, code=result.code, reason=result.reason)
             case MaybeSent():
                 close = self._gate.close(flight.intent.row, "unknown", detail=result.reason)
                 state, move = self.fate_unknown(part, channel, result.reason)
@@ -238,12 +230,8 @@ class Outbox:
 
     def _try_again(self, part: PartRow, result: NotSent, now: float) -> tuple[str, Statement]:
         if part.attempts >= MAX_ATTEMPTS:
-            self._log.error(
-                "send.failed", delivery=part.delivery_id, attempts=part.attempts, reason=result.reason
-            )
-            return "failed", outbox.move(
-                part.delivery_id, part.n, "sending", "failed", now, error=result.reason
-            )
+            self._log.error("send.failed", delivery=part.delivery_id, attempts=part.attempts, reason=result.reason)
+            return "failed", outbox.move(part.delivery_id, part.n, "sending", "failed", now, error=result.reason)
         delay = result.retry_after
         if delay is None:
             delay = min(BACKOFF_S[1], BACKOFF_S[0] * 2.0 ** (part.attempts - 1))
@@ -267,12 +255,8 @@ class Outbox:
         if part.native_id:  # an edit to the final text of a message that is known: again is harmless
             return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason)
         if self._directory.limits.unknown == "resend_marked" and part.resends == 0:
-            self._log.warning(
-                "send.unknown", delivery=part.delivery_id, reason=reason, action="resend_marked"
-            )
-            return "ready", outbox.move(
-                part.delivery_id, part.n, "sending", "ready", now, error=reason, resend=True
-            )
+            self._log.warning("send.unknown", delivery=part.delivery_id, reason=reason, action="resend_marked")
+            return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason, resend=True)
         self._log.error("send.unknown", delivery=part.delivery_id, reason=reason, action="held for a person")
         return "unknown", outbox.move(part.delivery_id, part.n, "sending", "unknown", now, error=reason)
 

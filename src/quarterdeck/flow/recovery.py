@@ -21,9 +21,7 @@ async def recover(store: Store, directory: Directory, gate: Gate, sender: Outbox
         for row in rows:
             part = await outbox.part(store, row.delivery_id, row.part)
             assert part is not None
-            state, move = sender.fate_unknown(
-                part, directory.channel(part.connection), "the process ended in the act"
-            )
+            state, move = sender.fate_unknown(part, directory.channel(part.connection), "the process ended in the act")
             close = gate.close(row, "unknown", detail=f"{state} after an unclean end")
             await store.commit(operation("recover", close, move))
             log.info("recovery.send", delivery=row.delivery_id, part=row.part, state=state)

@@ -95,9 +95,7 @@ class Sending:
         texts = self._cut(rules, text)
         state = "sent" if rules.rows else "ready"
         statements: list[Statement] = [outbox.insert_delivery(delivery)]
-        statements += [
-            outbox.insert_part(delivery, n, t, state, now, reply_to=reply_to) for n, t in enumerate(texts)
-        ]
+        statements += [outbox.insert_part(delivery, n, t, state, now, reply_to=reply_to) for n, t in enumerate(texts)]
         statements += self._record(delivery, text, assistant)
         event: dict[str, object] = {
             "delivery": delivery.id,
@@ -149,9 +147,7 @@ class Sending:
             part = await self.part(delivery, 0, texts[0], resends=resends)
             riding, more = self._ride(delivery, part, assistant)
             statements += more
-        return Outgoing(
-            delivery, tuple(texts), tuple(statements), event, True, riding, part, native_id, resends
-        )
+        return Outgoing(delivery, tuple(texts), tuple(statements), event, True, riding, part, native_id, resends)
 
     def _ride(self, delivery: Delivery, part: Part, assistant: str) -> tuple[Intent, list[Statement]]:
         """The first part's intent and its begin, for the operation that makes the delivery."""
@@ -159,22 +155,16 @@ class Sending:
         begin = outbox.move(delivery.id, 0, "ready", "sending", self._clock.now(), attempt=True)
         return intent, [*intent.statements, begin]
 
-    async def part(
-        self, delivery: Delivery, n: int, text: str, *, reply_to: str = "", resends: int = 0
-    ) -> Part:
+    async def part(self, delivery: Delivery, n: int, text: str, *, reply_to: str = "", resends: int = 0) -> Part:
         """The platform call of a part; a marked repeat says so and has a key of its own."""
         mark = REPEAT_MARK if resends else ""
         key = f"{delivery.id}.{n}" + (f".r{resends}" if resends else "")
-        return Part(
-            delivery.connection, await self._rooms.native(delivery.room_id), mark + text, key, reply_to
-        )
+        return Part(delivery.connection, await self._rooms.native(delivery.room_id), mark + text, key, reply_to)
 
     def intent(self, part: Part, delivery: Delivery, n: int, assistant: str, *, attempt: int) -> Intent:
         """The intent of one attempt at a part. A room that the platform named is one that may be answered."""
         facts = Facts(rooms=(part.route,))
-        scope = Scope(
-            assistant, delivery.session_id, delivery.turn_id, "send", attempt, None, facts, delivery.id, n
-        )
+        scope = Scope(assistant, delivery.session_id, delivery.turn_id, "send", attempt, None, facts, delivery.id, n)
         verdict = self._gate.check(part, scope)
         assert isinstance(verdict, Intent)  # its own room is among the facts
         return verdict

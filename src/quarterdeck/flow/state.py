@@ -43,7 +43,7 @@ class Cut:
     def request(self, reason: CutReason) -> None:
         """Cut now. The first reason stays."""
         self.reason = self.reason or reason
-        if self._scope is not None:
+        if self._scope is not None and not self._scope.expired():
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     def check(self) -> None:

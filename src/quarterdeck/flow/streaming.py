@@ -11,7 +11,7 @@ from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Stream, TurnState
 from quarterdeck.governance.gate import Denied
 from quarterdeck.model.action import StreamTo
-from quarterdeck.ports import Delta, MARK_RESERVE, MaybeSent, NotSent, SendRefused, Sent
+from quarterdeck.ports import MARK_RESERVE, Delta, MaybeSent, NotSent, SendRefused, Sent
 from quarterdeck.store import outbox
 from quarterdeck.store.operations import Statement, operation
 from quarterdeck.store.outbox import Delivery
@@ -159,7 +159,5 @@ class Show:
         stream.native_id = native_id
         delivery, now = stream.delivery, self._services.clock.now()
         await self._services.store.commit(
-            operation(
-                "stream_id", outbox.move(delivery.id, 0, "streaming", "streaming", now, native_id=native_id)
-            )
+            operation("stream_id", outbox.move(delivery.id, 0, "streaming", "streaming", now, native_id=native_id))
         )

@@ -22,9 +22,7 @@ from quarterdeck.store.sessions import Session
 from quarterdeck.store.turns import Turn
 
 AT_ONCE = 50  # rows that one turn takes at most
-UNKNOWN = (
-    "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
-)
+UNKNOWN = "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
 
 _history = msgspec.json.Decoder(tuple[Message, ...])
 
@@ -138,16 +136,12 @@ class Taking:
         """Rows that waited too long are not answered as if they were new; their person is told."""
         s, now = self._s, self._s.clock.now()
         text = say("expired", when=when(rows[0].sent_at or rows[0].created_at))
-        notice = await s.sending.compose(
-            session.connection, session.room_id, text, kind="notice", session=session.id
-        )
+        notice = await s.sending.compose(session.connection, session.room_id, text, kind="notice", session=session.id)
         steer = -sum(row.mode == "steer" for row in rows)
         statements: list[Statement] = [
             sessions.advance(session.id, 2, now, steer=steer),
             inbox.end([row.id for row in rows], "expired", "", now, state="waiting"),
-            events.insert(
-                session.id, 1, "inbox.ended", {"inbox": [r.id for r in rows], "outcome": "expired"}, now
-            ),
+            events.insert(session.id, 1, "inbox.ended", {"inbox": [r.id for r in rows], "outcome": "expired"}, now),
             *notice.statements,
             delivery_event(session.id, 0, notice, now),
         ]

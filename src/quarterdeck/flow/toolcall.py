@@ -26,9 +26,7 @@ from quarterdeck.store import events, inbox, journal, sessions
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 
 MAX_RESULT = 16_000  # characters of a result that a model is shown
-UNKNOWN = (
-    "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
-)
+UNKNOWN = "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
 
 
 @dataclass
@@ -68,9 +66,7 @@ class ToolCalls:
         n = context.model_steps(state.journal) + 1
         plans, refused = self._plan(state, n, answer, range(len(answer.message.calls)))
         statements: list[Statement] = [sessions.hold(state.session.id, state.fence, 1, now)]
-        statements += s.gate.close(
-            pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage
-        )
+        statements += s.gate.close(pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage)
         statements += [journal.insert(state.turn_id, model_step(n), ModelStep(answer), now)]
         statements.append(inbox.progressed(state.turn_id))
         for plan in plans:
@@ -185,9 +181,7 @@ class ToolCalls:
         except (Refused, Retry) as error:
             finished = Finished(ToolResult(call.id, call.name, f"Failed. {error}", "error"), "failed")
         except (ToolOutcomeUnknown, TimeoutError) as error:
-            self._s.log.error(
-                "tool.unknown", tool=call.name, turn=state.turn_id, reason=str(error), alert=True
-            )
+            self._s.log.error("tool.unknown", tool=call.name, turn=state.turn_id, reason=str(error), alert=True)
             self._s.metrics.alert("tool_unknown")
             finished = Finished(ToolResult(call.id, call.name, UNKNOWN, "unknown"), "unknown")
         except Exception as error:
@@ -236,9 +230,7 @@ class ToolCalls:
         s, now = self._s, self._s.clock.now()
         statements: list[Statement] = [
             sessions.hold(state.session.id, state.fence, 1, now, steer=steer),
-            *s.gate.close(
-                plan.intent.row, finished.state, assistant=state.assistant.id, detail=finished.result.text
-            ),
+            *s.gate.close(plan.intent.row, finished.state, assistant=state.assistant.id, detail=finished.result.text),
             journal.insert(state.turn_id, plan.step, ToolStep(finished.result), now),
             inbox.progressed(state.turn_id),
             self._result_event(state, plan, finished, now),

@@ -5,6 +5,7 @@
 Each arrow is a commit; what runs between two commits may be lost in a crash and is done again, or told as unknown.
 """
 
+from quarterdeck.base.errors import NotFound
 from quarterdeck.flow import context, media
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.ending import Ending
@@ -22,6 +23,7 @@ from quarterdeck.store import inbox, journal, sessions
 from quarterdeck.store.inbox import MAX_TAKES, InboxRow
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 
+PARKED_S = 60.0
 MOVED_ON = (
     "inbox.take",
     "sessions.take",
@@ -48,7 +50,11 @@ class Turns:
 
     async def run(self, session_id: str) -> float | None:
         """Drive the lane's next turn to its end. Seconds until the lane wants another look, None: nothing left."""
-        claim = await self._taking.claim(session_id)
+        try:
+            claim = await self._taking.claim(session_id)
+        except NotFound as missing:  # its assistant or connection is no longer configured
+            self._s.log.error("lane.parked", session=session_id, reason=str(missing))
+            return PARKED_S
         if claim.state is None:
             return claim.wait
         self._running[session_id] = claim.state
@@ -162,7 +168,7 @@ class Turns:
     async def _absorb(self, state: TurnState, answer: ModelAnswer, rows: list[InboxRow]) -> None:
         """The answer becomes a step and is delivered; the same operation takes the messages in and asks again."""
         s, now, n = self._s, self._s.clock.now(), context.model_steps(state.journal) + 1
-        pending = state.pending
+        pending, stream = state.pending, state.stream
         assert pending is not None
         outgoing = await self._deliver(state, answer)
         statements: list[Statement] = [
@@ -174,6 +180,7 @@ class Turns:
         if outgoing:
             statements += [*outgoing.statements, delivery_event(state.session.id, 0, outgoing, now)]
         state.journal[model_step(n)] = ModelStep(answer)
+        state.stream, state.prepared = None, False  # what comes next grows in a message of its own
         try:
             statements += self._steer.take(state, n, rows)
             statements += await self._models.prepare(state, riding=True)
@@ -181,20 +188,25 @@ class Turns:
         except ExpectationFailed:
             self._steer.undo(state, n, rows)
             del state.journal[model_step(n)]
-            state.pending = pending
+            state.pending, state.stream, state.prepared = pending, stream, True
             raise
+        if stream is not None and stream.permit is not None:
+            stream.permit.close()
         if outgoing:
             s.outbox.enqueued(outgoing)
         s.live.committed(state.session.id)
         self._models.committed(state, receipt)
 
     async def _deliver(self, state: TurnState, answer: ModelAnswer) -> Outgoing | None:
-        if not answer.message.text.strip():
+        text = answer.message.text.strip()
+        if state.stream is not None:
+            return await self._ending.streamed(state, state.stream, text or say("empty"), ride=False)
+        if not text:
             return None
         return await self._s.sending.compose(
             state.rules.name,
             state.session.room_id,
-            answer.message.text.strip(),
+            text,
             kind="answer",
             session=state.session.id,
             turn=state.turn_id,

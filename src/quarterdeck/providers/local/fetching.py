@@ -1,0 +1,102 @@
+"""The demo model while it is being fetched: the gateway works at once and says how far the download is."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from quarterdeck.base.errors import Conflict, GiveUp, Retry
+from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.model.action import ModelCall
+from quarterdeck.model.message import AssistantMessage
+from quarterdeck.model.permit import Permit
+from quarterdeck.model.turn import ModelAnswer, Usage
+from quarterdeck.ports import Delta, ModelProfile, ModelRequest, OnDelta, Provider
+from quarterdeck.providers.local.pull import Progress, pull
+from quarterdeck.providers.local.shelf import status
+
+AGAIN_S = 30.0
+
+
+class Fetching:
+    """One download of the demo model, as a service of the gateway."""
+
+    def __init__(self, data_dir: Path, log: EventLog) -> None:
+        self._data_dir = data_dir
+        self._log = log
+        self._progress: Progress | None = None
+        self._trouble = ""
+        self.ready = status(data_dir).state == "ready"
+
+    async def run(self, life: Life) -> None:
+        """Fetch until it is there, the process stops, or it can never work on this machine."""
+        life.ready()
+        while not self.ready and not life.stopping.is_set():
+            try:
+                self.ready = (await pull(self._data_dir, self._note)).state == "ready"
+                self._log.info("model.fetched", ready=self.ready)
+            except (Retry, Conflict) as error:
+                self._trouble = str(error)
+                self._log.warning("model.fetch_failed", reason=str(error))
+            except GiveUp as error:
+                self._trouble = str(error)
+                self._log.error("model.cannot_run", reason=str(error))
+                break
+            if not self.ready:
+                await _pause(life)
+        await life.stopping.wait()
+
+    def said(self) -> str:
+        """What to tell a person who asks meanwhile."""
+        if self._trouble:
+            return f"The demo model is not here yet: {self._trouble}"
+        if self._progress is None:
+            return "The demo model is about to be fetched. Please ask again in a moment."
+        at = self._progress
+        far = f" ({at.done * 100 // at.total} %)" if at.total else ""
+        return f"The demo model is being fetched: {at.phase}{far}. Please ask again in a moment."
+
+    def _note(self, progress: Progress) -> None:
+        self._trouble = ""
+        if self._progress is None or progress.phase != self._progress.phase:
+            self._log.info("model.fetching", phase=progress.phase)
+        self._progress = progress
+
+
+class UntilFetched:
+    """A provider that answers with the progress until the model behind it is there."""
+
+    def __init__(self, inner: Provider, fetching: Fetching) -> None:
+        self._inner = inner
+        self._fetching = fetching
+
+    def profile(self, model: str) -> ModelProfile:
+        """See ports.Provider.profile."""
+        return self._inner.profile(model)
+
+    def prepare(self, request: ModelRequest) -> ModelCall:
+        """See ports.Provider.prepare."""
+        return self._inner.prepare(request)
+
+    async def complete(self, call: ModelCall, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
+        """See ports.Provider.complete."""
+        if self._fetching.ready:
+            return await self._inner.complete(call, permit, on_delta)
+        permit.spend(call)
+        text = self._fetching.said()
+        on_delta(Delta(text))
+        return ModelAnswer(AssistantMessage(text), "stop", Usage(), call.model)
+
+    async def models(self) -> Sequence[str]:
+        """See ports.Provider.models."""
+        return await self._inner.models() if self._fetching.ready else ()
+
+    async def close(self) -> None:
+        """The inner provider is its owner's to close."""
+
+
+async def _pause(life: Life) -> None:
+    try:
+        async with asyncio.timeout(AGAIN_S):
+            await life.stopping.wait()
+    except TimeoutError:
+        return
