@@ -1,19 +1,22 @@
-"""What counts as a passed run.
+"""What counts as a passed run, and what a run has proven.
+
+A test says what it proves by `@pytest.mark.proves("S2", "tool.time")`, a module by `pytestmark`: promises by their
+id, features of the catalogue as kind.name. A run of all tests writes them with their results to test-results/.
 
 With REQUIRE_SERVICES=1 (set by .ci/run) nothing may be left out: a skipped or xfailed test, or a test file
 that holds no test, fails the run and is named at its end.
 """
 
+import json
 import os
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 COMPLETE = os.environ.get("REQUIRE_SERVICES") == "1"
-WIRING = Path(__file__).parents[1] / "src/quarterdeck/wiring.py"
-
-collect_ignore = [] if WIRING.exists() else ["test_import_weight.py"]
+PROOFS = Path(__file__).parents[1] / "test-results/proofs.json"
 
 
 class Missing:
@@ -51,6 +54,38 @@ def why(report: pytest.TestReport | pytest.CollectReport) -> str:
     return report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
 
 
+class Proofs:
+    """Feature -> test -> result, of every test that says what it proves."""
+
+    def __init__(self) -> None:
+        self._features: dict[str, tuple[str, ...]] = {}
+        self._results: dict[str, str] = {}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            names = tuple(str(name) for mark in item.iter_markers("proves") for name in mark.args)
+            if names:
+                self._features[item.nodeid] = names
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.nodeid in self._features and (report.when == "call" or report.failed):
+            self._results[report.nodeid] = report.outcome
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if session.config.args not in ([], [str(session.config.rootpath / "tests")], ["tests"]):
+            return  # only a run of everything says what is proven
+        found: dict[str, dict[str, str]] = {}
+        for nodeid, result in self._results.items():
+            test = nodeid.partition("[")[0]
+            for feature in self._features[nodeid]:
+                tests = found.setdefault(feature, {})
+                tests[test] = "failed" if "failed" in (result, tests.get(test)) else result
+        PROOFS.parent.mkdir(exist_ok=True)
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        PROOFS.write_text(json.dumps({"at": at, "features": found}, indent=1, sort_keys=True))
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Proofs(), "proofs")
     if COMPLETE:
         config.pluginmanager.register(Missing(), "left-out")

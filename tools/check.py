@@ -31,7 +31,6 @@ def script(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 SHAPE = ("tests/test_shape.py", "tests/test_shape_rules.py")
-WIRING = ROOT / "src/quarterdeck/wiring.py"
 WEIGHT = ("tests/test_import_weight.py",)
 QUIET = ("-q", "-p", "no:cacheprovider")
 
@@ -42,7 +41,8 @@ STAGES = (
     Stage("imports", script("lint-imports")),
     Stage("dependencies", script("deptry", "src")),
     Stage("shape", python("pytest", *QUIET, *SHAPE)),
-    *([Stage("import weight", python("pytest", *QUIET, *WEIGHT))] if WIRING.exists() else []),
+    Stage("import weight", python("pytest", *QUIET, *WEIGHT)),
+    Stage("docs", (sys.executable, "tools/docs.py", "--check")),
     Stage("tests", python("pytest", *(f"--ignore={path}" for path in SHAPE + WEIGHT)), shown=True),
 )
 

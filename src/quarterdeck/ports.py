@@ -89,14 +89,6 @@ class IntakePort(Protocol):
         """
         ...
 
-    async def cursor(self, connection: str) -> str:
-        """The stored cursor of a polling connection, empty at first."""
-        ...
-
-    async def save_cursor(self, connection: str, cursor: str) -> None:
-        """Remember how far the platform's feed was accepted."""
-        ...
-
 
 class Channel(Protocol):
     """One configured account of a messenger."""

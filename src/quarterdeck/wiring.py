@@ -10,16 +10,28 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
+from quarterdeck.actions.configuration import Configuration
+from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.inbox import Inbox
+from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.sessions import SessionCommands
+from quarterdeck.actions.signin import Signin
+from quarterdeck.actions.tokens import Tokens
+from quarterdeck.api.control import server as control
+from quarterdeck.api.control.parts import Parts
+from quarterdeck.api.control.table import COMMANDS
 from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base import crash
 from quarterdeck.base.clock import Clock, SystemClock
-from quarterdeck.base.config import LoadedConfig
+from quarterdeck.base.config import LoadedConfig, load_config
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.ids import IdSource
@@ -46,6 +58,7 @@ from quarterdeck.net.client import Client
 from quarterdeck.observe.log import Level, make_logger
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import Channel, ModelProfile, Provider, Tool
+from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.datadir import DataDir, Runtime
 from quarterdeck.store.migrate import migrate
@@ -82,7 +95,14 @@ class Gateway:
     log: FilteringBoundLogger
     crash: CrashPoints
     services: tuple[Service, ...]
+    configuration: Configuration
+    tokens: Tokens
+    signin: Signin
     started_at: float
+
+    def unready(self) -> list[str]:
+        """Why nothing can be asked of it yet, or any more; empty when it can."""
+        return [] if self.intake.open else ["intake is closed"]
 
 
 async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncExitStack) -> Gateway:
@@ -129,12 +149,15 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
         directory.attach(name, channel)
-    key = load_key(data.audit_key) if data.audit_key.exists() else create_key(data.audit_key)
+    key = await _audit_key(data, store)
     sealer = Sealer(store, key, clock, points, log)
+    read = partial(load_config, loaded.path, environ, cwd=Path.cwd())
+    configuration = Configuration(loaded, read, directory, level, store, auditor, log)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
-        client, clock, new_id, metrics, level, log, points, tuple(builder.services), clock.now(),
+        client, clock, new_id, metrics, level, log, points, tuple(builder.services),
+        configuration, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
 
 
@@ -144,6 +167,9 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
     listening = bind(server.host, server.port)
     stack.callback(listening.close)
     url = server.public_url or f"http://{_host(server.host)}:{listening.getsockname()[1]}"
+    controlling = control.bind(g.data.control)
+    stack.callback(g.data.control.unlink, True)
+    stack.callback(controlling.close)
     await _record_start(g)
     await recover(g.store, g.directory, g.gate, g.outbox, g.log)
     async with Supervisor(g.log, g.clock) as supervisor:
@@ -152,6 +178,9 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
         await supervisor.start(Service(name="http", run=HttpServer(_app(g, url), listening).run, stop_seconds=8.0))
         await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
+        await supervisor.start(Service(name="configuration", run=g.configuration.run))
+        controller = control.ControlServer(controlling, control_parts(g, url), COMMANDS)
+        await supervisor.start(Service(name="control", run=controller.run, max_tasks=control.CONNECTIONS))
         for service in g.services:
             await supervisor.start(service)
         g.intake.open = True
@@ -167,6 +196,39 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         g.crash.reach("drain.begun")
         g.intake.open = False
         g.log.info("draining", turns=g.lanes.running)
+
+
+def control_parts(g: Gateway, url: str) -> Parts:
+    """What control commands work with; an empty `url` says that no gateway runs."""
+    return Parts(
+        data=g.data,
+        directory=g.directory,
+        store=g.store,
+        intake=g.intake,
+        live=g.live,
+        lanes=g.lanes,
+        clock=g.clock,
+        new_id=g.new_id,
+        log=g.log,
+        started_at=g.started_at,
+        version=VERSION,
+        url=url,
+        ready=g.unready,
+        configuration=g.configuration,
+        deliveries=Deliveries(g.store, g.auditor, g.outbox, g.live, g.clock),
+        inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
+        pairings=Pairings(g.store, g.auditor, g.sending, g.outbox, g.clock),
+        resets=Resets(g.store, g.auditor, g.lanes, g.live, g.clock),
+        tokens=g.tokens,
+        signin=g.signin,
+    )
+
+
+async def _audit_key(data: DataDir, store: SqliteStore) -> Ed25519PrivateKey:
+    """The key that seals the record. A new one only for a new record: a lost key is not replaced silently."""
+    if data.audit_key.exists() or await audit.checkpoint(store) is not None:
+        return load_key(data.audit_key)
+    return create_key(data.audit_key)
 
 
 def _receiving(channel: Channel, intake: Intake) -> Callable[[Life], Awaitable[None]]:
@@ -202,6 +264,7 @@ def _signals(gateway: Gateway, supervisor: Supervisor) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    loop.add_signal_handler(signal.SIGHUP, gateway.configuration.request)
 
 
 async def _record_start(g: Gateway) -> None:
@@ -318,7 +381,7 @@ def _app(g: Gateway, url: str) -> ASGIApp:
         return JSONResponse({"state": "alive"})
 
     async def ready(request: Request) -> Response:
-        reasons = [] if g.intake.open else ["intake is closed"]
+        reasons = g.unready()
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 200 if not reasons else 503)
 
     return Starlette(routes=[Route("/healthz", alive), Route("/readyz", ready)])

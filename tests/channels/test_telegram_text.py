@@ -159,6 +159,7 @@ def test_nothing_to_see_gives_nothing() -> None:
 @given(MARKDOWN)
 @example("*a **b* c**")
 @example("***a**")
+@example(">\r\n```")
 def test_any_markdown_is_valid_html_that_shows_what_we_say(text: str) -> None:
     assert shown(text) == render(text).visible.strip()
 

@@ -1,7 +1,7 @@
 """M3: do turns keep the order of their session, and sends the order of their room?"""
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -22,6 +22,7 @@ def check_order(platform: Platform, database: Database) -> Iterator[Violation]:
     events: defaultdict[str, list[Event]] = defaultdict(list)
     for event in database.events:
         events[event.session_id].append(event)
+    turns: dict[str, tuple[str, int]] = {}
     for session in database.sessions:
         seqs = [event.seq for event in events[session.id]]
         if seqs != list(range(1, session.head + 1)):
@@ -30,7 +31,8 @@ def check_order(platform: Platform, database: Database) -> Iterator[Violation]:
         order = yield from _turns(session.id, events[session.id])
         yield from _lane(session.id, order, database.inbox)
         yield from _answers(session.id, order, database)
-    yield from _rooms(platform, database)
+        turns |= {turn: (session.id, place) for place, turn in enumerate(order)}
+    yield from _rooms(platform, database, turns)
 
 
 def _turns(session: str, events: Sequence[Event]) -> Generator[Violation, None, list[str]]:
@@ -80,22 +82,42 @@ def _answers(session: str, order: Sequence[str], database: Database) -> Iterator
         last = max(last, place)
 
 
-def _rooms(platform: Platform, database: Database) -> Iterator[Violation]:
-    """First sends appear in the order of their parts; marked repeats step aside."""
+def _rooms(platform: Platform, database: Database, turns: Mapping[str, tuple[str, int]]) -> Iterator[Violation]:
+    """First sends appear in the order of their parts, and a session's answers in the order of its turns.
+
+    Marked repeats step aside. The beginning of an answer that grows has the place where it appeared: it holds
+    nobody up, but it may not overtake the answer of an earlier turn.
+    """
     names = {room.id: room.native_id for room in database.rooms}
     parts: defaultdict[str, list[Part]] = defaultdict(list)
     for part in database.parts:
         parts[names.get(part.room_id, "")].append(part)
+    deliveries = {delivery.id: delivery for delivery in database.deliveries}
+    streamed = {intent.turn_id for intent in database.intents if intent.kind == "stream"}
     last: dict[str, tuple[int, str]] = {}
     for entry in platform.entries:
         part = _sent_as(entry, parts[entry.room])
-        if part is None or entry.marked:
+        delivery = deliveries.get(part.delivery_id) if part else None
+        if part is None or delivery is None or entry.marked:
             continue
-        before, name = last.get(entry.room, (0, ""))
-        if part.seq < before:
-            evidence = f"{entry.id} (part {part.seq}) came after {name} (part {before})"
-            yield Violation("room_order", f"room {entry.room}", evidence)
-        last[entry.room] = max(last.get(entry.room, (0, "")), (part.seq, entry.id))
+        session, place = turns.get(delivery.turn_id, ("", 0))
+        grows = delivery.kind == "answer" and delivery.turn_id in streamed and part.n == 0
+        yield from _behind(last, f"room_order room {entry.room}", part.seq, entry, skip=grows)
+        yield from _behind(last, f"answer_order room {entry.room} {session}", place, entry, skip=not session)
+
+
+def _behind(
+    last: dict[str, tuple[int, str]], line: str, place: int, entry: Entry, *, skip: bool
+) -> Iterator[Violation]:
+    """A violation when `place` lies before the last one of its line; else it is the last one."""
+    if skip:
+        return
+    before, name = last.get(line, (-1, ""))
+    code, _, about = line.partition(" ")
+    if place < before:
+        yield Violation(code, about, f"{entry.id} (place {place}) came after {name} (place {before})")
+    else:
+        last[line] = place, entry.id
 
 
 def _sent_as(entry: Entry, parts: Sequence[Part]) -> Part | None:

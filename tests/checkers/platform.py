@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-MARK = "(This may be a repeat.) "
+MARK = "(This may be a repeat.)\n"
 """What the product promises to put before a repeat that may be one too many."""
 
 

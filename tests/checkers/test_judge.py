@@ -55,6 +55,14 @@ def streamed_orphan_unmarked(planted: Planted) -> None:
     shown(planted, "r1", "m4", LATER_ANSWER)
 
 
+def overtaking_stream(planted: Planted) -> None:
+    """The second turn's answer grows in the room while the first one's is not sent yet."""
+    planted.sql("UPDATE parts SET resends = 0, native_id = 'm3' WHERE seq = 3")
+    planted.drop(lambda line: line.get("id") in ("m2", "m4"))
+    planted.sql("INSERT INTO intents VALUES ('i9', 'stream', 't2', 'stream', '', 'done')")
+    shown(planted, "r1", "m2", ANSWER)
+
+
 PLANTS: list[tuple[str, str, Plant]] = [
     ("accepted, acknowledged, gone", "no_row", lambda p: p.sql("DELETE FROM inbox WHERE id = 'in2'")),
     ("never acknowledged", "not_acknowledged", lambda p: p.drop(lambda line: line.get("after") == 3)),
@@ -98,6 +106,7 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ),
     ("no message", "message_missing", lambda p: p.sql("DELETE FROM deliveries WHERE kind = 'message'")),
     ("later words first", "room_order", swap_sends),
+    ("a growing answer before an earlier one", "answer_order", overtaking_stream),
     ("a gap in the events", "event_gap", lambda p: p.sql("DELETE FROM events WHERE seq = 1")),
     ("an event behind the head", "event_gap", lambda p: p.sql("UPDATE sessions SET head = 5")),
     ("two turns at once", "turn_overlap", overlap),

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(600)
 
 SEED = os.environ.get("QUARTERDECK_CRASH_SEED", "0")
 AT_ONCE = 4
-AT_MOST = 6
+AT_MOST = 4
 THOROUGH = "dm"
 EVERY_LIFE = ("op.start.", "op.seal.", "seal.", "group.", "drain.", "op.cursor.")
 

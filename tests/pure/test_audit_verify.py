@@ -7,7 +7,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-import threading
 from base64 import b64decode
 from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.pure.audit_writer import KEY, OTHER_KEY, PUBLIC, SCHEMA, Made, Writer
 
 from quarterdeck.cli import verify_audit
 from quarterdeck.cli.export_audit import export_bundle
-from quarterdeck.cli.verify_audit import verify
+from quarterdeck.cli.verify_audit import Report, verify
 from quarterdeck.governance.checkpoint import Checkpoint, origin_of, public_pem, sign
 
 
@@ -68,30 +67,25 @@ def test_a_record_with_a_live_wal_is_read_with_it(made: Made, tmp_path: Path) ->
 
 
 def test_a_record_that_grows_is_read_at_one_moment(tmp_path: Path) -> None:
-    """A sealer that goes on during the verification must not look like a change."""
-    path = tmp_path / "live.db"
-    with closing(sqlite3.connect(path, check_same_thread=False)) as db:
+    """A sealer at work between reading checkpoints and reading positions must not look like a change."""
+    path, report, moments = tmp_path / "live.db", Report(), list[str]()
+    with closing(sqlite3.connect(path)) as db, closing(sqlite3.connect(path)) as reader:
         db.execute("PRAGMA journal_mode = WAL")
         writer = Writer(db, random.Random(9))
-        done = threading.Event()
 
-        def go_on() -> None:
-            for _ in range(3000):
-                if done.is_set():
-                    return
-                writer.record("acme", "message.in")
+        def go_on(statement: str) -> None:
+            moments.append(statement)
+            write_turn(writer, "acme")
+            if statement.startswith("SELECT p.position"):
                 writer.seal("acme")
-                db.commit()
+            db.commit()
 
-        go_on_thread = threading.Thread(target=go_on)
-        go_on_thread.start()
-        try:
-            sizes = [verify(path, PUBLIC) for _ in range(20)]
-        finally:
-            done.set()
-            go_on_thread.join(timeout=30)
-        assert all(report.ok for report in sizes), [report.findings[:2] for report in sizes]
-        assert len({log.size for report in sizes for log in report.logs}) > 5
+        go_on("")
+        reader.set_trace_callback(go_on)
+        verify_audit._check_database(reader, report, (PUBLIC, []))
+    assert any(statement.startswith("SELECT p.position") for statement in moments)
+    assert report.ok, report.findings
+    assert (report.logs[0].size, report.logs[0].unsealed) == (0, 24), "as it was at the verifier's first reading"
 
 
 def test_outcomes_are_paired_with_intents(made: Made) -> None:

@@ -1,6 +1,5 @@
 """What people do to a session from any door: stop, start anew, look, choose the model."""
 
-
 from quarterdeck.base.clock import Clock
 from quarterdeck.flow.commands import Command, CommandCall, CommandEffect, Commands
 from quarterdeck.flow.directory import Directory
@@ -86,5 +85,3 @@ class SessionCommands:
             Subject(assistant=call.assistant.id, session=call.session_id, resource=call.inbox_id),
             content=value.encode(),
         )
-
-

@@ -1,5 +1,6 @@
 """One request at a door: who asks, what is asked, parsed once."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 
 from quarterdeck.api.problems import TooLarge, WrongMedia
-from quarterdeck.base.errors import BadInput, Stopping
+from quarterdeck.base.errors import BadInput, Retry, Stopping
 from quarterdeck.governance.principal import Principal
 
 BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 20.0
 KEY_LENGTH = 200
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -69,7 +71,11 @@ class Call:
             raise Stopping("the client left before its request was complete") from error
 
     async def _json(self) -> bytes:
-        parts = [chunk async for chunk in self.chunks(BODY_BYTES)]
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                parts = [chunk async for chunk in self.chunks(BODY_BYTES)]
+        except TimeoutError as error:
+            raise Retry(f"the body did not come within {BODY_SECONDS:.0f} s") from error
         body = b"".join(parts)
         media = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if body and media != "application/json":

@@ -94,9 +94,10 @@ def woven(page: Sequence[StoredEvent], pieces: Sequence[Piece], *, one_session: 
 
 
 def durable(event: StoredEvent, cursor: int) -> bytes:
-    """One committed event."""
+    """One committed event; `kind` is that of its data where that has one (a delivery's), `event` its own."""
     head = {
         "seq": event.seq,
+        "event": event.kind,
         "kind": event.kind,
         "created_at": shown.moment(event.created_at),
         "session": event.session_id,

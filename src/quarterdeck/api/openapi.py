@@ -101,8 +101,11 @@ def _success(one: Route, by_kind: dict[object, Json]) -> Json:
     if isinstance(one.gives, str):
         answer["content"] = {one.gives: {}}
     elif one.gives is not None:
-        answer["content"] = {"application/json": {"schema": by_kind[one.gives]}}
-    return {str(one.status): answer}
+        content: Json = {"application/json": {"schema": by_kind[one.gives]}}
+        if "stream" in one.takes.__struct_fields__:
+            content["text/event-stream"] = {}
+        answer["content"] = content
+    return {str(status): answer for status in (one.status, *one.also)}
 
 
 def _failure(one: Route, by_kind: dict[object, Json]) -> Json:

@@ -186,8 +186,6 @@ def answer(request: Request, error: Exception) -> Response:
     if problem.status in (429, 503):
         seconds = error.retry_after if isinstance(error, Retry) else None
         headers["retry-after"] = str(math.ceil(RETRY_SECONDS if seconds is None else seconds))
-    if problem.status in (408, 413):
-        headers["connection"] = "close"  # what is left of the body is not worth reading
     if isinstance(error, HTTPException) and error.headers:
         headers.update({name.lower(): text for name, text in error.headers.items()})
     if request.url.path.startswith("/v1/"):

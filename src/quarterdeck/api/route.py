@@ -26,8 +26,9 @@ R = TypeVar("R")
 class Route:
     """`gives` is the type of the JSON answer, a media type for another one, None for no content.
 
-    `scopes`: one of them is needed, none for anybody; `local`: this machine needs none. `media` is the type of a
-    body that is not JSON. `seconds` None: the handler has a deadline of its own.
+    `scopes`: one of them is needed, none for anybody; `local`: this machine needs none. `also` are further statuses
+    with the same answer. `media` is the type of a body that is not JSON. `seconds` None: the handler has a deadline
+    of its own.
     """
 
     method: Method
@@ -39,6 +40,7 @@ class Route:
     scopes: tuple[Scope, ...]
     doc: str
     status: int
+    also: tuple[int, ...]
     headers: tuple[str, ...]
     media: str
     local: bool
@@ -60,6 +62,7 @@ def route(
     doc: str,
     *,
     status: int = 200,
+    also: tuple[int, ...] = (),
     headers: tuple[str, ...] = (),
     media: str = "",
     local: bool = False,
@@ -71,7 +74,7 @@ def route(
         return await handler(call, await call.parse(takes))
 
     name = getattr(handler, "__name__", path)
-    return Route(method, path, name, answer, takes, gives, scopes, doc, status, headers, media, local, seconds)
+    return Route(method, path, name, answer, takes, gives, scopes, doc, status, also, headers, media, local, seconds)
 
 
 def served(routes: Sequence[Route], authenticator: Authenticator) -> list[StarletteRoute]:

@@ -48,10 +48,15 @@ class Handlers:
     openapi: OpenAPIDoor
 
 
-# fmt: off
 def table(h: Handlers) -> Sequence[Route]:
     """The routes, in the order of the reference."""
-    me, access, sessions, events, files, work, openai = h.me, h.access, h.sessions, h.events, h.files, h.work, h.openai
+    talk = conversations(h.sessions, h.events, h.files)
+    return (*who(h.me, h.access), *talk, *work(h.work), *openai(h.openai), *process(h.me, h.openapi))
+
+
+# fmt: off
+def who(me: MeDoor, access: AccessDoor) -> Sequence[Route]:
+    """Who asks, and what there is."""
     return (
         route("GET", f"{V1}/me", me.me, Nothing, shown.Me, CHAT,
               "Who is asking, and which assistants there are."),
@@ -59,7 +64,6 @@ def table(h: Handlers) -> Sequence[Route]:
               "The gateway as a whole."),
         route("GET", f"{V1}/connections", me.connections, Nothing, shown.Page[shown.Connection], READ,
               "All connections and their health."),
-
         route("POST", f"{V1}/signin", access.sign_in, shown.CodeAsk, None, ANYBODY,
               "Exchange a sign-in code for a browser's cookie.", status=204),
         route("POST", f"{V1}/signout", access.sign_out, Nothing, None, SEEN,
@@ -70,7 +74,12 @@ def table(h: Handlers) -> Sequence[Route]:
               "Make an access token; its text is shown once.", status=201),
         route("DELETE", f"{V1}/tokens/{{id}}", access.revoke_token, Nothing, None, ADMIN,
               "End an access token.", status=204),
+    )
 
+
+def conversations(sessions: SessionsDoor, events: EventsDoor, files: FilesDoor) -> Sequence[Route]:
+    """What is said."""
+    return (
         route("GET", f"{V1}/sessions", sessions.list_sessions, shown.SessionsAsk, shown.Page[shown.Session], READ,
               "Conversations, by newest activity."),
         route("POST", f"{V1}/sessions", sessions.begin_session, shown.NewSessionAsk, shown.Session, CHAT,
@@ -89,12 +98,16 @@ def table(h: Handlers) -> Sequence[Route]:
               "What happens in a conversation, as server-sent events.", headers=RESUME),
         route("GET", f"{V1}/events", events.all_events, shown.EventsAsk, EVENTS, READ,
               "What happens in all conversations.", headers=RESUME),
-
         route("POST", f"{V1}/blobs", files.upload_blob, Nothing, shown.Upload, CHAT,
               "Hand in a file, to be named in a message.", status=201, headers=NAME, media=FILE, seconds=300.0),
         route("GET", f"{V1}/blobs/{{digest}}", files.download_blob, Nothing, FILE, READ,
               "A file, as a download."),
+    )
 
+
+def work(work: WorkDoor) -> Sequence[Route]:
+    """What was taken in, run and sent."""
+    return (
         route("GET", f"{V1}/inbox", work.list_inbox, shown.StateAsk, shown.Page[shown.InboxItem], READ,
               "What was taken in, and what became of it."),
         route("GET", f"{V1}/turns", work.list_turns, shown.TurnsAsk, shown.Page[shown.Turn], READ,
@@ -103,20 +116,34 @@ def table(h: Handlers) -> Sequence[Route]:
               "One run: its steps, effects and tokens."),
         route("GET", f"{V1}/deliveries", work.list_deliveries, shown.StateAsk, shown.Page[shown.Delivery], READ,
               "What was sent, or is to be."),
+        route("POST", f"{V1}/deliveries/{{id}}/settle", work.settle_delivery, shown.SettleAsk, shown.Settled, OPERATE,
+              "Say what became of a delivery whose fate is unknown."),
+        route("POST", f"{V1}/deliveries/{{id}}/resend", work.resend_delivery, shown.ResendAsk, shown.Settled, OPERATE,
+              "Send a delivery in trouble once more, with a visible mark."),
+    )
 
+
+def openai(openai: OpenAIDoor) -> Sequence[Route]:
+    """The same assistants in OpenAI's words."""
+    return (
         route("GET", "/v1/models", openai.list_models, Nothing, Models, CHAT,
               "The assistants, as models."),
         route("GET", "/v1/models/{model}", openai.get_model, Nothing, Model, CHAT,
               "One assistant, as a model."),
         route("POST", "/v1/chat/completions", openai.create_chat_completion, ChatRequest, ChatCompletion, CHAT,
               "Ask an assistant, in OpenAI's words.", headers=(*KEY, "X-Quarterdeck-Session"), seconds=None),
+    )
 
-        route("GET", f"{V1}/openapi.json", h.openapi.openapi, Nothing, ANSWER, ANYBODY,
+
+def process(me: MeDoor, openapi: OpenAPIDoor) -> Sequence[Route]:
+    """What needs no sign-in, or none on this machine."""
+    return (
+        route("GET", f"{V1}/openapi.json", openapi.openapi, Nothing, ANSWER, ANYBODY,
               "This description."),
         route("GET", "/healthz", me.healthz, Nothing, shown.Health, ANYBODY,
               "The process is alive."),
         route("GET", "/readyz", me.readyz, Nothing, shown.Ready, ANYBODY,
-              "Whether messages are taken in; 503 while not."),
+              "Whether messages are taken in; 503 while not.", also=(503,)),
         route("GET", "/metrics", me.metrics, Nothing, "text/plain", READ,
               "Metrics, in the text format of Prometheus.", local=True),
     )

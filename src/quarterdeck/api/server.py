@@ -41,9 +41,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an application on a bound socket until told to stop; `closing` then lets open streams end."""
 
-    def __init__(
-        self, app: ASGIApp, listening: socket.socket, closing: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, app: ASGIApp, listening: socket.socket, closing: Callable[[], None] = lambda: None) -> None:
         config = uvicorn.Config(
             app,
             loop="none",

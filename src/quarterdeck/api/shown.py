@@ -4,7 +4,7 @@ The OpenAPI document is made from these types.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -113,7 +113,14 @@ class TokenAsk(Ask, frozen=True):
 class SettleAsk(Ask, frozen=True):
     """What a person found out about a delivery whose fate was unknown."""
 
-    outcome: Annotated[str, Meta(pattern="^(sent|failed)$")]
+    outcome: Literal["sent", "failed"]
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class ResendAsk(Ask, frozen=True):
+    """Why a delivery is sent once more."""
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
 
 
 # --- what is given --------------------------------------------------------------------------------------------
@@ -306,6 +313,13 @@ class Delivery(msgspec.Struct, frozen=True):
     text: str
     error: str
     created_at: Moment
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """How many parts of a delivery were settled, or will be sent again."""
+
+    id: str
+    parts: int
 
 
 class Connection(msgspec.Struct, frozen=True):

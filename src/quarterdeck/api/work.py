@@ -1,5 +1,6 @@
 """What was taken in, what was run and what was sent: lists for people who operate the gateway."""
 
+from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.api import shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
@@ -18,6 +19,7 @@ class WorkDoor:
 
     def __init__(self, doors: Doors) -> None:
         self._store = doors.store
+        self._deliveries = Deliveries(doors.store, doors.auditor, doors.outbox, doors.live, doors.clock)
 
     async def list_inbox(self, call: Call, ask: shown.StateAsk) -> shown.Page[shown.InboxItem]:
         """GET /api/v1/inbox."""
@@ -49,6 +51,17 @@ class WorkDoor:
         """GET /api/v1/deliveries."""
         found = await outbox.listed(self._store, ask.state, ask.limit, ask.cursor)
         return shown.Page([_delivery(one) for one in found], found[-1].id if len(found) == ask.limit else None)
+
+    async def settle_delivery(self, call: Call, ask: shown.SettleAsk) -> shown.Settled:
+        """POST /api/v1/deliveries/{id}/settle."""
+        delivery = call.path("id")
+        count = await self._deliveries.settle(delivery, ask.outcome, call.principal.actor, ask.reason)
+        return shown.Settled(delivery, count)
+
+    async def resend_delivery(self, call: Call, ask: shown.ResendAsk) -> shown.Settled:
+        """POST /api/v1/deliveries/{id}/resend."""
+        delivery = call.path("id")
+        return shown.Settled(delivery, await self._deliveries.resend(delivery, call.principal.actor, ask.reason))
 
 
 def _item(row: InboxRow) -> shown.InboxItem:

@@ -1,20 +1,24 @@
 """`quarterdeck up`: the gateway, in the foreground."""
 
+import argparse
 import asyncio
 import os
 import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import uvloop
 
-from quarterdeck.base.config import load_config
+from quarterdeck.base.errors import BadInput
+from quarterdeck.cli.command import Command
+from quarterdeck.cli.settings import load
 from quarterdeck.wiring import Gateway, build, run
 
 
-def up(config: str | None) -> int:
+def up(command: Command, given: argparse.Namespace) -> int:
     """Run until SIGTERM; the process's exit status."""
-    loaded = load_config(config, os.environ, cwd=Path.cwd())
+    if given.role != "all":
+        raise BadInput("--role", "one process does everything yet", "Leave it out, or say --role all.")
+    loaded = load(given.config)
     for note in loaded.notes:
         print(f"quarterdeck: {note}", file=sys.stderr)
 

@@ -23,7 +23,7 @@ from quarterdeck.governance.identity import NotAdmitted, admit
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.inbound import Acceptance, Accepted, Duplicate, Inbound
 from quarterdeck.model.message import Message, UserMessage, encode
-from quarterdeck.store import connections, events, inbox, people, sessions
+from quarterdeck.store import events, inbox, people, sessions
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
@@ -105,14 +105,6 @@ class Intake:
                 continue  # a pairing was asked or a session changed meanwhile: read again
             return self._accepted(inbound, draft, receipt)
         raise Conflict("the conversation kept changing while this was accepted; send it again")
-
-    async def cursor(self, connection: str) -> str:
-        """See IntakePort.cursor."""
-        return await connections.cursor(self._store, connection)
-
-    async def save_cursor(self, connection: str, cursor: str) -> None:
-        """See IntakePort.save_cursor."""
-        await self._store.commit(operation("cursor", connections.save_cursor(connection, cursor, self._clock.now())))
 
     def _accepted(self, inbound: Inbound, draft: _Draft, receipt: Receipt) -> Accepted:
         self._crash.reach("intake.acknowledge")

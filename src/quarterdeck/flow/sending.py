@@ -18,7 +18,7 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.outbox import Delivery
 
-REPEAT_MARK = "(This may be a repeat.) "
+REPEAT_MARK = "(This may be a repeat.)\n"
 KNOWN_ROOMS = 10_000
 
 

@@ -41,9 +41,10 @@ def migrate(path: Path) -> list[str]:
 
 
 def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> bool:
-    stamp = f"INSERT INTO schema_migrations VALUES ({number}, '{name}', {time.time()!r});"
     try:
-        connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\n{stamp}\nCOMMIT;")
+        connection.executescript(f"BEGIN IMMEDIATE;\n{sql}")
+        connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", (number, name, time.time()))
+        connection.execute("COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

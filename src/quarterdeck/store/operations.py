@@ -31,19 +31,15 @@ OPERATIONS: Mapping[str, str] = {
     "settle": "a person settles an unknown delivery, or has it sent again",
     "recover": "open intents of a dead process are closed",
     "expire": "inbox rows that waited longer than their time to live",
-    "dead_letter": "a row that kills its turn again and again steps aside",
     "retry_inbox": "a person brings a dead-lettered row back",
-    "notice": "a system sentence to a room",
     "pairing": "a stranger is let in or refused",
     "session": "a session is created, reset or changed by a use case",
     "token": "an access token is made, used or revoked",
     "signin": "a sign-in code is made or exchanged",
-    "cursor": "how far a polling connection's feed was accepted",
     "blob": "a blob's row",
     "seal": "audit rows get positions and a signed checkpoint",
     "start": "a process start is recorded",
     "configuration": "the configuration in force is recorded",
-    "prune": "rows past their keeping time go, in slices",
 }
 
 

@@ -98,7 +98,6 @@ class RecordingIntake:
         self.gate = asyncio.Event()
         self.gate.set()
         self.refuse = 0
-        self.cursors: dict[str, str] = {}
 
     async def accept(self, inbound: Inbound) -> Acceptance:
         """See IntakePort.accept."""
@@ -111,14 +110,6 @@ class RecordingIntake:
             return Duplicate(inbound.act_key, "")
         self.acts.append(inbound)
         return Accepted(inbound.act_key, "", 0)
-
-    async def cursor(self, connection: str) -> str:
-        """See IntakePort.cursor."""
-        return self.cursors.get(connection, "")
-
-    async def save_cursor(self, connection: str, cursor: str) -> None:
-        """See IntakePort.save_cursor."""
-        self.cursors[connection] = cursor
 
 
 def permit_for(action: Part) -> Permit:

@@ -63,13 +63,14 @@ def render(text: str) -> Rendered:
     blocks = read(text)
     visible = "\n".join(block.visible for block in blocks)
     if not visible.strip():
-        return Rendered(escape(text), text)
+        source = "\n".join(block.source for block in blocks)
+        return Rendered(escape(source), source)
     groups = groupby(blocks, key=lambda block: block.kind == "quote")
     return Rendered("\n".join(_group(quoted, tuple(group)) for quoted, group in groups), visible)
 
 
 def read(text: str) -> list[Block]:
-    """The blocks of a text, in order; their sources joined by newlines are the text. An open fence ends with it."""
+    """The blocks of a text, in order; joined by newlines their sources are the text. An open fence ends with it."""
     blocks: list[Block] = []
     lines = iter(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     for line in lines:

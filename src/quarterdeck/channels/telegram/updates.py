@@ -1,5 +1,7 @@
 """What did a person do? An update of the Bot API becomes an Inbound. Fields: core.telegram.org/bots/api#message."""
 
+import hashlib
+
 import msgspec
 
 from quarterdeck.model.inbound import Inbound, Room, Sender
@@ -129,7 +131,7 @@ def inbound(connection: str, update: Update) -> Inbound | None:
     private = chat.type == "private"
     return Inbound(
         connection=connection,
-        act_key=f"{chat.id}/{message.message_id}/{message.edit_date}",
+        act_key=f"{chat.id}/{message.message_id}/{_revision(message, text)}",
         room=Room(str(chat.id), "dm" if private else "group", name if private else chat.title),
         sender=Sender(str(sender.id), name),
         text=text,
@@ -177,3 +179,10 @@ def described(message: Message) -> str:
 
 def _attachment(file: File, name: str, mime: str) -> Attachment:
     return Attachment(file.file_name or name, file.mime_type or mime, file.file_size, native_id=file.file_id)
+
+
+def _revision(message: Message, text: str) -> str:
+    """0 for what is new. Edit dates have whole seconds, so the text tells two edits within one apart."""
+    if not message.edit_date:
+        return "0"
+    return f"{message.edit_date}.{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -187,11 +187,6 @@ CREATE TABLE blobs (
     PRIMARY KEY (tenant, digest)
 );
 
-CREATE TABLE cursors (
-    tenant TEXT NOT NULL, connection TEXT NOT NULL, cursor TEXT NOT NULL, updated_at REAL NOT NULL,
-    PRIMARY KEY (tenant, connection)
-);
-
 CREATE TABLE tokens (
     tenant TEXT NOT NULL, id TEXT NOT NULL,
     name TEXT NOT NULL, hash BLOB NOT NULL, scopes TEXT NOT NULL,

@@ -1,0 +1,30 @@
+"""S5: how much memory does it hold, idle and for every person that it knows, and how large is it on the disk?"""
+
+from bench.figures import Measured
+from bench.install import installed_mb
+from bench.lab import Lab
+from bench.world import world
+from tests.waiting import slowly
+
+SETTLE_S = 2.0
+WARM = 300
+
+
+async def measure(lab: Lab) -> Measured:
+    """Idle with Telegram configured; then, over loopback, one message of every new person. Once in a run, the size."""
+    people = lab.count(3000, quick=500)
+    async with world(lab.folder("idle"), "telegram") as here, here.gateway() as gateway:
+        await here.talk([0])
+        await slowly(SETTLE_S)
+        idle = gateway.memory()
+    async with world(lab.folder("people")) as here, here.gateway() as gateway:
+        await here.together(range(WARM))
+        await slowly(SETTLE_S)
+        before = gateway.memory()
+        await here.together(range(WARM, WARM + people))
+        await slowly(SETTLE_S)
+        grown = gateway.memory() - before
+    values = {"memory idle": idle, "memory per 1,000 known sessions": grown * 1000 / people}
+    if lab.first:
+        values["install"] = await installed_mb(lab.folder("install"))
+    return Measured(values, people)

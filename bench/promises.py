@@ -1,0 +1,55 @@
+"""Which promises are there, with which targets? The first figure of each is its headline."""
+
+from collections.abc import Mapping, Sequence
+
+from bench.figures import Target
+
+STAGES = ("receive", "accept", "take", "model", "end", "send", "seal", "rest of the loop", "writer thread")
+"""Where the CPU of a turn goes; see stages.py."""
+
+TARGETS: Mapping[str, Sequence[Target]] = {
+    "S1": (
+        Target("added latency, p50", "ms", 10.0),
+        Target("added latency, p99", "ms", 50.0),
+        Target("inbound to model request, p50", "ms"),
+        Target("model answer to send, p50", "ms"),
+    ),
+    "S2": (
+        Target("turns per second", "1/s", 150.0, at_least=True),
+        Target("CPU per turn under load", "ms"),
+        Target("CPU of the stand-ins per turn", "ms"),
+    ),
+    "S3": (
+        Target("CPU per turn", "ms", 6.0),
+        Target("CPU per turn, 20 people at once", "ms"),
+        *(Target(f"stage: {name}", "ms") for name in STAGES),
+    ),
+    "S4": (
+        Target("cold start", "s", 1.0),
+        Target("cold start, CPU", "s", 1.0),
+        Target("imports", "s", 0.7),
+        Target("first answer, over the model's time", "s", 0.3),
+        Target("start to the answer of a message that waited", "s"),
+    ),
+    "S5": (
+        Target("memory idle", "MB", 80.0),
+        Target("memory per 1,000 known sessions", "MB", 2.0),
+        Target("install", "MB", 120.0),
+    ),
+    "S6": (
+        Target("CPU per turn, most over least", "ratio", 1.2),
+        Target("1,000 to 10 stored messages", "ratio", 1.2),
+        Target("100,000 to 10 stored messages", "ratio", 1.2),
+        Target("100,000 to 10 sessions", "ratio", 1.2),
+        Target("CPU per turn, 10 stored messages", "ms"),
+        Target("CPU per turn, 1,000 stored messages", "ms"),
+        Target("CPU per turn, 100,000 stored messages", "ms"),
+        Target("CPU per turn, 10 sessions", "ms"),
+        Target("CPU per turn, 100,000 sessions", "ms"),
+    ),
+    "M4": (
+        Target("acknowledgement, p99", "ms", 100.0),
+        Target("acknowledgement, p50", "ms"),
+        Target("messages per second", "1/s"),
+    ),
+}

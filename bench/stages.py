@@ -1,0 +1,97 @@
+"""Where does the CPU of a turn go? A second run, under a profiler, whose shares are laid on the cost without it.
+
+A stage is the profiler's cumulative time of the coroutines it begins with; each runs in tasks of its own, so that
+none contains another unless STAGES takes it off again. `rest of the loop` is what no stage accounts for: the event
+loop, sockets and tasks. The writer thread is measured, not profiled: it is all there is beside the main thread.
+"""
+
+import marshal
+import signal
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench.machine import Cpu
+from bench.world import world
+from tests.waiting import until
+
+Place = tuple[str, int, str]
+Stats = Mapping[Place, tuple[int, int, float, float, object]]
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """A stage: functions (end of the file's path, name) whose cumulative times are added, and taken off."""
+
+    name: str
+    added: Sequence[tuple[str, str]]
+    taken_off: Sequence[tuple[str, str]] = ()
+
+
+ACCEPT = ("flow/intake.py", "accept")
+STAGES = (
+    Stage(
+        "receive",
+        (("telegram/adapter.py", "_poll"), ("telegram/adapter.py", "_accept_room")),
+        (ACCEPT,),
+    ),
+    Stage("accept", (ACCEPT,)),
+    Stage("take", (("flow/taking.py", "claim"), ("flow/turn.py", "_take"))),
+    Stage("model", (("flow/modelcall.py", "answer"), ("flow/streaming.py", "beside"))),
+    Stage("end", (("flow/ending.py", "answered"),)),
+    Stage("send", (("flow/outbox.py", "_ride"), ("flow/outbox.py", "_next_part"))),
+    Stage("seal", (("governance/sealer.py", "seal"),)),
+)
+
+
+async def measure_stages(folder: Path, cost: Cpu, count: int) -> dict[str, float]:
+    """The stages' figures, in ms per turn; `cost` is what a turn costs without the profiler."""
+    profile = folder / "profile"
+    async with world(folder, "telegram") as here, here.gateway(profile) as gateway:
+        await here.talk([0] * 20)
+        gateway.signal(signal.SIGUSR1)
+        await here.talk([0] * count)
+        await gateway.at_rest()
+        gateway.signal(signal.SIGUSR2)
+        await until(profile.exists, 30, "the profile")
+    stats: Stats = marshal.loads(profile.read_bytes())  # noqa: S302  written by our own child
+    (folder.parent / "packages.txt").write_text(packages_table(stats, count))
+    return stage_figures(stats, cost)
+
+
+def stage_figures(stats: Stats, cost: Cpu) -> dict[str, float]:
+    """ms per turn by stage; the main thread's stages add up to its cost."""
+    total = sum(own for _, _, own, _, _ in stats.values())
+    shares = {stage.name: (_sum(stats, stage.added) - _sum(stats, stage.taken_off)) / total for stage in STAGES}
+    shares["rest of the loop"] = 1.0 - sum(shares.values())
+    found = {f"stage: {name}": 1000 * cost.main * share for name, share in shares.items()}
+    return found | {"stage: writer thread": 1000 * cost.others}
+
+
+def _sum(stats: Stats, wanted: Sequence[tuple[str, str]]) -> float:
+    return sum(
+        cumulative
+        for (file, _, name), (_, _, _, cumulative, _) in stats.items()
+        if any(name == function and file.endswith(path) for path, function in wanted)
+    )
+
+
+def packages_table(stats: Stats, count: int) -> str:
+    """The profiler's own time by package, in ms per turn (with the profiler's cost), dearest first."""
+    own: Counter[str] = Counter()
+    for (file, _, name), (_, _, seconds, _, _) in stats.items():
+        own[package_of(file, name)] += seconds
+    lines = [f"{1000 * seconds / count:8.3f} ms  {package}" for package, seconds in own.most_common()]
+    return "\n".join(lines) + "\n"
+
+
+def package_of(file: str, name: str) -> str:
+    """Where a function belongs: a package of ours, a library, or what is built in."""
+    if file == "~":
+        return "built in: sqlite3" if "sqlite3" in name else "built in: uvloop" if "uvloop" in name else "built in"
+    for mark in ("/site-packages/", "/src/"):
+        if mark in file:
+            parts = file.partition(mark)[2].split("/")
+            return ".".join(parts[:2]) if parts[0] == "quarterdeck" else parts[0]
+    return "standard library: " + file.rsplit("/", 2)[-2]

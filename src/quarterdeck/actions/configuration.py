@@ -1,0 +1,139 @@
+"""Putting a changed configuration in force while the process runs; a broken one leaves everything as it is."""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from quarterdeck.base.config import LoadedConfig, diff_reload
+from quarterdeck.base.config_checks import check_config
+from quarterdeck.base.decode import ConfigRefusals
+from quarterdeck.base.errors import ConfigRefused, Retry
+from quarterdeck.base.settings import BUILT_IN_CHANNELS, Config, ConnectionConfig
+from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow import configured
+from quarterdeck.flow.directory import Directory
+from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.observe.log import Level
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import operation
+
+
+class Reloaded(msgspec.Struct, frozen=True):
+    """Paths that are in force now, and paths that only a restart puts in force."""
+
+    applied: tuple[str, ...]
+    needs_restart: tuple[str, ...]
+
+
+class Configuration:
+    """The use case of reloading. `read` reads the file again."""
+
+    def __init__(
+        self,
+        started: LoadedConfig,
+        read: Callable[[], LoadedConfig],
+        directory: Directory,
+        level: Level,
+        store: Store,
+        auditor: Auditor,
+        log: EventLog,
+    ) -> None:
+        self._started = started.config
+        self._current = started.config
+        self._read = read
+        self._directory = directory
+        self._level = level
+        self._store = store
+        self._auditor = auditor
+        self._log = log
+        self._one = asyncio.Lock()
+        self._asked = asyncio.Event()
+
+    @property
+    def current(self) -> Config:
+        """What is in force."""
+        return self._current
+
+    def request(self) -> None:
+        """Reload soon (a signal's handler may do no more)."""
+        self._asked.set()
+
+    async def run(self, life: Life) -> None:
+        """Serve requests until told to stop. See base.supervise.Service."""
+        life.spawn("stop", self._end_with(life))
+        life.ready()
+        while True:
+            await self._asked.wait()
+            if life.stopping.is_set():
+                return
+            self._asked.clear()
+            try:
+                await self.reload(SYSTEM)
+            except (ConfigRefused, Retry) as error:
+                self._log.error("configuration.refused", reason=str(error))
+
+    async def reload(self, actor: Actor) -> Reloaded:
+        """Read the file and apply what a running process can. Raises ConfigRefused; then nothing has changed."""
+        async with self._one:
+            try:
+                loaded = await asyncio.to_thread(self._read)
+                new = in_force(self._started, loaded.config)
+                assistants = await asyncio.to_thread(configured.assistants, new)  # reads the instruction files
+            except ConfigRefused as refused:
+                await self._record(actor, "", "refused", str(refused).encode())
+                raise
+            result = Reloaded(_paths(self._current, new), _paths(new, loaded.config))
+            await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
+            self._directory.replace(assistants, configured.connections(new), configured.limits(new))
+            self._level.set(new.log.level)
+            self._current = new
+            self._log.info(
+                "configuration.applied", applied=list(result.applied), needs_restart=list(result.needs_restart)
+            )
+            return result
+
+    async def _record(self, actor: Actor, digest: str, outcome: str, content: bytes) -> None:
+        record = self._auditor.record(
+            "change.configuration", actor, Subject(resource=digest), outcome=outcome, content=content
+        )
+        await self._store.commit(operation("configuration", record))
+
+    async def _end_with(self, life: Life) -> None:
+        await life.stopping.wait()
+        self._asked.set()
+
+
+def in_force(started: Config, new: Config) -> Config:
+    """`new`, with everything that a process keeps from its start as it was in `started`.
+
+    Connections neither come nor go, and keep what their channel was built with. Raises ConfigRefusals when the
+    two do not go together, such as an assistant on a provider that does not run yet.
+    """
+    mixed = msgspec.structs.replace(
+        new,
+        data_dir=started.data_dir,
+        database=started.database,
+        server=started.server,
+        log=msgspec.structs.replace(new.log, format=started.log.format),
+        providers=started.providers,
+        tools=started.tools,
+        connections={name: _kept(old, new.connections.get(name, old)) for name, old in started.connections.items()},
+    )
+    problems = [
+        ConfigRefused(problem.field, f"{problem.reason} in the running process", "Restart to use it")
+        for problem in check_config(mixed, BUILT_IN_CHANNELS, "")
+    ]
+    if problems:
+        raise ConfigRefusals(problems)
+    return mixed
+
+
+def _kept(old: ConnectionConfig, new: ConnectionConfig) -> ConnectionConfig:
+    return msgspec.structs.replace(new, channel=old.channel, streaming=old.streaming, options=old.options)
+
+
+def _paths(before: Config, after: Config) -> tuple[str, ...]:
+    live, restart = diff_reload(before, after)
+    return tuple(sorted((*live, *restart)))

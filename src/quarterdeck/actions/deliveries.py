@@ -1,0 +1,90 @@
+"""What only a person can know of a delivery: whether it arrived, and whether it is to be sent once more."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import Conflict, NotFound
+from quarterdeck.flow.live import Live
+from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.sending import Outgoing
+from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.store import events, outbox, sessions
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement, operation
+from quarterdeck.store.outbox import Delivery, PartRow
+
+Found = Literal["sent", "failed"]
+
+
+class Deliveries:
+    """The use cases of deliveries that are in trouble. `reason` is the person's own words."""
+
+    def __init__(self, store: Store, auditor: Auditor, outbox: Outbox, live: Live, clock: Clock) -> None:
+        self._store = store
+        self._auditor = auditor
+        self._outbox = outbox
+        self._live = live
+        self._clock = clock
+
+    async def settle(self, delivery_id: str, found: Found, actor: Actor, reason: str = "") -> int:
+        """Say what became of the parts whose fate is unknown; how many there were. Raises NotFound, Conflict."""
+        delivery, parts = await self._parts(delivery_id, ("unknown",))
+        now = self._clock.now()
+        moves = [
+            outbox.move(delivery.id, part.n, "unknown", found, now, error="" if found == "sent" else part.error)
+            for part in parts
+        ]
+        record = self._record("change.delivery.settle", actor, delivery, found, reason)
+        await self._store.commit(operation("settle", moves, record, self._events(delivery, parts, found, now)))
+        self._live.committed(delivery.session_id)
+        return len(parts)
+
+    async def resend(self, delivery_id: str, actor: Actor, reason: str = "") -> int:
+        """Send the parts whose fate is unknown, or that failed, once more with a visible mark; how many there were.
+
+        Raises NotFound, Conflict.
+        """
+        delivery, parts = await self._parts(delivery_id, ("unknown", "failed"))
+        now = self._clock.now()
+        moves = [outbox.move(delivery.id, part.n, part.state, "ready", now, resend=True) for part in parts]
+        record = self._record("change.delivery.resend", actor, delivery, "ready", reason)
+        await self._store.commit(operation("settle", moves, record, self._events(delivery, parts, "ready", now)))
+        self._outbox.enqueued(Outgoing(delivery, (), (), {}, wired=True))
+        self._live.committed(delivery.session_id)
+        return len(parts)
+
+    async def _parts(self, delivery_id: str, states: Sequence[str]) -> tuple[Delivery, list[PartRow]]:
+        delivery = await outbox.get(self._store, delivery_id)
+        if delivery is None:
+            raise NotFound(f"there is no delivery {delivery_id}")
+        all_parts = await outbox.parts_of(self._store, delivery_id)
+        parts = [part for part in all_parts if part.state in states]
+        if not parts:
+            now = ", ".join(dict.fromkeys(part.state for part in all_parts))
+            raise Conflict(f"no part of {delivery_id} is {' or '.join(states)}; it is {now}")
+        return delivery, parts
+
+    def _record(self, kind: str, actor: Actor, delivery: Delivery, outcome: str, reason: str) -> list[Statement]:
+        about = Subject(
+            connection=delivery.connection,
+            session=delivery.session_id,
+            turn=delivery.turn_id,
+            resource=delivery.id,
+        )
+        return self._auditor.record(kind, actor, about, outcome=outcome, content=reason.encode())
+
+    def _events(self, delivery: Delivery, parts: Sequence[PartRow], state: str, now: float) -> list[Statement]:
+        if not delivery.session_id:
+            return []
+        statements = [sessions.advance(delivery.session_id, len(parts), now)]
+        for back, part in enumerate(reversed(parts)):
+            data: dict[str, object] = {
+                "delivery": delivery.id,
+                "turn": delivery.turn_id,
+                "part": part.n,
+                "state": state,
+            }
+            statements.append(events.insert(delivery.session_id, back, "delivery.state", data, now))
+        return statements

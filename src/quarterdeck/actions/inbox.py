@@ -1,0 +1,44 @@
+"""Bringing back what was put aside: a message that failed, or that killed its turn again and again."""
+
+from collections.abc import Callable
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import Conflict, NotFound
+from quarterdeck.flow.directory import Directory
+from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.store import inbox, sessions
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import ExpectationFailed, operation
+
+
+class Inbox:
+    """The use case of retrying a row. `wake` tells the lanes that a session has something to do."""
+
+    def __init__(
+        self, store: Store, directory: Directory, auditor: Auditor, clock: Clock, wake: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._auditor = auditor
+        self._clock = clock
+        self._wake = wake
+
+    async def retry(self, inbox_id: str, actor: Actor, reason: str = "") -> None:
+        """Let a dead-lettered or failed row wait again, with its whole time to live. Raises NotFound, Conflict."""
+        row = await inbox.get(self._store, inbox_id)
+        if row is None:
+            raise NotFound(f"there is no inbox row {inbox_id}")
+        session = await sessions.get(self._store, row.session_id)
+        if session is not None and session.stop_at >= row.position:
+            raise Conflict(f"{inbox_id} was stopped by its person since; it has to be sent again")
+        now = self._clock.now()
+        about = Subject(connection=row.connection, session=row.session_id, resource=row.id)
+        record = self._auditor.record("change.inbox.retry", actor, about, outcome="waiting", content=reason.encode())
+        back = inbox.bring_back(row.id, now, now + self._directory.limits.message_ttl_seconds)
+        count = sessions.advance(row.session_id, 0, now, steer=int(row.mode == "steer"))  # its take counts down again
+        try:
+            await self._store.commit(operation("retry_inbox", back, count, record))
+        except ExpectationFailed as error:
+            raise Conflict(f"{inbox_id} is {row.outcome or row.state}, neither dead_lettered nor failed") from error
+        self._wake(row.session_id)

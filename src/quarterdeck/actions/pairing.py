@@ -1,0 +1,69 @@
+"""Letting strangers in: a person decides by the code that the stranger was shown."""
+
+from typing import Literal
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import Conflict, NotFound
+from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.sending import Outgoing, Sending
+from quarterdeck.flow.words import say
+from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.store import people
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import ExpectationFailed, Statement, operation
+from quarterdeck.store.people import Identity, Pairing
+
+State = Literal["approved", "denied"]
+
+
+class Pairings:
+    """The use cases of deciding. What the stranger wrote before is not replayed."""
+
+    def __init__(self, store: Store, auditor: Auditor, sending: Sending, outbox: Outbox, clock: Clock) -> None:
+        self._store = store
+        self._auditor = auditor
+        self._sending = sending
+        self._outbox = outbox
+        self._clock = clock
+
+    async def approve(self, code: str, actor: Actor) -> Identity:
+        """Let in whoever was shown `code`, and greet. Raises NotFound, Conflict."""
+        pairing, identity = await self._find(code)
+        greeting = await self._sending.compose(identity.connection, pairing.room_id, say("paired"), kind="notice")
+        await self._decide(pairing, identity, "approved", actor, greeting)
+        self._outbox.enqueued(greeting)
+        return identity
+
+    async def deny(self, code: str, actor: Actor) -> Identity:
+        """Keep out whoever was shown `code`; nothing is said. Raises NotFound, Conflict."""
+        pairing, identity = await self._find(code)
+        await self._decide(pairing, identity, "denied", actor, None)
+        return identity
+
+    async def _find(self, code: str) -> tuple[Pairing, Identity]:
+        pairing = await people.pairing_by_code(self._store, code.strip().upper(), self._clock.now())
+        if pairing is None:
+            raise NotFound(f"no open pairing has the code {code}; `quarterdeck pairing list` shows them")
+        identity = await people.identity(self._store, pairing.identity_id)
+        assert identity is not None  # written in the operation that wrote the pairing
+        return pairing, identity
+
+    async def _decide(
+        self, pairing: Pairing, identity: Identity, state: State, actor: Actor, greeting: Outgoing | None
+    ) -> None:
+        statements: list[Statement] = [
+            people.decide_pairing(pairing.id, state, self._clock.now()),
+            people.set_identity_state(identity.id, "allowed" if state == "approved" else "denied"),
+            *(greeting.statements if greeting else ()),
+            *self._auditor.record(
+                "change.pairing.approve" if state == "approved" else "change.pairing.deny",
+                actor,
+                Subject(connection=identity.connection, resource=identity.id),
+                outcome=state,
+            ),
+        ]
+        try:
+            await self._store.commit(operation("pairing", statements))
+        except ExpectationFailed as error:
+            raise Conflict(f"the pairing {pairing.code} was decided meanwhile, or has run out") from error

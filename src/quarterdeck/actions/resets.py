@@ -1,0 +1,40 @@
+"""Starting a conversation anew for somebody: what `/new` does, done by whoever operates the gateway."""
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import NotFound
+from quarterdeck.flow.lanes import Lanes
+from quarterdeck.flow.live import Live
+from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.store import inbox, sessions
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import operation
+
+
+class Resets:
+    """The use case of resetting a session."""
+
+    def __init__(self, store: Store, auditor: Auditor, lanes: Lanes, live: Live, clock: Clock) -> None:
+        self._store = store
+        self._auditor = auditor
+        self._lanes = lanes
+        self._live = live
+        self._clock = clock
+
+    async def reset(self, session_id: str, actor: Actor, reason: str = "") -> None:
+        """Stop what runs and waits; the model is shown nothing of what was said before. Raises NotFound."""
+        session = await sessions.get(self._store, session_id)
+        if session is None:
+            raise NotFound(f"there is no session {session_id}")
+        about = Subject(assistant=session.assistant, connection=session.connection, session=session.id)
+        await self._store.commit(
+            operation(
+                "session",
+                inbox.stop_waiting(session.id, actor.id, self._clock.now()),
+                sessions.stop(session.id),
+                sessions.reset(session.id),
+                self._auditor.record("change.session.reset", actor, about, outcome="done", content=reason.encode()),
+            )
+        )
+        self._lanes.cut(session.id, "stop")
+        self._live.committed(session.id)

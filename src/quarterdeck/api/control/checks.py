@@ -1,0 +1,120 @@
+"""Does it work? What only the process that holds the database, the keys and the connections can tell."""
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from quarterdeck.api.control.lists import reachable
+from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
+from quarterdeck.base.errors import NotFound
+from quarterdeck.store.overview import overview
+from quarterdeck.store.sqlite import connect
+
+CHECK_SECONDS = 30.0
+DATABASE_SECONDS = 20.0
+AHEAD_SECONDS = 60.0
+
+FIXES = {
+    "wrong_key": "Put a valid key where api_keys says, then restart.",
+    "no_credit": "Top up the account, or name another provider in `fallback`.",
+    "unreachable": "Look at the network and at base_url.",
+    "failed": "See the reason; the model's service may be having trouble.",
+}
+
+
+class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One by name, or all."""
+
+    id: str = ""
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A channel that can look for itself what is wrong."""
+
+    async def check(self) -> list[str]:
+        """Sentences; empty when all is well."""
+        ...
+
+
+async def test_connections(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
+    """What is wrong with a connection."""
+    names = [rules.name for rules in parts.directory.connections if not rules.rows]
+    if ask.id and ask.id not in names:
+        raise NotFound(f"there is no connection {ask.id} to test; there are: {', '.join(names) or 'none'}")
+    for name in names:
+        if ask.id in ("", name):
+            state, detail = await _connection(parts, name)
+            yield {"id": name, "state": state, "created_at": None, "detail": detail}
+
+
+async def test_models(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
+    """Whether each provider can be reached with its key."""
+    names = list(dict.fromkeys(route.partition("/")[0] for route in parts.directory.models))
+    if ask.id and ask.id not in names:
+        raise NotFound(f"no assistant uses a provider {ask.id}; in use: {', '.join(names)}")
+    for name in names:
+        if ask.id in ("", name):
+            state, detail = await reachable(name, parts.directory.provider(name))
+            yield {"id": name, "state": state, "created_at": None, "detail": detail, "fix": FIXES.get(state, "")}
+
+
+async def doctor(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
+    """Database, clock, models and connections, as a row for each check."""
+    problem = await asyncio.to_thread(database_problem, parts.data.database)
+    yield _row("database", not problem, problem or "whole", "Stop it, and restore the newest backup.")
+    counts, now = await overview(parts.store, parts.clock.now()), parts.clock.now()
+    ahead = counts.newest - now
+    told = f"behind the newest record by {ahead:.0f} s" if ahead > AHEAD_SECONDS else "goes with the records"
+    yield _row("clock", ahead <= AHEAD_SECONDS, told, "Set the machine's clock (NTP).")
+    async for row in test_models(parts, caller, Chosen()):
+        yield _row(f"model {row['id']}", row["state"] == "ok", f"{row['state']}: {row['detail']}", str(row["fix"]))
+    async for row in test_connections(parts, caller, Chosen()):
+        fix = "See the reason; `quarterdeck connections list` shows more."
+        yield _row(f"connection {row['id']}", row["state"] in ("ok", "stopped"), str(row["detail"]), fix)
+    if counts.parts_unknown or counts.dead_letters:
+        what = f"{counts.parts_unknown} deliveries of unknown fate, {counts.dead_letters} dead letters"
+        fix = "See `quarterdeck deliveries list --state unknown` and `quarterdeck inbox list --state dead_lettered`."
+        yield {"id": "waiting for a person", "state": "WARN", "detail": what, "fix": fix}
+
+
+async def _connection(parts: Parts, name: str) -> tuple[str, str]:
+    channel = parts.directory.channel(name)
+    if channel is None:
+        return "failed", "it does not run"
+    if isinstance(channel, Checked):
+        async with asyncio.timeout(CHECK_SECONDS):
+            problems = await channel.check()
+        return ("failed", " ".join(problems)) if problems else ("ok", channel.health().detail)
+    if not parts.url:
+        return "stopped", "it is only seen while the gateway runs"
+    health = channel.health()
+    if health.alive and health.authenticated:
+        return "ok", health.detail
+    return "failed", health.detail or ("its token is refused" if health.alive else "the platform is not reached")
+
+
+def database_problem(path: Path) -> str:
+    """What SQLite's quick check finds, empty when nothing. A large file is looked at for a bounded time only."""
+    with closing(connect(path, read_only=True)) as connection:
+        watchdog = threading.Timer(DATABASE_SECONDS, connection.interrupt)
+        watchdog.start()
+        try:
+            found = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+        except sqlite3.OperationalError as error:
+            return "" if "interrupted" in str(error) else str(error)
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+    return "" if found == ["ok"] else "; ".join(found)
+
+
+def _row(name: str, good: bool, detail: str, fix: str) -> dict[str, object]:
+    return {"id": name, "state": "OK" if good else "FAIL", "detail": detail, "fix": "" if good else fix}

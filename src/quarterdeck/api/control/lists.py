@@ -1,0 +1,208 @@
+"""Lists. Every row has `id`, `state` and `created_at`, newest first; `cursor` is the id of the last row seen."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
+from quarterdeck.api.shown import moment, moment_or_none
+from quarterdeck.base.errors import NotFound, QuarterdeckError
+from quarterdeck.governance.leaf import verify_leaf
+from quarterdeck.model.message import UserMessage, decode
+from quarterdeck.ports import Provider, ProviderFailed
+from quarterdeck.store import audit, inbox, outbox, people, sessions, turns, views
+from quarterdeck.store.overview import audit_row
+
+NEVER = "\U0010ffff"  # behind every id
+
+
+class Page(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How much, and behind which row; of those in one state, or of all when it is empty."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str = ""
+    state: str = ""
+
+
+class TurnsPage(Page, frozen=True, kw_only=True):
+    """Of one session, or of all."""
+
+    session: str = ""
+
+
+async def list_sessions(parts: Parts, caller: Caller, ask: Page) -> Rows:
+    """Conversations, newest activity first."""
+    after = await sessions.get(parts.store, ask.cursor) if ask.cursor else None
+    if ask.cursor and after is None:
+        raise NotFound(f"there is no session {ask.cursor} to go on behind")
+    updated, before = (after.updated_at, after.id) if after else (float("inf"), NEVER)
+    for one in await views.sessions(parts.store, "", updated, before, ask.limit):
+        yield {
+            "id": one.id,
+            "state": one.controller,
+            "created_at": moment(one.created_at),
+            "updated_at": moment(one.updated_at),
+            "assistant": one.assistant,
+            "connection": one.connection,
+            "room": one.room_id,
+            "title": one.title,
+        }
+
+
+async def list_turns(parts: Parts, caller: Caller, ask: TurnsPage) -> Rows:
+    """Turns."""
+    for one in await turns.listed(parts.store, ask.session, ask.limit, ask.cursor):
+        yield {
+            "id": one.id,
+            "state": one.outcome or one.state,
+            "created_at": moment(one.started_at),
+            "ended_at": moment_or_none(one.ended_at),
+            "session": one.session_id,
+            "model": one.model,
+            "attempt": one.attempt,
+            "error": one.error,
+        }
+
+
+async def list_inbox(parts: Parts, caller: Caller, ask: Page) -> Rows:
+    """What was accepted, and what became of it."""
+    for row in await inbox.listed(parts.store, ask.state, ask.limit, ask.cursor):
+        message = decode(row.content)
+        yield {
+            "id": row.id,
+            "state": row.outcome or row.state,
+            "created_at": moment(row.created_at),
+            "ended_at": moment_or_none(row.ended_at),
+            "connection": row.connection,
+            "session": row.session_id,
+            "turn": row.turn_id,
+            "takes": row.takes,
+            "detail": row.detail,
+            "text": message.text if isinstance(message, UserMessage) else "",
+        }
+
+
+async def list_deliveries(parts: Parts, caller: Caller, ask: Page) -> Rows:
+    """What was or will be sent."""
+    for one in await outbox.listed(parts.store, ask.state, ask.limit, ask.cursor):
+        yield {
+            "id": one.id,
+            "state": one.state,
+            "created_at": moment(one.created_at),
+            "kind": one.kind,
+            "connection": one.connection,
+            "room": one.room_id,
+            "session": one.session_id,
+            "turn": one.turn_id,
+            "parts": one.parts,
+            "text": one.text,
+            "error": one.error,
+        }
+
+
+async def list_pairings(parts: Parts, caller: Caller, ask: Page) -> Rows:
+    """Strangers who want to be let in."""
+    now = parts.clock.now()
+    for one in await people.pairings(parts.store, ask.state, ask.limit, ask.cursor):
+        who = await people.identity(parts.store, one.identity_id)
+        yield {
+            "id": one.id,
+            "state": "expired" if one.state == "asked" and one.expires_at <= now else one.state,
+            "created_at": moment(one.created_at),
+            "expires_at": moment(one.expires_at),
+            "decided_at": moment_or_none(one.decided_at),
+            "code": one.code,
+            "connection": who.connection if who else "",
+            "name": who.name if who else "",
+            "native_id": who.native_id if who else "",
+        }
+
+
+async def list_tokens(parts: Parts, caller: Caller, ask: Page) -> Rows:
+    """Access tokens, without their text."""
+    for one in await parts.tokens.list(ask.limit, ask.cursor):
+        yield {
+            "id": one.id,
+            "state": one.state,
+            "created_at": moment(one.created_at),
+            "expires_at": moment_or_none(one.expires_at),
+            "name": one.name,
+            "scopes": list(one.scopes),
+        }
+
+
+async def list_audit(parts: Parts, caller: Caller, ask: Page) -> Rows:
+    """The record, newest first."""
+    before = await audit_row(parts.store, ask.cursor) if ask.cursor else 0
+    if ask.cursor and not before:
+        raise NotFound(f"there is no record {ask.cursor} to go on behind")
+    for entry in await audit.listed(parts.store, ask.limit, before):
+        leaf = verify_leaf(entry.leaf)
+        yield {
+            "id": leaf.id,
+            "state": "sealed" if entry.position >= 0 else "unsealed",
+            "created_at": moment(leaf.time_us / 1e6),
+            "position": entry.position if entry.position >= 0 else None,
+            "type": leaf.type,
+            "actor": leaf.actor.id,
+            "outcome": leaf.outcome,
+            "resource": leaf.resource,
+            "session": leaf.session,
+        }
+
+
+async def list_connections(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
+    """Connections with their four facts."""
+    for rules in parts.directory.connections:
+        channel = parts.directory.channel(rules.name)
+        health = channel.health() if channel else None
+        facts = (health.alive, health.authenticated) if health else (True, True)
+        yield {
+            "id": rules.name,
+            "state": ("up" if all(facts) else "down") if parts.url else "stopped",
+            "created_at": None,
+            "channel": rules.channel,
+            "assistant": rules.assistant,
+            "alive": facts[0],
+            "authenticated": facts[1],
+            "last_inbound": moment_or_none(health.last_inbound) if health else None,
+            "last_outbound": moment_or_none(health.last_outbound) if health else None,
+            "detail": health.detail if health else "",
+        }
+
+
+async def list_models(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
+    """The models that each provider's key can reach; one row for a provider that cannot be asked."""
+    used = set(parts.directory.models)
+    for name in dict.fromkeys(route.partition("/")[0] for route in parts.directory.models):
+        try:
+            for model in await parts.directory.provider(name).models():
+                route = f"{name}/{model}"
+                yield {"id": route, "state": "used" if route in used else "offered", "created_at": None, "detail": ""}
+        except ProviderFailed as error:
+            yield {"id": f"{name}/", "state": reach(error), "created_at": None, "detail": str(error)}
+
+
+async def reachable(name: str, provider: Provider) -> tuple[str, str]:
+    """(ok, or what is wrong in one word; the reason)."""
+    try:
+        found = await provider.models()
+    except ProviderFailed as error:
+        return reach(error), str(error)
+    except QuarterdeckError as error:
+        return "failed", str(error)
+    return "ok", f"{len(found)} models"
+
+
+def reach(error: ProviderFailed) -> str:
+    """A provider's failure as what a person does about it."""
+    match error.kind:
+        case "auth":
+            return "wrong_key"
+        case "credit":
+            return "no_credit"
+        case "network" | "timeout" | "cut":
+            return "unreachable"
+        case _:
+            return "failed"

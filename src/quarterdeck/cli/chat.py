@@ -1,0 +1,146 @@
+"""`quarterdeck chat`: talk to an assistant from a terminal.
+
+Ctrl-C stops the running turn; a second one, or one at the prompt, leaves. Where the output is not a terminal, or a
+text was given, only the answer is printed.
+"""
+
+import argparse
+import importlib
+import json
+import select
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from quarterdeck.api.control.wire import FAILED, Row
+from quarterdeck.cli.command import Command
+from quarterdeck.cli.control import Line, Open, gateway
+from quarterdeck.cli.render import safe, text
+from quarterdeck.cli.settings import load
+
+LOOK_SECONDS = 0.1
+CLEAR = "\r\x1b[K"
+GOOD = ("answered", "absorbed", "command", "superseded")
+
+
+def chat(command: Command, given: argparse.Namespace) -> int:
+    """One answer, or a conversation until the end of the input."""
+    talking = not given.text and sys.stdin.isatty()
+    said = given.text or ("" if talking else sys.stdin.read().strip())
+    if not talking and not said:
+        print("quarterdeck: there is nothing to say; give a text", file=sys.stderr)
+        return 2
+    with gateway(load(given.config), serving=True) as opened:
+        ask = {"room": given.room, "assistant": given.assistant}
+        if not talking:
+            return _exchange(opened, ask, said, _Plain(as_json=given.json))
+        return _talk(opened, ask)
+
+
+def _talk(opened: Open, ask: dict[str, str]) -> int:
+    importlib.import_module("readline")  # gives `input` editing and history
+
+    print("Ctrl-C stops an answer, Ctrl-D leaves; /help lists commands.")
+    while True:
+        try:
+            said = input("you> ").strip()
+            if said:
+                _exchange(opened, ask, said, _Screen())
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return 0
+
+
+def _exchange(opened: Open, ask: dict[str, str], said: str, out: "_Plain | _Screen") -> int:
+    """Say one thing and show all that comes of it; the exit status. A second Ctrl-C raises KeyboardInterrupt."""
+    outcome, told = "", 0
+    with _presses() as pressed, opened() as peer:
+        line = Line(peer, "chat", {**ask, "text": said})
+        while True:
+            if not line.buffered and not select.select([line], [], [], LOOK_SECONDS)[0]:
+                if len(pressed) > told:
+                    told = len(pressed)
+                    _stop(opened, ask, told)
+                continue
+            row = line.next()
+            if row is None:
+                return 0 if outcome in GOOD else FAILED
+            out.row(row)
+            outcome = str(row.get("outcome", ""))
+
+
+def _stop(opened: Open, ask: dict[str, str], presses: int) -> None:
+    if presses > 1:
+        raise KeyboardInterrupt
+    with opened() as peer:
+        for _ in Line(peer, "chat stop", ask).rows():
+            pass
+
+
+@contextmanager
+def _presses() -> Generator[list[int]]:
+    """Ctrl-C is counted instead of breaking off whatever is being done."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Plain:
+    """For files, pipes and single answers: texts when they are final, or every row as JSON."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def row(self, row: Row) -> None:
+        """Show a row."""
+        if self._as_json:
+            print(json.dumps(row), flush=True)
+        elif row["kind"] in ("answer", "notice", "message"):
+            print(safe(str(row["text"])) if sys.stdout.isatty() else row["text"], flush=True)
+
+
+class _Screen:
+    """For eyes: states while one waits, and the answer while it grows."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+        self._attempt: object = None
+
+    def row(self, row: Row) -> None:
+        """Show a row."""
+        match row["kind"]:
+            case "state" if not self._shown:
+                state = " ".join((str(row["state"]), text(row["tools"]) if "tools" in row else "")).strip()
+                self._write(f"{CLEAR}({state})")
+            case "delta":
+                self._piece(row)
+            case "answer" | "notice" | "message":
+                self._whole(safe(str(row["text"])))
+            case "ended":
+                self._write(CLEAR if not self._shown else "")
+            case _:
+                pass
+
+    def _piece(self, row: Row) -> None:
+        attempt, piece = (row["turn"], row["attempt"]), safe(str(row["text"]))
+        if self._shown and attempt != self._attempt:
+            self._write("\n(again)\n")
+            self._shown = ""
+        self._write(piece if self._shown else CLEAR + piece)
+        self._shown, self._attempt = self._shown + piece, attempt
+
+    def _whole(self, said: str) -> None:
+        """A final text; what of it was shown as it grew is not shown again."""
+        if self._shown and said.startswith(self._shown):
+            self._write(said.removeprefix(self._shown) + "\n")
+        else:
+            self._write(("\n" if self._shown else CLEAR) + said + "\n")
+        self._shown = ""
+
+    def _write(self, shown: str) -> None:
+        sys.stdout.write(shown)
+        sys.stdout.flush()

@@ -1,0 +1,82 @@
+"""Every command of the command line. Help, usage errors and the reference page are made from this table."""
+
+from quarterdeck.cli.command import Argument, Command
+
+ID = Argument("id", "Its id, as a list shows it.")
+CODE = Argument("code", "The code that the stranger was shown.")
+WHICH = Argument("id", "Its name; all of them without it.", usual="")
+WHY = Argument("--reason", "Why; it goes on the record.", usual="")
+PAGE = (
+    Argument("--limit", "At most so many rows.", kind="number", usual=50),
+    Argument("--cursor", "Go on behind the row with this id.", usual=""),
+)
+STATES = (*PAGE, Argument("--state", "Only rows in this state.", usual=""))
+TURNS = (*PAGE, Argument("--session", "Only those of this session.", usual=""))
+YES = Argument("--yes", "Ask nothing.", kind="flag")
+ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all")
+SCHEMA = Argument("--json-schema", "Print the file's schema for editors.", kind="flag")
+MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
+FOUND = Argument("outcome", "What you found out.", choices=("sent", "failed"))
+FOLDER = Argument("folder", "The folder to make.")
+TALK = (
+    Argument("text", "What to say.", usual=""),
+    Argument("--room", "The conversation's name.", usual="main"),
+    Argument("--assistant", "Whom to talk to.", usual=""),
+)
+TOKEN = (
+    Argument("--name", "What it is for.", required=True),
+    Argument("--scope", "chat, read, operate, approve, audit or admin; may be repeated.", kind="many", required=True),
+    Argument("--expires", "Its life, such as 12h or 30d; without it, for ever."),
+)
+PROOF = (
+    Argument("--key", "File with the public key; else this machine's."),
+    Argument("--checkpoint", "A checkpoint that was kept elsewhere; may be repeated.", kind="many"),
+)
+
+
+def listed(name: str, text: str, arguments: tuple[Argument, ...], columns: str, good: str = "") -> Command:
+    """A command of which the gateway gives rows; people see id, state and `columns`."""
+    return Command(name, text, "remote:listed", arguments, ("id", "state", *columns.split()), tuple(good.split()))
+
+
+def asked(name: str, text: str, *arguments: Argument) -> Command:
+    """A command of which the gateway gives one thing."""
+    return Command(name, text, "remote:shown", arguments)
+
+
+# fmt: off
+COMMANDS: tuple[Command, ...] = (
+    Command("init", "Write a commented configuration and instruction files, where there are none.", "init:init", (YES,)),
+    Command("up", "Run the gateway in the foreground until SIGTERM.", "up:up", (ROLE,)),
+    Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
+    asked("status", "Show whether the gateway runs, and what it is doing."),
+    Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor"),
+    asked("signin", "Make a link that signs one browser in, once, within ten minutes."),
+    Command("config check", "Say what is wrong with the configuration, or that nothing is.", "config:check", (SCHEMA,)),
+    listed("config reload", "Put a changed configuration in force in the running gateway.", (), ""),
+    listed("sessions list", "List conversations, newest activity first.", PAGE, "updated_at connection assistant title"),
+    asked("sessions show", "Show a conversation with its newest messages.", ID),
+    asked("sessions reset", "Stop what a conversation does and let it begin anew.", ID, WHY),
+    listed("turns list", "List turns.", TURNS, "created_at model session error"),
+    asked("turns show", "Show a turn: steps, intents, tool calls, tokens, deliveries.", ID),
+    listed("inbox list", "List accepted messages and their outcome.", STATES, "created_at connection text detail"),
+    asked("inbox retry", "Bring a dead-lettered or failed message back.", ID, WHY),
+    listed("deliveries list", "List what was sent, and if it arrived.", STATES, "created_at connection kind text error"),
+    asked("deliveries resend", "Send a delivery that failed or may have been lost once more, marked.", ID, WHY),
+    asked("deliveries settle", "Say what became of a delivery of unknown fate.", ID, FOUND, WHY),
+    listed("pairing list", "List strangers who asked to be let in.", STATES, "created_at code connection name native_id"),
+    asked("pairing approve", "Let the stranger with this code in.", CODE),
+    asked("pairing deny", "Keep the stranger with this code out.", CODE),
+    listed("connections list", "List connections.", (), "channel assistant last_inbound last_outbound detail"),
+    listed("connections test", "Try a connection's token and network.", (WHICH,), "detail", "ok stopped"),
+    listed("models list", "List the models that the configured keys can reach.", (), "detail"),
+    Command("models pull", "Fetch the small local demo model.", "pull:pull", (MODEL,)),
+    listed("models test", "Try a provider's address and key.", (WHICH,), "detail fix", "ok"),
+    asked("token create", "Make an access token; it is shown once.", *TOKEN),
+    listed("token list", "List access tokens.", PAGE, "created_at expires_at name scopes"),
+    asked("token revoke", "End an access token.", ID),
+    listed("audit list", "List the record, newest first.", PAGE, "created_at type actor outcome resource"),
+    Command("audit verify", "Check that the record is as it was signed.", "audit:check", PROOF),
+    Command("audit export", "Write the sealed record into a folder, to be verified anywhere.", "audit:export", (FOLDER,)),
+    Command("crash-points", "List where tests may kill the process.", "points:crash_points"),
+)

@@ -1,0 +1,55 @@
+"""`quarterdeck config check`: may this configuration be used?"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+
+from quarterdeck.base.config_docs import json_schema
+from quarterdeck.base.decode import ConfigRefusals, decode_settings
+from quarterdeck.base.errors import ConfigRefused
+from quarterdeck.base.settings import Config
+from quarterdeck.cli.command import Command
+from quarterdeck.cli.settings import load
+
+
+def check(command: Command, given: argparse.Namespace) -> int:
+    """Print what is in force, or raise ConfigRefusals with everything that is wrong."""
+    if given.json_schema:
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+    loaded = load(given.config)
+    problems = list(_own_settings(loaded.config))
+    if problems:
+        raise ConfigRefusals(problems)
+    for note in loaded.notes:
+        print(f"quarterdeck: {note}", file=sys.stderr)
+    where = str(loaded.path) if loaded.path else None
+    if given.json:
+        print(json.dumps({"state": "ok", "file": where, "data_dir": loaded.config.data_dir, "digest": loaded.digest}))
+    else:
+        print(f"{where or 'no file: defaults and the environment'} can be used; state is in {loaded.config.data_dir}")
+    return 0
+
+
+def _own_settings(config: Config) -> Iterator[ConfigRefused]:
+    """What is wrong with the tables that a channel, a provider or a tool reads itself."""
+    from quarterdeck.channels.loopback.settings import LoopbackSettings
+    from quarterdeck.channels.telegram.settings import TelegramSettings
+    from quarterdeck.providers.openai_compatible.settings import read_settings
+    from quarterdeck.tools.http_post.tool import HttpPostSettings
+
+    for name, one in config.connections.items():
+        kind = TelegramSettings if one.channel == "telegram" else LoopbackSettings
+        try:
+            decode_settings(one.options, kind, f"connections.{name}")
+        except ConfigRefusals as refused:
+            yield from refused.problems
+    try:
+        for name, provider in config.providers.items():
+            if provider.kind == "openai-compatible":
+                read_settings(name, provider)
+        if (table := config.tools.get("http_post")) is not None:
+            decode_settings(table, HttpPostSettings, "tools.http_post")
+    except ConfigRefusals as refused:
+        yield from refused.problems

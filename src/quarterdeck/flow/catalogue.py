@@ -1,0 +1,38 @@
+"""What there is to count: the names of what is built in, each with a sentence. Tables are generated from this."""
+
+from collections.abc import Mapping
+
+CHANNELS: Mapping[str, str] = {
+    "web": "the chat page",
+    "api": "the OpenAI-compatible endpoint",
+    "terminal": "`quarterdeck chat`",
+    "telegram": "Telegram bots: direct messages by long poll",
+    "loopback": "a messenger over plain HTTP, for tests and bridges of one's own",
+}
+PROVIDERS: Mapping[str, str] = {
+    "openai-compatible": "chat completions of any compatible service",
+    "local": "the embedded demo model",
+    "scripted": "fixed rules, without a model",
+}
+TOOLS: Mapping[str, str] = {
+    "time": "the current time; repeatable",
+    "send_message": "a message to another room; rows of ours",
+    "http_post": "an HTTP POST to one configured address; external, not repeatable",
+}
+EVENTS: Mapping[str, str] = {
+    "inbox.accepted": "an act was accepted",
+    "inbox.ended": "an act ended without a turn",
+    "turn.started": "a turn began, or was taken up again",
+    "step": "the model asked for tools",
+    "tool.result": "a tool's result is recorded",
+    "delivery": "something is to be said in the room",
+    "delivery.state": "what became of a send",
+    "turn.ended": "a turn ended",
+}
+CHAT_COMMANDS: Mapping[str, str] = {
+    "stop": "stop the running turn, drop what waits",
+    "new": "stop, and start a new conversation",
+    "status": "what the assistant is doing",
+    "model": "show or choose the model",
+    "help": "the list",
+}

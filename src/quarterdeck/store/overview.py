@@ -1,0 +1,47 @@
+"""What an operator sees at a glance: how much waits, is in trouble, or is not sealed yet."""
+
+import msgspec
+
+from quarterdeck.store.database import Store
+from quarterdeck.store.rows import value
+from quarterdeck.store.tenancy import TENANT
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """Counts of rows; `newest` is when something was last recorded anywhere (Unix seconds, 0: never)."""
+
+    inbox_waiting: int
+    turns_running: int
+    parts_ready: int
+    parts_unknown: int
+    parts_failed: int
+    dead_letters: int
+    pairings_asked: int
+    audit_sealed: int
+    audit_unsealed: int
+    newest: float
+
+
+async def overview(store: Store, now: float) -> Overview:
+    """All counts, each by an index that holds only such rows."""
+    rows = await store.scan(
+        "SELECT (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND state = 'waiting'),"
+        " (SELECT COUNT(*) FROM turns WHERE tenant = :tenant AND state = 'running'),"
+        " (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND state IN ('ready', 'sending', 'streaming')),"
+        " (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND state = 'unknown'),"
+        " (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND state IN ('failed', 'refused', 'held')),"
+        " (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND outcome = 'dead_lettered'),"
+        " (SELECT COUNT(*) FROM pairings WHERE tenant = :tenant AND state = 'asked' AND expires_at > :now),"
+        " COALESCE((SELECT MAX(size) FROM audit_checkpoints WHERE tenant = :tenant), 0),"
+        " (SELECT COUNT(*) FROM audit a WHERE a.rowid > COALESCE((SELECT p.audit_rowid FROM audit_positions p"
+        " WHERE p.tenant = :tenant ORDER BY p.position DESC LIMIT 1), 0) AND a.tenant = :tenant),"
+        " COALESCE((SELECT created_at FROM events ORDER BY id DESC LIMIT 1), 0)",
+        {"tenant": TENANT, "now": now},
+    )
+    return value(Overview, rows[0])
+
+
+async def audit_row(store: Store, audit_id: str) -> int:
+    """The row number of a record of the audit log, 0 when there is none."""
+    rows = await store.fetch("SELECT rowid FROM audit WHERE id = :id", {"id": audit_id})
+    return int(rows[0][0] or 0) if rows else 0

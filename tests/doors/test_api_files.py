@@ -1,0 +1,58 @@
+"""Files up and down, and how they are kept from running in a browser."""
+
+import hashlib
+import io
+
+from tests.doors.running import Running
+from tests.doors.test_api_sessions import answered, begin, write
+
+EVIL = b"<script>alert(1)</script>"
+
+
+async def test_a_file_goes_up_into_a_message_and_down(gateway: Running) -> None:
+    token = await gateway.token("chat", "read")
+    headers = {"Content-Type": "text/html", "X-File-Name": "a%20b.html"}
+    up = await gateway.call("POST", "/api/v1/blobs", token=token, data=EVIL, headers=headers)
+    digest = hashlib.sha256(EVIL).hexdigest()
+    assert (up.status, up.json()) == (
+        201,
+        {"digest": digest, "size": len(EVIL), "mime": "text/html", "name": "a b.html"},
+    )
+    down = await gateway.call("GET", f"/api/v1/blobs/{digest}", token=token)
+    assert (down.status, down.body) == (200, EVIL)
+    assert down.headers["content-disposition"].startswith("attachment")
+    assert down.headers["x-content-type-options"] == "nosniff"
+    assert down.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    session = await begin(gateway, token)
+    await write(gateway, token, session, "see", attachments=[digest, {"digest": digest, "name": "b.html"}])
+    files = (await answered(gateway, token, session, 1))[0]["attachments"]
+    assert [(one["name"], one["digest"], one["size"]) for one in files] == [
+        (digest[:12], digest, len(EVIL)),
+        ("b.html", digest, len(EVIL)),
+    ]
+    leaves = await gateway.parts.store.fetch("SELECT leaf FROM audit", {})
+    assert sum(b"change.blob.stored" in leaf for (leaf,) in leaves if isinstance(leaf, bytes)) == 1
+
+
+async def test_a_file_that_is_not_there(gateway: Running) -> None:
+    token = await gateway.token("read")
+    assert (await gateway.call("GET", f"/api/v1/blobs/{'0' * 64}", token=token)).status == 404
+    assert (await gateway.call("GET", "/api/v1/blobs/..%2f..%2fquarterdeck.db", token=token)).status == 404
+
+
+async def test_a_strange_type_is_bytes(gateway: Running) -> None:
+    token = await gateway.token("chat")
+    for sent in ("", "text", "text/html\u00e9", "x" * 300):
+        up = await gateway.call("POST", "/api/v1/blobs", token=token, data=b"x", headers={"Content-Type": sent})
+        assert (up.status, up.json()["mime"]) == (201, "application/octet-stream")
+
+
+async def test_a_file_that_is_too_large(gateway: Running) -> None:
+    token = await gateway.token("chat")
+    size = 20 * 1024 * 1024
+    said = await gateway.call("POST", "/api/v1/blobs", token=token, data=io.BytesIO(b"x" * (size + 1)))
+    assert (said.status, said.json()["code"]) == (413, "too_large")
+    fits = await gateway.call("POST", "/api/v1/blobs", token=token, data=io.BytesIO(b"x" * size))
+    assert (fits.status, fits.json()["size"]) == (201, size)
+    kept = [path for path in gateway.parts.data.blobs.rglob("*") if path.is_file()]
+    assert [path.name for path in kept] == [fits.json()["digest"]]

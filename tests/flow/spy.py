@@ -1,0 +1,72 @@
+"""Between the parts and the real store, and at the crash points: counts, interrupts and kills where a test says so."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.store.database import Row
+from quarterdeck.store.operations import Operation, Receipt, Value
+from quarterdeck.store.sqlite import SqliteStore
+
+Hook = Callable[[], Awaitable[object]]
+
+
+class Spy:
+    """A Store over the real one. Hooks run once each, before an operation is handed over or after its commit."""
+
+    def __init__(self, inner: SqliteStore) -> None:
+        self.inner = inner
+        self.committed: list[str] = []
+        self.dead = False
+        self.before: dict[str, deque[Hook]] = defaultdict(deque)
+        self.after: dict[str, deque[Hook]] = defaultdict(deque)
+
+    async def commit(self, operation: Operation) -> Receipt:
+        await self._live()
+        if self.before[operation.name]:
+            await self.before[operation.name].popleft()()
+        receipt = await self.inner.commit(operation)
+        self.committed.append(operation.name)
+        if self.after[operation.name]:
+            await self.after[operation.name].popleft()()
+        await self._live()
+        return receipt
+
+    async def fetch(self, sql: str, params: Mapping[str, Value]) -> Sequence[Row]:
+        await self._live()
+        return await self.inner.fetch(sql, params)
+
+    async def scan(self, sql: str, params: Mapping[str, Value]) -> Sequence[Row]:
+        await self._live()
+        return await self.inner.scan(sql, params)
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def _live(self) -> None:
+        if self.dead:
+            await asyncio.Event().wait()  # a dead process does nothing more; its tasks are cancelled
+
+
+class Places(CrashPoints):
+    """Crash points at which this world dies instead of the process: nothing is committed or sent behind them."""
+
+    def __init__(self, die: Callable[[], None]) -> None:
+        super().__init__()
+        self._die = die
+        self._at = ""
+        self._hits = 0
+        self.seen: set[str] = set()
+
+    def arm(self, point: str, hit: int = 1) -> None:
+        self._at, self._hits = point, hit
+
+    def reach(self, point: str) -> None:
+        self.seen.add(point)
+        if point != self._at:
+            return
+        self._hits -= 1
+        if self._hits == 0:
+            self._die()
+            raise asyncio.CancelledError

@@ -1,0 +1,325 @@
+"""A gateway's parts, wired as `wiring.py` wires them, over a real database: started, killed and started again."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from quarterdeck.actions.sessions import SessionCommands
+from quarterdeck.base.ids import IdSource
+from quarterdeck.base.supervise import Life, Service
+from quarterdeck.flow.directory import ConnectionRules, Directory, Limits
+from quarterdeck.flow.history import History
+from quarterdeck.flow.intake import Hints, Intake
+from quarterdeck.flow.lanes import Lanes
+from quarterdeck.flow.live import Live
+from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.posting import Posting
+from quarterdeck.flow.recovery import recover
+from quarterdeck.flow.sending import RoomNames, Sending
+from quarterdeck.flow.services import Services
+from quarterdeck.flow.turn import Turns
+from quarterdeck.governance.audit import Auditor
+from quarterdeck.governance.gate import Gate
+from quarterdeck.model.assistant import Assistant
+from quarterdeck.model.inbound import Acceptance, Inbound, QueueMode, Room, Sender
+from quarterdeck.model.message import Attachment
+from quarterdeck.observe.metrics import Metrics
+from quarterdeck.ports import Capabilities, Channel, Provider, Tool
+from quarterdeck.store import people
+from quarterdeck.store.blobs import Blobs
+from quarterdeck.store.migrate import migrate
+from quarterdeck.store.sessions import NewSession
+from quarterdeck.store.sqlite import SqliteStore
+from quarterdeck.tools.rooms.tool import SendMessageTool
+from tests.flow.doubles import Log, Model, Platform, PlatformChannel, TestClock, ToolDouble
+from tests.flow.rest import Book
+from tests.flow.spy import Places, Spy
+from tests.waiting import until
+
+HISTORY_BYTES = 1024 * 1024
+
+
+class Died(Exception):
+    """The world was killed while an act was being accepted; nobody was told anything."""
+
+
+@dataclass
+class Settings:
+    """What a configuration would say. `wire` and `wire2` are connections to the platform, `web` has none."""
+
+    assistant: Assistant = field(default_factory=lambda: Assistant("default", "main/m", turn_seconds=30.0))
+    limits: Limits = field(default_factory=Limits)
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(400))
+    wire: ConnectionRules = field(default_factory=lambda: ConnectionRules("wire", "test", "default", "open"))
+    outbox_tasks: int = 1000
+
+    def let(self, **changes: Any) -> None:
+        """Change the assistant."""
+        self.assistant = msgspec.structs.replace(self.assistant, **changes)
+
+    def limit(self, **changes: Any) -> None:
+        self.limits = msgspec.structs.replace(self.limits, **changes)
+
+
+@dataclass
+class Parts:
+    """What one life of the process consists of."""
+
+    store: Spy
+    crash: Places
+    directory: Directory
+    intake: Intake
+    lanes: Lanes
+    outbox: Outbox
+    sending: Sending
+    history: History
+    live: Live
+    gate: Gate
+    auditor: Auditor
+    blobs: Blobs
+    services: Services
+    lives: list[tuple[Life, "asyncio.Task[None]"]] = field(default_factory=list[tuple[Life, "asyncio.Task[None]"]])
+
+
+class World:
+    """One installation with everything around it. What lies behind the ports outlives a kill."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "quarterdeck.db"
+        self.settings = Settings()
+        self.clock = TestClock()
+        self.log = Log()
+        self.platform = Platform()
+        self.main = Model("main")
+        self.spare = Model("spare")
+        self.tools: dict[str, ToolDouble] = {}
+        self.died = asyncio.Event()
+        self._acts = 0
+        self._parts: Parts | None = None
+
+    # --- its life ---------------------------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Parts:
+        assert self._parts is not None, "the world is not started"
+        return self._parts
+
+    @property
+    def store(self) -> Spy:
+        return self.parts.store
+
+    async def start(self) -> None:
+        await asyncio.to_thread(migrate, self.path)
+        self.died = asyncio.Event()
+        self._parts = self._build()
+        p = self._parts
+        await recover(p.store, p.directory, p.gate, p.outbox, self.log)
+        await self._begin("outbox", p.outbox, self.settings.outbox_tasks)
+        await self._begin("lanes", p.lanes, 5000)
+        p.intake.open = True
+
+    async def kill(self) -> None:
+        """End it as kill -9 does: what was committed stays, nothing else happens any more."""
+        parts = self.parts
+        self._die()
+        for life, task in parts.lives:
+            task.cancel()
+            await life.end_tasks()
+        await asyncio.gather(*(task for _, task in parts.lives), return_exceptions=True)
+        await parts.store.close()
+        self._parts = None
+
+    async def restart(self) -> None:
+        await self.kill()
+        await self.start()
+
+    async def stop(self) -> None:
+        """Drain and end."""
+        if self._parts is None:
+            return
+        parts = self.parts
+        parts.intake.open = False
+        for life, task in reversed(parts.lives):
+            life.stopping.set()
+            await asyncio.wait((task,), timeout=10)
+            task.cancel()
+            await life.end_tasks()
+        await parts.store.close()
+        self._parts = None
+
+    def _die(self) -> None:
+        self.parts.store.dead = True
+        self.died.set()
+
+    async def _begin(self, name: str, part: Lanes | Outbox, tasks: int) -> None:
+        service = Service(name=name, run=part.run, max_tasks=tasks)
+        life = Life(service, lambda error: self.log.error("service.fatal", exc_info=error), self.log)
+        self.parts.lives.append((life, asyncio.create_task(part.run(life))))
+        async with asyncio.timeout(10):
+            await life.until_ready()
+
+    def _build(self) -> Parts:
+        clock, log, new_id = self.clock, self.log, IdSource(self.clock)
+        points = Places(self._die)
+        store = Spy(SqliteStore(self.path, points, lambda error: log.error("service.fatal", exc_info=error)))
+        metrics, live, auditor = Metrics(), Live(), Auditor(clock, new_id)
+        gate, blobs = Gate(clock, new_id, auditor), Blobs(self.folder / "blobs", clock, points)
+        providers: dict[str, Provider] = {"main": self.main, "spare": self.spare}
+        tools: dict[str, Tool] = dict(self.tools)
+        directory = self._directory(providers, tools)
+        rooms = RoomNames(store)
+        sending = Sending(directory, gate, auditor, rooms, clock, new_id)
+        outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
+        tools["send_message"] = SendMessageTool(Posting(store, directory, sending, outbox).post)
+        history = History(store, HISTORY_BYTES)
+        services = Services(
+            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, live, clock, new_id,
+            points, metrics, log,
+        )  # fmt: skip
+        lanes = Lanes(store, Turns(services), directory, log)
+        commands = SessionCommands(store, directory, auditor, clock).table()
+        hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
+        intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
+        channel: Channel = PlatformChannel(self.platform, self.settings.capabilities, lambda: store.dead)
+        for name in ("wire", "wire2"):
+            directory.attach(name, channel)
+        return Parts(
+            store, points, directory, intake, lanes, outbox, sending, history, live, gate, auditor, blobs, services
+        )
+
+    def _directory(self, providers: dict[str, Provider], tools: dict[str, Tool]) -> Directory:
+        wire = self.settings.wire
+        connections = {
+            "wire": wire,
+            "wire2": msgspec.structs.replace(wire, name="wire2"),
+            "web": ConnectionRules("web", "web", "default"),
+        }
+        return Directory(
+            {self.settings.assistant.id: self.settings.assistant}, connections, providers, tools, self.settings.limits
+        )
+
+    # --- acts -------------------------------------------------------------------------------------------------
+
+    def act(
+        self,
+        text: str,
+        *,
+        room: str = "r1",
+        who: str = "p1",
+        mode: QueueMode | None = None,
+        key: str = "",
+        ref: str = "",
+        edit: bool = False,
+        connection: str = "wire",
+        sent_at: float = 0.0,
+        files: tuple[Attachment, ...] = (),
+        kind: Any = "dm",
+    ) -> Inbound:
+        """An inbound; without a key it is an act of its own."""
+        self._acts += 1
+        return Inbound(
+            connection=connection,
+            act_key=key or f"act{self._acts}",
+            room=Room(room, kind),
+            sender=Sender(who, f"Name of {who}"),
+            text=text,
+            kind="edit" if edit else "message",
+            message_ref=ref or f"ref{self._acts}",
+            sent_at=sent_at,
+            attachments=files,
+            mode=mode,
+        )
+
+    async def accept(self, inbound: Inbound) -> Acceptance:
+        parts = self.parts
+        try:
+            async with asyncio.timeout(10):
+                return await parts.intake.accept(inbound)
+        except asyncio.CancelledError:
+            if parts.store.dead:
+                raise Died from None
+            raise
+
+    async def say(self, text: str, **more: Any) -> Acceptance:
+        return await self.accept(self.act(text, **more))
+
+    def session(self, *, room: str = "r1", who: str = "p1", connection: str = "wire") -> str:
+        """The id of the session that such acts belong to."""
+        room_id = people.room_id(connection, room)
+        return NewSession(self.settings.assistant.id, connection, room_id, people.identity_id(connection, who)).id
+
+    def add_tool(self, tool: ToolDouble) -> ToolDouble:
+        """Give the assistant a tool (before the start)."""
+        self.tools[tool.spec.name] = tool
+        self.settings.let(tools=(*self.settings.assistant.tools, tool.spec.name))
+        return tool
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def book(self) -> Book:
+        return Book(self.path)
+
+    def rows(self, sql: str, **params: object) -> list[dict[str, Any]]:
+        book = Book(self.path)
+        try:
+            return book.rows(sql, **params)
+        finally:
+            book.close()
+
+    def outcomes(self) -> list[str | None]:
+        """Outcomes of the inbox, in the order of acceptance."""
+        return [row["outcome"] for row in self.rows("SELECT outcome FROM inbox ORDER BY id")]
+
+    def outcome(self, accepted: Acceptance) -> str | None:
+        return self.rows("SELECT outcome FROM inbox WHERE id = :id", id=accepted.inbox_id)[0]["outcome"]
+
+    def part_states(self) -> list[str]:
+        return [row["state"] for row in self.rows("SELECT state FROM parts ORDER BY seq")]
+
+    def history(self, session: str = "") -> list[tuple[str, str]]:
+        """(kind, text) of a session's stored messages."""
+        rows = self.rows(
+            "SELECT content FROM messages WHERE session_id = :id ORDER BY position, part", id=session or self.session()
+        )
+        decoded = [msgspec.json.decode(row["content"]) for row in rows]
+        return [(message["type"], message["text"]) for message in decoded]
+
+    def look(self) -> None:
+        """Let lanes and rooms look again, as they do by themselves every half minute."""
+        for row in self.rows("SELECT DISTINCT session_id FROM inbox WHERE state <> 'ended'"):
+            self.parts.lanes.wake(row["session_id"])
+        for row in self.rows("SELECT DISTINCT connection, room_id FROM parts WHERE state = 'ready'"):
+            self.parts.outbox._rooms.wake(f"{row['connection']}|{row['room_id']}")
+
+    def jump(self, seconds: float) -> None:
+        """Time passes."""
+        self.clock.ahead += seconds
+        self.look()
+
+    @property
+    def busy(self) -> list[str]:
+        """What is not at rest."""
+        left = self.rows("SELECT 'inbox ' || id AS what FROM inbox WHERE state <> 'ended'")
+        left += self.rows("SELECT 'part ' || delivery_id AS what FROM parts WHERE state IN ('ready','sending','streaming')")
+        left += self.rows("SELECT 'turn ' || id AS what FROM turns WHERE state <> 'ended'")
+        left += self.rows("SELECT 'intent ' || kind || id AS what FROM intents WHERE state = 'open'")
+        if self.parts.lanes.running or self.parts.outbox._rooms.running:
+            left.append({"what": "a worker"})
+        return [row["what"] for row in left]
+
+    async def rest(self, timeout: float = 10) -> None:
+        """Wait until nothing is under way."""
+        try:
+            await until(lambda: not self.busy, timeout, "everything to come to rest")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.busy}; log: {self.log.lines[-5:]}") from None
+
+    async def ended(self, *accepted: Acceptance, timeout: float = 10) -> Sequence[str | None]:
+        """Wait until these acts have outcomes."""
+        await until(lambda: all(self.outcome(one) for one in accepted), timeout, "the outcomes")
+        return [self.outcome(one) for one in accepted]

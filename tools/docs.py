@@ -1,0 +1,139 @@
+"""Writes the generated reference pages: `make docs`; with --check, fails when a page is not as it would be written.
+
+The pages are made from the code (settings, commands, catalogues) and from docs/reference/results: tests.json, which
+this copies from the newest test run, and the newest result of the benchmark and of the kills.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from quarterdeck.base.config_docs import reference_markdown
+from quarterdeck.base.crash import PLACES
+from quarterdeck.cli.reference import reference_markdown as command_line
+from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, EVENTS, PROVIDERS, TOOLS
+from quarterdeck.model.turn import InboxOutcome
+from quarterdeck.store.operations import OPERATIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs/reference"
+RESULTS = REFERENCE / "results"
+PROOFS = ROOT / "test-results/proofs.json"
+Proofs = Mapping[str, Mapping[str, str]]
+"""Feature -> test -> result."""
+
+
+def read_proofs() -> tuple[Proofs, str]:
+    """What tests proved when they last ran, and when that was."""
+    file = RESULTS / "tests.json"
+    if not file.exists():
+        return {}, "never"
+    found = json.loads(file.read_text())
+    return found["features"], f"{found['at']} at {found['commit']}"
+
+
+def table(kind: str, features: Mapping[str, str], proofs: Proofs) -> str:
+    """feature | test | last result; a row without a test says that it is not built."""
+    lines = [f"| {kind} | what | test | last result |", "|---|---|---|---|"]
+    for name, what in features.items():
+        tests = proofs.get(f"{kind}.{name}", {})
+        shown = "<br>".join(f"`{test}`" for test in sorted(tests)) or "not built"
+        result = "-" if not tests else "failed" if "failed" in tests.values() else "passed"
+        lines.append(f"| {name} | {what} | {shown} | {result} |")
+    return "\n".join(lines)
+
+
+def catalogue() -> str:
+    """The page of everything that can be counted."""
+    proofs, when = read_proofs()
+    outcomes = {name: "an inbox row's end" for name in InboxOutcome.__args__}
+    parts = [
+        "# What is built",
+        f"Made by `make docs` from the code and from the test run of {when}.",
+        table("channel", CHANNELS, proofs),
+        table("provider", PROVIDERS, proofs),
+        table("tool", TOOLS, proofs),
+        table("event", EVENTS, proofs),
+        table("command", CHAT_COMMANDS, proofs),
+        table("outcome", outcomes, proofs),
+        "Durable operations, each with a crash point before and after it:",
+        "\n".join(f"- `{name}`: {what}" for name, what in OPERATIONS.items()),
+        "Further crash points: " + ", ".join(f"`{place}`" for place in PLACES) + ".",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def newest(name: str) -> dict[str, object] | list[dict[str, object]] | None:
+    """The newest result file of a suite."""
+    files = sorted(RESULTS.glob(f"{name}-*.json"))
+    return json.loads(files[-1].read_text()) if files else None
+
+
+def promises() -> str:
+    """The page of promises."""
+    proofs, when = read_proofs()
+    measured = {str(one["id"]): one for one in newest("bench") or [] if isinstance(one, dict)}
+    lines = [
+        "# Promises",
+        f"Made by `make docs`. Tests last ran {when}. Figures are for 2 cores and local disk.",
+        "| id | promise | figure | measured | proven by |\n|---|---|---|---|---|",
+    ]
+    rows: list[str] = []
+    for one in tomllib.loads((ROOT / "tools/promises.toml").read_text())["promise"]:
+        tests = proofs.get(one["id"], {})
+        passed = [test for test, result in tests.items() if result == "passed"]
+        figure = measured.get(one["id"])
+        value = "-" if figure is None else f"{figure['value']} {figure['unit']}"
+        if figure is not None:
+            value += f" ({'met' if figure['met'] else 'not met'}, load {figure['load1']}, {figure['commit']})"
+        proof = "<br>".join(f"`{test}`" for test in sorted(passed)) or ("-" if figure else "**not yet proven**")
+        rows.append(f"| {one['id']} | {one['text']} | {one['figure']} | {value} | {proof} |")
+    lines[-1] += "\n" + "\n".join(rows)
+    kills = newest("crash")
+    if isinstance(kills, dict):
+        lines.append("Random kills, newest long run: `" + json.dumps(kills) + "`")
+    return "\n\n".join(lines) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page."""
+    return {
+        REFERENCE / "configuration.md": reference_markdown(),
+        REFERENCE / "command-line.md": command_line(),
+        REFERENCE / "catalogue.md": catalogue(),
+        REFERENCE / "promises.md": promises(),
+    }
+
+
+def take_proofs() -> None:
+    """Keep what the newest complete test run proved."""
+    if not PROOFS.exists():
+        return
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE
+    ).stdout.strip()
+    kept = json.loads(PROOFS.read_text()) | {"commit": commit}
+    (RESULTS / "tests.json").write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    if not parser.parse_args(arguments).check:
+        take_proofs()
+        for page, text in pages().items():
+            page.write_text(text)
+        return 0
+    stale = [page.name for page, text in pages().items() if not page.exists() or page.read_text() != text]
+    if stale:
+        print(f"stale: {', '.join(stale)}; run `make docs`")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
