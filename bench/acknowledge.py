@@ -2,10 +2,11 @@
 
 import time
 
+from tests.waiting import slowly
+
 from bench.figures import Measured, percentile
 from bench.lab import Lab
 from bench.world import world
-from tests.waiting import slowly
 
 PER_SECOND = 200
 ROOMS = 100
@@ -14,7 +15,7 @@ ROOMS = 100
 async def measure(lab: Lab) -> Measured:
     """Messages come one by one at a fixed rate, and are answered meanwhile; the feed's times of each."""
     count = lab.count(2000, quick=400)
-    async with world(lab.folder("acknowledge")) as here, here.gateway():
+    async with world(lab.folder("acknowledge"), "telegram") as here, here.gateway():
         await here.together(range(ROOMS))
         texts: list[str] = []
         begun = time.monotonic()

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+from tests.waiting import slowly, until
 
 from bench.machine import Cpu, cpu_of, resident_mb
 from bench.report import ROOT
-from tests.waiting import slowly, until
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 60.0

@@ -48,7 +48,7 @@ def cpu_of(pid: int, proc: Path = PROC) -> Cpu:
 
 def run_seconds(schedstat: str) -> float:
     """The time on a CPU of a schedstat line: nanoseconds run, nanoseconds waited, slices."""
-    return int(schedstat.split()[0]) / 1e9
+    return int(schedstat.split(maxsplit=1)[0]) / 1e9
 
 
 def resident_mb(pid: int, proc: Path = PROC) -> float:

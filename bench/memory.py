@@ -1,10 +1,11 @@
 """S5: how much memory does it hold, idle and for every person that it knows, and how large is it on the disk?"""
 
+from tests.waiting import slowly
+
 from bench.figures import Measured
 from bench.install import installed_mb
 from bench.lab import Lab
 from bench.world import world
-from tests.waiting import slowly
 
 SETTLE_S = 2.0
 WARM = 300

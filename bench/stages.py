@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+from tests.waiting import until
 
 from bench.machine import Cpu
 from bench.world import world
-from tests.waiting import until
 
 Place = tuple[str, int, str]
 Stats = Mapping[Place, tuple[int, int, float, float, object]]

@@ -9,14 +9,14 @@ from typing import Protocol
 
 import aiohttp
 import msgspec
+from tests.standins import spawned
+from tests.standins.telegram import TelegramDriver
+from tests.waiting import slowly
 
 from bench.gateway import Failed, Gateway, running
 from bench.machine import cpu_of
 from bench.proof import complaints
 from bench.records import Book
-from tests.standins import spawned
-from tests.standins.telegram import TelegramDriver
-from tests.waiting import slowly
 
 AT_ONCE = 200  # messages in one request to a stand-in
 CLOSE_LOOK_S, FAR_LOOK_S = 0.002, 0.05

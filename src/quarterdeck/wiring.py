@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
 from quarterdeck.actions.configuration import Configuration
@@ -25,9 +24,12 @@ from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
+from quarterdeck.api import app as doors_app
+from quarterdeck.api.app import Application
 from quarterdeck.api.control import server as control
 from quarterdeck.api.control.parts import Parts
 from quarterdeck.api.control.table import COMMANDS
+from quarterdeck.api.doors import Doors
 from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base import crash
 from quarterdeck.base.clock import Clock, SystemClock
@@ -64,6 +66,7 @@ from quarterdeck.store.datadir import DataDir, Runtime
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import operation
 from quarterdeck.store.sqlite import SqliteStore
+from quarterdeck.web import pages
 
 VERSION = importlib.metadata.version("quarterdeck")
 HISTORY_BYTES = 16 * 1024 * 1024
@@ -176,7 +179,9 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         _signals(g, supervisor)
         await supervisor.start(Service(name="audit", run=g.sealer.run))
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
-        await supervisor.start(Service(name="http", run=HttpServer(_app(g, url), listening).run, stop_seconds=8.0))
+        app = _app(g, url)
+        http = HttpServer(app, listening, app.streams.close)
+        await supervisor.start(Service(name="http", run=http.run, stop_seconds=8.0))
         await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
         await supervisor.start(Service(name="configuration", run=g.configuration.run))
         controller = control.ControlServer(controlling, control_parts(g, url), COMMANDS)
@@ -371,17 +376,13 @@ class Builder:
         return tools
 
 
-def _app(g: Gateway, url: str) -> ASGIApp:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-    from starlette.routing import Route
-
-    async def alive(request: Request) -> Response:
-        return JSONResponse({"state": "alive"})
-
-    async def ready(request: Request) -> Response:
-        reasons = g.unready()
-        return JSONResponse({"ready": not reasons, "reasons": reasons}, 200 if not reasons else 503)
-
-    return Starlette(routes=[Route("/healthz", alive), Route("/readyz", ready)])
+def _app(g: Gateway, url: str) -> Application:
+    """The doors, and the page beside them."""
+    return doors_app.build(
+        Doors(
+            config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
+            outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
+            metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
+            ready=g.unready, public_url=url, version=VERSION, web_routes=pages.routes(g.signin.check, VERSION),
+        )
+    )  # fmt: skip

@@ -47,7 +47,9 @@ def init(command: Command, given: argparse.Namespace) -> int:
     if not given.yes and not _agreed(file):
         return 1
     _write(file, configuration())
-    for assistant in load(str(file)).config.assistants.values():
+    config = load(str(file)).config
+    Path(config.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for assistant in config.assistants.values():
         folder = Path(assistant.workspace)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for document, text in WORKSPACE.items():

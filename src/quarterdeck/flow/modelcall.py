@@ -136,11 +136,11 @@ class ModelCalls:
         assert pending.permit is not None
         with first_error():
             async with asyncio.TaskGroup() as group:
-                shown = group.create_task(show.beside())
+                group.create_task(show.beside())
                 try:
                     return await self._ask(pending, pending.permit, show)
                 finally:
-                    shown.cancel()
+                    show.end()
 
     async def _ask(self, pending: Pending, permit: Permit, show: Show) -> ModelAnswer:
         try:

@@ -19,7 +19,9 @@ class Steer:
 
     async def waiting(self, state: TurnState) -> list[InboxRow]:
         """Steering messages that wait in the turn's lane."""
-        rows = await inbox.waiting(self._s.store, state.session.id, AT_ONCE)  # a message may override the mode
+        rows = await inbox.waiting_steer_first(
+            self._s.store, state.session.id, AT_ONCE
+        )  # a message may override the mode
         state.lane_empty = not rows
         return [row for row in rows if row.mode == "steer"]
 

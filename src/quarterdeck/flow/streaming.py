@@ -11,13 +11,14 @@ from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Stream, TurnState
 from quarterdeck.governance.gate import Denied
 from quarterdeck.model.action import StreamTo
-from quarterdeck.ports import MARK_RESERVE, Delta, MaybeSent, NotSent, SendRefused, Sent
+from quarterdeck.ports import MARK_RESERVE, Delta, MaybeSent, NotSent, SendRefused, SendResult, Sent
 from quarterdeck.store import outbox
 from quarterdeck.store.operations import Statement, operation
 from quarterdeck.store.outbox import Delivery
 
 PIECE_S = 0.1
 EDIT_S = 1.0
+SHOW_SECONDS = 15.0
 TYPING_AFTER_S = 0.5
 TYPING_EVERY_S = 4.5
 
@@ -79,6 +80,7 @@ class Show:
         self._fresh: list[str] = []
         self._flush_at = 0.0
         self._grown = asyncio.Event()
+        self._ended = asyncio.Event()
 
     @property
     def text(self) -> str:
@@ -107,8 +109,12 @@ class Show:
         state.seq += 1
         self._services.live.piece(state.session.id, Piece(state.turn_id, state.attempt, state.seq, text))
 
+    def end(self) -> None:
+        """The answer is complete: `beside` ends when what it is showing has arrived."""
+        self._ended.set()
+
     async def beside(self) -> None:
-        """Runs beside the model call until cancelled: late pieces, edits on the platform, typing."""
+        """Runs beside the model call until `end`: late pieces, edits on the platform, typing."""
         channel = self._services.directory.channel(self._state.rules.name)
         stream = self._state.stream
         typing = channel is not None and channel.capabilities.typing
@@ -119,8 +125,7 @@ class Show:
         next_typing = self._services.clock.monotonic() + TYPING_AFTER_S
         next_edit = 0.0
         try:
-            while True:
-                await asyncio.sleep(PIECE_S)
+            while not await self._ended_within(PIECE_S):
                 self.flush()
                 now = self._services.clock.monotonic()
                 if stream and stream.permit and self._grown.is_set() and now >= next_edit:
@@ -133,6 +138,14 @@ class Show:
             if presence:
                 presence.close()
 
+    async def _ended_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def _edit(self, stream: Stream) -> float:
         """Show the text so far; returns the seconds to wait before the next edit."""
         channel = self._services.directory.channel(stream.delivery.connection)
@@ -140,7 +153,15 @@ class Show:
             return EDIT_S
         text = self.text[: channel.capabilities.text_limit - MARK_RESERVE]
         action = StreamTo(stream.delivery.connection, stream.room, stream.delivery.id)
-        result = await channel.show(action, text, stream.native_id, stream.permit)
+        result: SendResult = MaybeSent("not heard of in time")
+        try:
+            async with asyncio.timeout(SHOW_SECONDS):
+                result = await channel.show(action, text, stream.native_id, stream.permit)
+        except TimeoutError:
+            self._services.log.warning("stream.show_late", turn=self._state.turn_id)
+        except asyncio.CancelledError:
+            stream.unsure = not stream.native_id
+            raise
         match result:
             case Sent():
                 self._services.crash.reach("stream.shown")

@@ -5,7 +5,7 @@
 Each arrow is a commit; what runs between two commits may be lost in a crash and is done again, or told as unknown.
 """
 
-from quarterdeck.base.errors import NotFound
+from quarterdeck.base.errors import Conflict, NotFound
 from quarterdeck.flow import context, media
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.ending import Ending
@@ -24,6 +24,7 @@ from quarterdeck.store.inbox import MAX_TAKES, InboxRow
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 
 PARKED_S = 60.0
+LOOKS = 20  # how often an end may find that the lane has changed
 MOVED_ON = (
     "inbox.take",
     "sessions.take",
@@ -143,7 +144,7 @@ class Turns:
 
     async def _finish(self, state: TurnState, answer: ModelAnswer) -> bool:
         """End with the answer; where somebody steers, deliver it and go on."""
-        while True:
+        for _ in range(LOOKS):
             rows = await self._steer.waiting(state)
             try:
                 if rows:
@@ -156,6 +157,7 @@ class Turns:
                 await self._look_again(state, failed)
             else:
                 return True
+        raise Conflict(f"the lane of turn {state.turn_id} kept changing while it was to end")
 
     async def _look_again(self, state: TurnState, failed: ExpectationFailed) -> None:
         """Why the answer could not end the turn: stopped, steered, or the lane is no longer mine."""

@@ -261,6 +261,16 @@ async def waiting(store: Store, session_id: str, limit: int) -> list[InboxRow]:
     return values(InboxRow, rows)
 
 
+async def waiting_steer_first(store: Store, session_id: str, limit: int) -> list[InboxRow]:
+    """What waits in a lane, steering messages before all others."""
+    rows = await store.fetch(
+        f"SELECT {columns(InboxRow)} FROM inbox WHERE tenant = :tenant AND session_id = :session"
+        " AND state = 'waiting' ORDER BY CASE mode WHEN 'steer' THEN 0 ELSE 1 END, lane_order LIMIT :limit",
+        {"tenant": TENANT, "session": session_id, "limit": limit},
+    )
+    return values(InboxRow, rows)
+
+
 async def count_waiting(store: Store, session_id: str) -> int:
     """How many rows wait in a lane."""
     rows = await store.fetch(

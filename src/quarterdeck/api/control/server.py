@@ -80,7 +80,7 @@ async def serve(
         end = await _answer(parts, commands, reader, writer)
         await _write(writer, Answer(end=end))
     except (ConnectionError, TimeoutError):
-        parts.log.info("control.left")
+        parts.log.debug("control.left")
     finally:
         writer.close()
 
@@ -98,6 +98,8 @@ async def _answer(
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
             line = await reader.readline()
+        if not line:
+            return End()  # somebody looked whether anybody is here
         request = msgspec.json.decode(line, type=Request)
     except (ValueError, TimeoutError):  # too long; no JSON; not a request; not in time
         return End(
