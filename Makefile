@@ -8,7 +8,7 @@ help:                ## this list
 	@sed -nE 's/^([a-z]+): .*## (.*)/  make \1	\2/p' Makefile | expand -t 20
 
 run: run-environment ## set up and start Quarterdeck
-	@.venv/bin/quarterdeck up
+	@QUARTERDECK_DEMO=1 .venv/bin/quarterdeck up
 
 test: dev-environment ## all tests; ARGS="tests/flow -k lane" for some
 	@$(PYTHON_IN) -m pytest $(ARGS)

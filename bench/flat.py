@@ -13,7 +13,7 @@ from bench.world import world
 
 FEW, SOME, MANY = 10, 1_000, 100_000
 ROOMS = 8  # sessions that people write in; a few turns in each, so that short histories stay short
-WARM_ROOM = 9999
+WARM_ROOM, WARM = 9999, 60
 
 
 async def measure(lab: Lab) -> Measured:
@@ -51,7 +51,7 @@ async def _costs(
     await asyncio.to_thread(_database, lab.root / f"{name}.db", past, database)
     costs = [0.0] * len(groups)
     async with world(database.parent.parent) as here, here.gateway() as gateway:
-        await here.talk([WARM_ROOM] * 20)
+        await here.talk([WARM_ROOM] * WARM)
         for place in range(len(groups)):
             n = (place + lab.round) % len(groups)
             talk = [room for _ in range(turns) for room in groups[n]]

@@ -118,10 +118,14 @@ async def _ready(process: asyncio.subprocess.Process, runtime: Path, http: aioht
     if process.returncode is not None:
         raise Failed(f"the gateway ended with status {process.returncode} before it was ready")
     try:
-        told = msgspec.json.decode(runtime.read_bytes(), type=Runtime)
+        told = _told(runtime)
         if told.pid != process.pid:
             return ""
         async with http.get(f"{told.url}/readyz") as answer:
             return told.url if answer.status == 200 else ""
     except (FileNotFoundError, msgspec.DecodeError, aiohttp.ClientError):
         return ""
+
+
+def _told(runtime: Path) -> Runtime:
+    return msgspec.json.decode(runtime.read_bytes(), type=Runtime)

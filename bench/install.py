@@ -19,9 +19,8 @@ async def installed_mb(folder: Path) -> float:
     await _run(log, sys.executable, *wheels)
     await _run(log, sys.executable, "-m", "venv", str(environment))
     await _run(log, *pip, "--require-hashes", "-r", str(ROOT / "requirements" / "run.txt"))
-    (wheel,) = folder.glob("*.whl")
-    await _run(log, *pip, "--no-deps", str(wheel))
-    return sum(file.lstat().st_blocks * 512 for file in environment.rglob("*")) / 1e6
+    await _run(log, *pip, "--no-deps", *_wheels(folder))
+    return _megabytes(environment)
 
 
 async def _run(log: Path, *command: str) -> None:
@@ -37,4 +36,12 @@ async def _run(log: Path, *command: str) -> None:
         await child.wait()
         raise Failed(f"{' '.join(command[:4])} takes too long; see {log}") from None
     if status != 0:
-        raise Failed(f"{' '.join(command[:4])} ended with {status}:\n{log.read_text()[-2000:]}")
+        raise Failed(f"{' '.join(command[:4])} ended with {status}; see {log}")
+
+
+def _wheels(folder: Path) -> list[str]:
+    return [str(wheel) for wheel in folder.glob("*.whl")]
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(file.lstat().st_blocks * 512 for file in folder.rglob("*")) / 1e6

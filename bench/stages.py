@@ -94,4 +94,4 @@ def package_of(file: str, name: str) -> str:
         if mark in file:
             parts = file.partition(mark)[2].split("/")
             return ".".join(parts[:2]) if parts[0] == "quarterdeck" else parts[0]
-    return "standard library: " + file.rsplit("/", 2)[-2]
+    return "standard library: " + "/".join(file.split("/")[-2:])

@@ -47,7 +47,13 @@ def measure() -> Cost:
 
 def slowest(count: int = 15) -> str:
     """The dearest imports, for whoever has to find out what became heavy."""
-    code = [sys.executable, "-X", "importtime", "-c", "import sys; sys.modules['rich'] = None; import quarterdeck.wiring"]
+    code = [
+        sys.executable,
+        "-X",
+        "importtime",
+        "-c",
+        "import sys; sys.modules['rich'] = None; import quarterdeck.wiring",
+    ]
     said = subprocess.run(code, check=True, capture_output=True, text=True, timeout=60).stderr
     # import time: self [us] | cumulative | imported package
     rows = [line.removeprefix("import time:").split("|") for line in said.splitlines()[1:]]

@@ -50,7 +50,7 @@ def table(kind: str, features: Mapping[str, str], proofs: Proofs) -> str:
 def catalogue() -> str:
     """The page of everything that can be counted."""
     proofs, when = read_proofs()
-    outcomes = {name: "an inbox row's end" for name in InboxOutcome.__args__}
+    outcomes = dict.fromkeys(InboxOutcome.__args__, "how an accepted act may end")
     parts = [
         "# What is built",
         f"Made by `make docs` from the code and from the test run of {when}.",

@@ -124,9 +124,7 @@ def noticed(place: Path, tests: list[str]) -> bool:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, timeout=SECONDS, check=False
-        )
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return True
     return done.returncode != 0
@@ -145,9 +143,7 @@ def survivors(planted: list[Mutant], place: Path, tests: list[str]) -> Iterator[
 def main() -> int:
     given = [*sys.argv[1:], "--"]
     own, tests = given[: given.index("--")], given[given.index("--") + 1 : -1]
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50, help="how many bugs to plant")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("paths", nargs="*", default=list(PURE))

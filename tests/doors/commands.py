@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.standins import ROOT
 from tests.waiting import until
 
 COMMAND_SECONDS = 45.0
@@ -73,7 +72,7 @@ class Desk:
     def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """A child's environment: nothing of ours but the secrets of the stand-ins."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-        return kept | {"LOOP_TOKEN": "loopback-token", "PYTHONPATH": str(ROOT / "src")} | dict(more or {})
+        return kept | {"LOOP_TOKEN": "loopback-token"} | dict(more or {})
 
     async def run(
         self, *words: str, stdin: str = "", environ: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()

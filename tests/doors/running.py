@@ -15,17 +15,13 @@ from typing import Any
 import aiohttp
 import jsonschema
 
-from quarterdeck.actions.signin import Signin
-from quarterdeck.actions.tokens import Tokens
-from quarterdeck.api.app import Application, build
-from quarterdeck.api.doors import Doors
+from quarterdeck import wiring
+from quarterdeck.api.app import Application
 from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base.config import load_config
 from quarterdeck.base.supervise import Service, Supervisor
 from quarterdeck.flow.recovery import recover
 from quarterdeck.governance.audit import SYSTEM
-from quarterdeck.wiring import VERSION, Gateway
-from quarterdeck.wiring import build as build_parts
 
 CONFIG = """
 data_dir = "./data"
@@ -64,8 +60,7 @@ class Sent:
 @dataclass
 class Running:
     url: str
-    parts: Gateway
-    doors: Doors
+    parts: wiring.Gateway
     app: Application
     supervisor: Supervisor
     http: aiohttp.ClientSession
@@ -76,7 +71,7 @@ class Running:
         return self.url.removeprefix("http://")
 
     async def token(self, *scopes: str) -> str:
-        return (await self.doors.tokens.create("test", scopes, None, SYSTEM)).token
+        return (await self.parts.tokens.create("test", scopes, None, SYSTEM)).token
 
     async def call(
         self, method: str, path: str, *, token: str = "", headers: dict[str, str] | None = None, **body: Any
@@ -90,7 +85,7 @@ class Running:
 
     async def browser(self) -> dict[str, str]:
         """The headers of a signed-in browser."""
-        code = await self.doors.signin.make_code(SYSTEM)
+        code = await self.parts.signin.make_code(SYSTEM)
         said = await self.call("POST", "/api/v1/signin", json={"code": code.code})
         assert said.status == 204
         cookie = said.headers["set-cookie"].partition(";")[0]
@@ -163,12 +158,11 @@ async def running(folder: Path) -> AsyncIterator[Running]:
     (folder / "quarterdeck.toml").write_text(CONFIG)
     loaded = load_config(folder / "quarterdeck.toml", {}, cwd=folder)
     async with AsyncExitStack() as stack:
-        parts = await build_parts(loaded, {}, stack)
+        parts = await wiring.build(loaded, {}, stack)
         listening = bind("127.0.0.1", 0)
         stack.callback(listening.close)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        doors = doors_of(parts, url)
-        app = build(doors)
+        app = wiring._app(parts, url)
         await recover(parts.store, parts.directory, parts.gate, parts.outbox, parts.log)
         supervisor = await stack.enter_async_context(Supervisor(parts.log, parts.clock))
         server = HttpServer(app, listening, app.streams.close)
@@ -177,33 +171,7 @@ async def running(folder: Path) -> AsyncIterator[Running]:
         await supervisor.start(Service(name="lanes", run=parts.lanes.run, stop_seconds=10.0, max_tasks=5000))
         parts.intake.open = True
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
-        found = Running(url, parts, doors, app, supervisor, http)
+        found = Running(url, parts, app, supervisor, http)
         async with http.get(f"{url}/api/v1/openapi.json") as response:
             found.document = await response.json()
         yield found
-
-
-def doors_of(parts: Gateway, url: str) -> Doors:
-    return Doors(
-        config=parts.loaded.config,
-        directory=parts.directory,
-        store=parts.store,
-        intake=parts.intake,
-        live=parts.live,
-        lanes=parts.lanes,
-        outbox=parts.outbox,
-        sending=parts.sending,
-        auditor=parts.auditor,
-        blobs=parts.blobs,
-        clock=parts.clock,
-        new_id=parts.new_id,
-        metrics=parts.metrics,
-        log=parts.log,
-        crash=parts.crash,
-        started_at=parts.started_at,
-        tokens=Tokens(parts.store, parts.auditor, parts.clock, parts.new_id),
-        signin=Signin(parts.store, parts.auditor, parts.clock),
-        ready=lambda: () if parts.intake.open else ("intake is closed",),
-        public_url=url,
-        version=VERSION,
-    )

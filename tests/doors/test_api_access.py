@@ -94,9 +94,9 @@ async def rows(gateway: Running) -> list[object]:
 
 async def test_no_secret_is_in_the_record(gateway: Running) -> None:
     token = await gateway.token("chat")
-    code = await gateway.doors.signin.make_code(SYSTEM)
-    cookie = await gateway.doors.signin.exchange(code.code)
-    await gateway.doors.signin.end(cookie)
+    code = await gateway.parts.signin.make_code(SYSTEM)
+    cookie = await gateway.parts.signin.exchange(code.code)
+    await gateway.parts.signin.end(cookie)
     leaves = await gateway.parts.store.fetch("SELECT leaf FROM audit UNION ALL SELECT content FROM audit_content", {})
     record = b"\n".join(leaf for (leaf,) in leaves if isinstance(leaf, bytes))
     assert b"change.token.created" in record
@@ -112,7 +112,7 @@ async def test_no_secret_is_in_the_record(gateway: Running) -> None:
 
 
 async def test_a_code_signs_in_once(gateway: Running) -> None:
-    code = await gateway.doors.signin.make_code(SYSTEM)
+    code = await gateway.parts.signin.make_code(SYSTEM)
     said = await gateway.call("POST", "/api/v1/signin", json={"code": code.code})
     assert said.status == 204
     cookie = said.headers["set-cookie"]
@@ -161,7 +161,7 @@ async def test_guessing_codes_is_slowed_down(gateway: Running) -> None:
     slowed = await gateway.call("POST", "/api/v1/signin", json={"code": "guess"})
     assert slowed.status == 429
     assert int(slowed.headers["retry-after"]) > 0
-    good = await gateway.doors.signin.make_code(SYSTEM)
+    good = await gateway.parts.signin.make_code(SYSTEM)
     assert (await gateway.call("POST", "/api/v1/signin", json={"code": good.code})).status == 429
 
 

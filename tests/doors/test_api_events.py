@@ -1,5 +1,7 @@
 """Server-sent events: every committed event exactly once from any cursor, pieces between them, and a goodbye."""
 
+from contextlib import AsyncExitStack
+
 from tests.doors.running import Running, Sent
 from tests.doors.test_api_sessions import answered, begin, write
 from tests.waiting import until
@@ -65,10 +67,15 @@ async def test_every_cursor_gives_exactly_what_follows(gateway: Running) -> None
         await write(gateway, token, session, f"m{n}")
         await answered(gateway, token, session, n + 1)
     head = (await gateway.call("GET", f"/api/v1/sessions/{session}", token=token)).json()["head"]
-    for cursor in range(head):
-        async with gateway.events(f"/api/v1/sessions/{session}/events?cursor={cursor}", token) as stream:
-            found = [await stream.next() for _ in range(cursor, head)]
-        assert [int(event.id or 0) for event in found if event] == list(range(cursor + 1, head + 1))
+    async with AsyncExitStack() as stack:
+        path = f"/api/v1/sessions/{session}/events?cursor="
+        streams = [await stack.enter_async_context(gateway.events(f"{path}{n}", token)) for n in range(head)]
+        found = [[await stream.next() for _ in range(cursor, head)] for cursor, stream in enumerate(streams)]
+        await write(gateway, token, session, "last")
+        for stream, events in zip(streams, found, strict=True):
+            events += await stream.until("turn.ended")
+    for cursor, events in enumerate(found):
+        assert seqs([event for event in events if event]) == list(range(cursor + 1, head + 5))
 
 
 async def test_more_events_than_one_page(gateway: Running) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.store import outbox
+from quarterdeck.store.operations import operation
 from tests.doors.running import Running
 from tests.waiting import until
 
@@ -283,3 +285,24 @@ async def test_status_and_connections(gateway: Running) -> None:
     assert status["url"] == gateway.url
     names = [one["id"] for one in (await gateway.call("GET", "/api/v1/connections", token=token)).json()["items"]]
     assert names == ["web", "api", "terminal"]
+
+
+async def test_a_person_settles_a_delivery(gateway: Running) -> None:
+    token = await gateway.token("chat", "operate")
+    session = await begin(gateway, token)
+    await write(gateway, token, session, "hello")
+    await answered(gateway, token, session, 1)
+    delivery = (await gateway.call("GET", "/api/v1/deliveries", token=token)).json()["items"][0]["id"]
+    path = f"/api/v1/deliveries/{delivery}"
+    early = await gateway.call("POST", f"{path}/settle", token=token, json={"outcome": "failed"})
+    assert (early.status, early.json()["code"]) == (409, "conflict")
+    wrong = await gateway.call("POST", f"{path}/settle", token=token, json={"outcome": "lost"})
+    assert (wrong.status, wrong.json()["field"]) == (400, "outcome")
+    unknown = outbox.move(delivery, 0, "sent", "unknown", gateway.parts.clock.now())
+    await gateway.parts.store.commit(operation("settle", unknown))
+    said = await gateway.call("POST", f"{path}/settle", token=token, json={"outcome": "failed", "reason": "I asked"})
+    assert (said.status, said.json()) == (200, {"id": delivery, "parts": 1})
+    listed = await gateway.call("GET", "/api/v1/deliveries?state=failed", token=token)
+    assert [one["id"] for one in listed.json()["items"]] == [delivery]
+    again = await gateway.call("POST", f"{path}/resend", token=token, json={})
+    assert (again.status, again.json()["parts"]) == (200, 1)

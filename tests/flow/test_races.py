@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from quarterdeck.model.inbound import Accepted
+from quarterdeck.model.inbound import Acceptance
 from quarterdeck.model.message import Attachment
 from quarterdeck.ports import Capabilities
 from tests.flow.doubles import Held, ToolDouble
@@ -89,7 +89,6 @@ async def test_an_act_beside_an_operation_of_a_streamed_turn(idle_world: World, 
     world.main.say("here it is", deltas=("here",))
     world.store.before[place].append(lambda: world.say(**ACTS[act]))
     accepted = await world.say("start", ref="first")
-    await shown.reached()
     await until(lambda: "stream_id" in world.store.committed or world.outcome(accepted))
     shown.release()
     await world.ended(accepted)
@@ -142,5 +141,5 @@ async def test_a_stop_does_not_stop_what_was_accepted_after_it(world: World) -> 
     assert list(await world.ended(accepted)) == ["answered"]
 
 
-def ask(world: World, text: str, **more: Any) -> "asyncio.Task[Accepted]":
-    return asyncio.create_task(world.say(text, **more))  # type: ignore[arg-type]
+def ask(world: World, text: str, **more: Any) -> asyncio.Task[Acceptance]:
+    return asyncio.create_task(world.say(text, **more))

@@ -146,6 +146,8 @@ class World:
         parts.intake.open = False
         for life, task in reversed(parts.lives):
             life.stopping.set()
+            for keyed in (parts.lanes._keyed, parts.outbox._rooms):
+                keyed._news.set()  # it looks at its stop by itself every quarter of a second
             await asyncio.wait((task,), timeout=10)
             task.cancel()
             await life.end_tasks()

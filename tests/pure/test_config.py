@@ -102,7 +102,7 @@ def test_the_defaults(tmp_path: Path) -> None:
     )
     assert loaded.config.providers["scripted"].kind == "scripted"
     assert loaded.config.assistants["default"].model == "scripted/help"
-    assert any("scripted" in note for note in loaded.notes)
+    assert any("a built-in script answers" in note for note in loaded.notes)
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ __all__ = ["ConfigRefusals", "LoadedConfig", "decode_settings", "diff_reload", "
 
 DEFAULT_FILE = "quarterdeck.toml"
 
-_GUESSED_MODEL = {"scripted": "help", "local": "demo"}
+_REAL_MODEL = "For a real one set OPENAI_API_KEY (and OPENAI_BASE_URL) or OLLAMA_HOST, or write quarterdeck.toml."
+
+_GUESSED_MODEL = {"scripted": "help", "local": "smollm2-135m"}
 """The model of the default assistant when only a provider of this kind is configured."""
 
 
@@ -61,7 +63,7 @@ def load_config(
     problems: list[ConfigRefused] = []
     origins = apply_environment(document, environ, cwd, problems)
     problems += check_document(document)
-    notes += _complete(document, problems)
+    notes += _complete(document, problems, _wants_demo(document, environ, cwd if file is None else file.parent))
     seen = {problem.field for problem in problems}
     found: list[ConfigRefused] = []
     config = decode_struct(document, Config, "", found)
@@ -134,15 +136,28 @@ def _only(problem: ConfigRefused) -> ConfigRefusals:
     return ConfigRefusals([problem])
 
 
-def _complete(document: dict[str, object], problems: list[ConfigRefused]) -> list[str]:
+def _wants_demo(document: Mapping[str, object], environ: Mapping[str, str], folder: Path) -> bool:
+    """Whether the demo model stands in where no provider is configured: asked for, or fetched before."""
+    data_dir = document.get("data_dir", "data")
+    fetched = isinstance(data_dir, str) and (folder / data_dir / "models").is_dir()
+    return environ.get("QUARTERDECK_DEMO") == "1" or fetched
+
+
+def _complete(document: dict[str, object], problems: list[ConfigRefused], demo: bool) -> list[str]:
     """Make sure that a provider and a default assistant exist; returns notes on what was added."""
     providers, assistants = document.setdefault("providers", {}), document.setdefault("assistants", {})
     if not isinstance(providers, dict) or not isinstance(assistants, dict):
         return []  # the decoder says so
     notes: list[str] = []
-    if not providers:
+    if not providers and demo:
+        providers["demo"] = {"kind": "local"}
+        notes.append(f"no provider is configured: the small demo model answers. {_REAL_MODEL}")
+    elif not providers:
         providers["scripted"] = {"kind": "scripted"}
-        notes.append("no provider is configured: the built-in scripted one answers with help")
+        notes.append(
+            "no provider is configured: a built-in script answers, not a model."
+            f" `quarterdeck models pull smollm2` fetches a small demo model. {_REAL_MODEL}"
+        )
     known = cast("dict[str, object]", assistants)
     if "default" not in known:
         default = _default_assistant(known, cast("dict[str, object]", providers))

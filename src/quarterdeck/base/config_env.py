@@ -15,7 +15,13 @@ from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.settings import Config
 
 PREFIX = "QUARTERDECK_"
-NOT_SETTINGS = ("QUARTERDECK_CONFIG", "QUARTERDECK_TESTING", "QUARTERDECK_CRASH_AT", "QUARTERDECK_CRASH_TRACE")
+NOT_SETTINGS = (
+    "QUARTERDECK_CONFIG",
+    "QUARTERDECK_TESTING",
+    "QUARTERDECK_DEMO",
+    "QUARTERDECK_CRASH_AT",
+    "QUARTERDECK_CRASH_TRACE",
+)
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4o-mini"

@@ -65,7 +65,5 @@ def from_environment(environ: Mapping[str, str]) -> CrashPoints:
         raise BadInput("QUARTERDECK_CRASH_AT", "is for tests only", "Unset it, or set QUARTERDECK_TESTING=1.")
     point, _, hit = setting.partition(":")
     if hit and not hit.isdigit():
-        raise BadInput(
-            "QUARTERDECK_CRASH_AT", f"hit {hit!r} is not a number", "Write <point> or <point>:<hit>."
-        )
+        raise BadInput("QUARTERDECK_CRASH_AT", f"hit {hit!r} is not a number", "Write <point> or <point>:<hit>.")
     return CrashPoints(point, int(hit or "1"), trace)

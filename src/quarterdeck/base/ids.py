@@ -23,7 +23,7 @@ class IdSource:
 
     def __init__(self, clock: Clock, random_bytes: Callable[[int], bytes] | None = None) -> None:
         self._clock = clock
-        self._random_bytes = random_bytes or random.Random(os.urandom(32)).randbytes  # names, not secrets
+        self._random_bytes = random_bytes or random.Random(os.urandom(32)).randbytes  # noqa: S311  names, not secrets
         self._last = 0
 
     def __call__(self, prefix: str) -> str:

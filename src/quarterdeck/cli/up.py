@@ -11,6 +11,7 @@ import uvloop
 from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
+from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.wiring import Gateway, build, run
 
 
@@ -31,6 +32,11 @@ def up(command: Command, given: argparse.Namespace) -> int:
     return 0
 
 
-def announce(gateway: Gateway, url: str) -> None:
-    """Say where it is."""
-    print(f"quarterdeck: ready at {url}", file=sys.stderr, flush=True)
+async def announce(gateway: Gateway, url: str) -> None:
+    """Say where it is. Somebody at a terminal also gets a link that signs them in."""
+    lines = [f"quarterdeck: ready at {url}"]
+    if sys.stderr.isatty() or os.environ.get("QUARTERDECK_DEMO") == "1":
+        code = await gateway.signin.make_code(SYSTEM)
+        lines.append(f"quarterdeck: open {url}/signin#{code.code} (works once, within ten minutes)")
+    lines.append("quarterdeck: `quarterdeck signin` makes another link, `quarterdeck chat` talks here")
+    print("\n".join(lines), file=sys.stderr, flush=True)

@@ -10,9 +10,7 @@ from quarterdeck.store.tenancy import TENANT
 
 def insert(audit_id: str, leaf: bytes, leaf_hash: bytes, *, with_intent: str = "") -> Statement:
     """Add a leaf; one that belongs to a riding intent is left out with it."""
-    guard = (
-        " WHERE EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :intent)" if with_intent else ""
-    )
+    guard = " WHERE EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :intent)" if with_intent else ""
     return Statement(
         "audit.insert",
         f"INSERT INTO audit (tenant, id, leaf, leaf_hash) SELECT :tenant, :id, :leaf, :hash{guard}",

@@ -49,7 +49,7 @@ class Blobs:
             target = self.path(digest.hexdigest())
             await asyncio.to_thread(_keep, descriptor, name, target)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            await asyncio.to_thread(Path(name).unlink, missing_ok=True)
             raise
         finally:
             os.close(descriptor)

@@ -244,8 +244,7 @@ async def get(store: Store, inbox_id: str) -> InboxRow | None:
 async def find(store: Store, connection: str, act_key: str) -> InboxRow | None:
     """The row of an act that was accepted before."""
     rows = await store.fetch(
-        f"SELECT {columns(InboxRow)} FROM inbox"
-        " WHERE tenant = :tenant AND connection = :connection AND act_key = :key",
+        f"SELECT {columns(InboxRow)} FROM inbox WHERE tenant = :tenant AND connection = :connection AND act_key = :key",
         {"tenant": TENANT, "connection": connection, "key": act_key},
     )
     return value(InboxRow, rows[0]) if rows else None

@@ -30,6 +30,7 @@ class IntentRow(msgspec.Struct, frozen=True):
 
 
 _NAMES = columns(IntentRow)
+_LEDGER = "intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at"
 _MARKS = ", ".join(":" + name for name in IntentRow.__struct_fields__)
 
 
@@ -72,7 +73,7 @@ def reserve(intent_id: str, route: str, tokens_in: int, tokens_out: int, now: fl
     """Reserve tokens for an intent that this operation inserted."""
     return Statement(
         "ledger.reserve",
-        "INSERT INTO ledger (tenant, intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at)"
+        f"INSERT INTO ledger (tenant, {_LEDGER})"
         " SELECT :tenant, :id, 'reserve', :route, :tokens_in, :tokens_out, 0, 0, :now"
         " WHERE EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :id)",
         {
@@ -86,13 +87,11 @@ def reserve(intent_id: str, route: str, tokens_in: int, tokens_out: int, now: fl
     )
 
 
-def settle(
-    intent_id: str, tokens_in: int, tokens_out: int, cached: int, *, reported: bool, now: float
-) -> Statement:
+def settle(intent_id: str, tokens_in: int, tokens_out: int, cached: int, *, reported: bool, now: float) -> Statement:
     """Settle a reservation at what was used."""
     return Statement(
         "ledger.settle",
-        "INSERT INTO ledger (tenant, intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at)"
+        f"INSERT INTO ledger (tenant, {_LEDGER})"
         " SELECT tenant, intent_id, 'settle', route, :tokens_in, :tokens_out, :cached, :reported, :now"
         " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
         {
@@ -112,7 +111,7 @@ def settle_at_reserve(intent_id: str, now: float) -> Statement:
     """Settle a reservation at the reserved amount: nobody knows what was used."""
     return Statement(
         "ledger.settle",
-        "INSERT INTO ledger (tenant, intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at)"
+        f"INSERT INTO ledger (tenant, {_LEDGER})"
         " SELECT tenant, intent_id, 'settle', route, tokens_in, tokens_out, 0, 0, :now"
         " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
         {"tenant": TENANT, "id": intent_id, "now": now},

@@ -33,14 +33,17 @@ def migrate(path: Path) -> list[str]:
         newest = migrations[-1][0]
         if applied and max(applied) > newest:
             raise NewerSchema(
-                f"the database has schema {max(applied)}, this version knows {newest}: install the newer version"
+                f"the database has schema {max(applied)}, this version knows {newest}; install the newer version"
             )
-        return [f"{n:04d}_{name}" for n, name, sql in migrations if n not in applied and _apply(connection, n, name, sql)]
+        new = [one for one in migrations if one[0] not in applied]
+        for number, name, sql in new:
+            _apply(connection, number, name, sql)
+        return [f"{number:04d}_{name}" for number, name, _ in new]
     finally:
         connection.close()
 
 
-def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> bool:
+def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> None:
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{sql}")
         connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", (number, name, time.time()))
@@ -49,4 +52,3 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> 
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return True

@@ -42,9 +42,7 @@ _Job = tuple[Operation, "asyncio.Future[Receipt]"]
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open with the rules of this store. The caller owns the connection and the thread that it is used on."""
     uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512
-    )
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512)
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     if not read_only:
         connection.execute("PRAGMA journal_mode = WAL")

@@ -13,9 +13,10 @@ from starlette.responses import Response
 TYPES: Mapping[str, str] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 FOREVER = "public, max-age=31536000, immutable"
 
-# what people need and browsers do not; no text of ours that goes over several lines is touched by this
-COMMENTS = re.compile(rb"^[ ]*(?:/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n", re.MULTILINE)
+# what people need and browsers do not; a text in our scripts neither goes over lines nor holds " // "
+COMMENTS = re.compile(rb"^ *(?:/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)\n| +// [^\n]*$", re.MULTILINE)
 INDENTS = re.compile(rb"^\s+", re.MULTILINE)
+STYLE_SPACES = re.compile(rb"\s*([{};])\s*")
 
 
 class Asset(msgspec.Struct, frozen=True):
@@ -59,8 +60,10 @@ class Assets:
 
 
 def _asset(name: str, content: bytes) -> Asset:
-    """The file without its comments and indentation: a sixth of its size."""
+    """The file without its comments and indentation, which are a fifth of it."""
     lean = INDENTS.sub(b"", COMMENTS.sub(b"", content))
+    if name.endswith(".css"):
+        lean = STYLE_SPACES.sub(rb"\1", lean)
     return Asset(lean, TYPES[name.rpartition(".")[2]], f'"{_digest(lean)}"')
 
 

@@ -16,6 +16,7 @@ const scroll = byId("scroll");
 const side = byId("side");
 let me = { assistants: [], starter_prompts: [] };
 let open = "";
+let head = {};
 let broken = "";
 let follow = true;
 
@@ -49,7 +50,7 @@ const transcript = new Transcript(outbox, {
 const composer = new Composer({
   send(message) {
     follow = true;
-    const assistant = byId("assistant").value || me.assistants[0]?.id || "";
+    const assistant = byId("assistant").value;
     transcript.pend(outbox.add(open, { ...message, assistant, after: transcript.cursor }));
   },
   stop,
@@ -77,7 +78,7 @@ async function openSession(session) {
   try {
     const found = await transcript.show(session);
     if (found) showHead(found);
-    else if (isDraft(session)) showHead({ title: "", assistant: "", model: "" });
+    else if (isDraft(session)) showHead({});
   } catch (error) {
     if (error.status === 404) return begin();
     if (!error.passing) throw error;
@@ -87,10 +88,15 @@ async function openSession(session) {
   }
 }
 
-function showHead({ title, model }) {
-  byId("title").textContent = title || "New conversation";
-  document.title = title ? `${title} - Quarterdeck` : "Quarterdeck";
-  byId("model").textContent = model || me.assistants[0]?.model || "";
+/** The title, the model, and the note that a demo model needs; of the chosen assistant while nothing has begun. */
+function showHead(session) {
+  head = session;
+  const known = me.assistants.find((one) => one.id === (head.assistant || byId("assistant").value));
+  const label = known?.demo_label ?? "";
+  byId("title").textContent = head.title || "New conversation";
+  document.title = head.title ? `${head.title} - Quarterdeck` : "Quarterdeck";
+  byId("model").textContent = head.model || known?.model || "";
+  show(byId("demo"), label && label[0].toUpperCase() + label.slice(1));
   update();
 }
 
@@ -131,13 +137,10 @@ function update() {
 }
 
 function showMe() {
-  const demo = me.assistants.find((one) => one.demo_label);
-  const label = demo?.demo_label ?? "";
-  show(byId("demo"), label && label[0].toUpperCase() + label.slice(1));
+  const option = ({ id }) => h("option", { value: id, selected: id === "default" }, id);
   byId("starters").replaceChildren(...me.starter_prompts.map(starter));
-  byId("assistant").replaceChildren(...me.assistants.map((one) => h("option", { value: one.id }, one.id)));
-  if (isDraft(open)) byId("model").textContent = me.assistants[0]?.model ?? "";
-  update();
+  byId("assistant").replaceChildren(...me.assistants.map(option));
+  showHead(head);
 }
 
 /** A prompt that ends in a space waits for the rest to be typed. */
@@ -180,6 +183,7 @@ byId("latest").addEventListener("click", () => {
 });
 byId("earlier").addEventListener("click", () => transcript.earlier());
 byId("new").addEventListener("click", fresh);
+byId("assistant").addEventListener("change", () => showHead({}));
 byId("open-side").addEventListener("click", () => {
   openSide(true);
   byId("close-side").focus();

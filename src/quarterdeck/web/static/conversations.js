@@ -53,10 +53,6 @@ export class Conversations {
     this.#render();
   }
 
-  titleOf(session) {
-    return this.#items.find((one) => one.id === session)?.title;
-  }
-
   #render() {
     const focused = document.activeElement?.closest?.("#list a")?.getAttribute("href");
     this.#list.replaceChildren(...this.#items.map((one) => this.#row(one)));

@@ -137,7 +137,7 @@ function table(lines) {
 
 const LINK = /\[([^[\]\n]{1,500})\]\(\s*<?(https?:\/\/[^\s()<>]{1,2000}(?:\([^\s()<>]{0,500}\)[^\s()<>]{0,500})?)>?(?:\s+"[^"\n]{0,200}")?\s*\)/iy;
 const ADDRESS = /https?:\/\/[^\s<>"'`]{1,2000}/iy;
-const SPECIAL = /[\\`*_~[<h\n]/gi;
+const SPECIAL = /[\\`*_~[h\n]/gi;
 const PAIRS = [["**", "strong"], ["__", "strong"], ["~~", "del"], ["*", "em"], ["_", "em"]];
 
 /** The nodes of a piece of text. */
@@ -174,10 +174,9 @@ function special(text, at, depth, missing) {
   if (char === "\\" && /[!-/:-@[-`{-~]/.test(text[at + 1] ?? "")) return { node: text[at + 1], end: at + 2 };
   if (char === "`") return codeSpan(text, at, missing);
   if (char === "[") return link(text, at, depth);
-  if (char === "<") return sticky(ADDRESS, text, at + 1, (url) => text[at + 1 + url.length] === ">" && address(url, at + 2));
   if (char === "h" || char === "H") {
     if (/\w/.test(text[at - 1] ?? "")) return null;
-    return sticky(ADDRESS, text, at, (url) => address(url.replace(/[.,;:!?)\]}*_~]+$/, ""), at));
+    return address(text, at);
   }
   return depth < DEPTH ? emphasis(text, at, depth, missing) : null;
 }
@@ -198,15 +197,11 @@ function link(text, at, depth) {
   return node ? { node, end: at + found[0].length } : null;
 }
 
-function sticky(pattern, text, at, use) {
-  pattern.lastIndex = at;
-  const found = pattern.exec(text);
-  return (found && use(found[0])) || null;
-}
-
-function address(url, end) {
-  const node = anchor(url, [url]);
-  return node && { node, end: end + url.length };
+function address(text, at) {
+  ADDRESS.lastIndex = at;
+  const url = ADDRESS.exec(text)?.[0].replace(/[.,;:!?)\]}*_~]+$/, "");
+  const node = url && anchor(url, [url]);
+  return node ? { node, end: at + url.length } : null;
 }
 
 function anchor(href, children) {

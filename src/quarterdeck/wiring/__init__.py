@@ -36,6 +36,7 @@ from quarterdeck.base.clock import Clock, SystemClock
 from quarterdeck.base.config import LoadedConfig, load_config
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.decode import decode_settings
+from quarterdeck.base.errors import StoreFailed
 from quarterdeck.base.ids import IdSource
 from quarterdeck.base.secrets import Secret, SecretReader
 from quarterdeck.base.settings import Config, ConnectionConfig, ProviderConfig
@@ -67,6 +68,7 @@ from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import operation
 from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.web import pages
+from quarterdeck.wiring.builtin import Builder
 
 VERSION = importlib.metadata.version("quarterdeck")
 HISTORY_BYTES = 16 * 1024 * 1024
@@ -127,7 +129,7 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     auditor = Auditor(clock, new_id)
     gate = Gate(clock, new_id, auditor)
     blobs = Blobs(data.blobs, clock, points)
-    builder = Builder(config, client, secrets, clock, log, stack)
+    builder = Builder(config, client, secrets, clock, log, stack, [Service(name="store", run=partial(_watch, failed))])
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
     tools: dict[str, Tool] = {}
     directory = Directory(
@@ -164,7 +166,7 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     )  # fmt: skip
 
 
-async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gateway, str], None]) -> None:
+async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gateway, str], Awaitable[None]]) -> None:
     """Start all services in order, serve until SIGTERM or SIGINT, drain in reverse. A second signal ends at once."""
     g, server = gateway, gateway.loaded.config.server
     listening = bind(server.host, server.port)
@@ -196,7 +198,7 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
             await supervisor.start(service)
         g.data.write_runtime(Runtime(os.getpid(), VERSION, url, g.started_at))
         stack.callback(g.data.runtime.unlink, True)
-        announce(g, url)
+        await announce(g, url)
         await supervisor.wait()
         g.crash.reach("drain.begun")
         g.intake.open = False
@@ -234,6 +236,18 @@ async def _audit_key(data: DataDir, store: SqliteStore) -> Ed25519PrivateKey:
     if data.audit_key.exists() or await audit.checkpoint(store) is not None:
         return load_key(data.audit_key)
     return create_key(data.audit_key)
+
+
+async def _watch(failed: asyncio.Event, life: Life) -> None:
+    """A commit whose fate is unknown ends the process, whoever was waiting for it."""
+
+    async def watch() -> None:
+        await failed.wait()
+        raise StoreFailed("a commit failed and its fate is unknown; the next start recovers")
+
+    life.spawn("watch", watch())
+    life.ready()
+    await life.stopping.wait()
 
 
 def _receiving(channel: Channel, intake: Intake) -> Callable[[Life], Awaitable[None]]:
@@ -282,98 +296,6 @@ def _host(host: str) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
-
-
-@dataclass(frozen=True)
-class Builder:
-    """Builds what is built in and configured; each kind is imported here, when it is needed."""
-
-    config: Config
-    client: Client
-    secrets: SecretReader
-    clock: Clock
-    log: EventLog
-    stack: AsyncExitStack
-    services: list[Service] = field(default_factory=list[Service])  # what runs beside, such as a download
-
-    async def provider(self, name: str, one: ProviderConfig) -> Provider:
-        """A source of models."""
-        if one.kind == "scripted":
-            from quarterdeck.providers.scripted.provider import ScriptedProvider
-
-            provider: Provider = ScriptedProvider(name)
-        elif one.kind == "local":
-            provider = self._demo(name)
-        else:
-            from quarterdeck.providers.openai_compatible.adapter import configured as compatible
-
-            provider = compatible(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
-        self.stack.push_async_callback(provider.close)
-        return provider
-
-    def _demo(self, name: str) -> Provider:
-        """The demo model: the OpenAI-compatible wire, spoken to our own child process, and its download.
-
-        The engine hangs up after every stream, whatever its headers say, so no connection is kept.
-        """
-        from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, SYSTEM_PROMPT
-        from quarterdeck.providers.local.engine import LocalEngine
-        from quarterdeck.providers.local.fetching import Fetching, UntilFetched
-        from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible
-        from quarterdeck.providers.openai_compatible.wire import Dialect
-
-        data_dir = Path(self.config.data_dir)
-        engine = LocalEngine(data_dir)
-        self.stack.push_async_callback(engine.close)
-
-        async def endpoint() -> Endpoint:
-            found = await engine.endpoint()
-            return Endpoint(found.base_url, Secret(found.key))
-
-        profile = ModelProfile(
-            label=DEMO_LABEL,
-            tools=False,
-            system=SYSTEM_PROMPT,
-            history_messages=LIMITS.history,
-            max_tokens=LIMITS.max_tokens,
-        )
-        dialect, headers = Dialect("max_tokens", LIMITS.temperature), {"Connection": "close"}
-        model = OpenAICompatible(
-            name, self.client, endpoint, self.clock, profile=profile, dialect=dialect, headers=headers
-        )
-        fetching = Fetching(data_dir, self.log)
-        self.services.append(Service(name=f"fetch.{name}", run=fetching.run, stop_seconds=5.0))
-        return UntilFetched(model, fetching)
-
-    async def channel(self, name: str, one: ConnectionConfig) -> Channel:
-        """A connection's channel."""
-        path = f"connections.{name}"
-        if one.channel == "telegram":
-            from quarterdeck.channels.telegram.adapter import TelegramChannel
-            from quarterdeck.channels.telegram.settings import TelegramSettings
-
-            telegram = decode_settings(one.options, TelegramSettings, path)
-            token = await self.secrets.read(telegram.token, f"{path}.token")
-            return TelegramChannel(name, telegram, token, self.client, self.clock, self.log, streaming=one.streaming)
-        from quarterdeck.channels.loopback.adapter import LoopbackChannel
-        from quarterdeck.channels.loopback.settings import LoopbackSettings
-
-        loopback = decode_settings(one.options, LoopbackSettings, path)
-        token = await self.secrets.read(loopback.token, f"{path}.token")
-        return LoopbackChannel(name, loopback, token, self.client, self.clock, self.log)
-
-    def tools(self, posting: Posting) -> dict[str, Tool]:
-        """All tools that are built in; one that needs a table of its own only where that is given."""
-        from quarterdeck.tools.clock.tool import TimeTool
-        from quarterdeck.tools.rooms.tool import SendMessageTool
-
-        tools: dict[str, Tool] = {"time": TimeTool(self.clock), "send_message": SendMessageTool(posting.post)}
-        if (table := self.config.tools.get("http_post")) is not None:
-            from quarterdeck.tools.http_post.tool import HttpPostSettings, HttpPostTool
-
-            settings = decode_settings(table, HttpPostSettings, "tools.http_post")
-            tools["http_post"] = HttpPostTool(settings, self.client)
-        return tools
 
 
 def _app(g: Gateway, url: str) -> Application:

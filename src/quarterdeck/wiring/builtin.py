@@ -1,0 +1,106 @@
+"""What is built in: providers, channels and tools, each imported when it is configured and not before."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.decode import decode_settings
+from quarterdeck.base.secrets import Secret, SecretReader
+from quarterdeck.base.settings import Config, ConnectionConfig, ProviderConfig
+from quarterdeck.base.supervise import EventLog, Service
+from quarterdeck.flow.posting import Posting
+from quarterdeck.net.client import Client
+from quarterdeck.ports import Channel, ModelProfile, Provider, Tool
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds what is built in and configured; each kind is imported here, when it is needed."""
+
+    config: Config
+    client: Client
+    secrets: SecretReader
+    clock: Clock
+    log: EventLog
+    stack: AsyncExitStack
+    services: list[Service] = field(default_factory=list[Service])  # what runs beside, such as a download
+
+    async def provider(self, name: str, one: ProviderConfig) -> Provider:
+        """A source of models."""
+        if one.kind == "scripted":
+            from quarterdeck.providers.scripted.provider import ScriptedProvider
+
+            provider: Provider = ScriptedProvider(name)
+        elif one.kind == "local":
+            provider = self._demo(name)
+        else:
+            from quarterdeck.providers.openai_compatible.adapter import configured as compatible
+
+            provider = compatible(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
+        self.stack.push_async_callback(provider.close)
+        return provider
+
+    def _demo(self, name: str) -> Provider:
+        """The demo model: the OpenAI-compatible wire, spoken to our own child process, and its download.
+
+        The engine hangs up after every stream, whatever its headers say, so no connection is kept.
+        """
+        from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, SYSTEM_PROMPT
+        from quarterdeck.providers.local.engine import LocalEngine
+        from quarterdeck.providers.local.fetching import Fetching, UntilFetched
+        from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible
+        from quarterdeck.providers.openai_compatible.wire import Dialect
+
+        data_dir = Path(self.config.data_dir)
+        engine = LocalEngine(data_dir)
+        self.stack.push_async_callback(engine.close)
+
+        async def endpoint() -> Endpoint:
+            found = await engine.endpoint()
+            return Endpoint(found.base_url, Secret(found.key))
+
+        profile = ModelProfile(
+            label=DEMO_LABEL,
+            tools=False,
+            system=SYSTEM_PROMPT,
+            history_messages=LIMITS.history,
+            max_tokens=LIMITS.max_tokens,
+        )
+        dialect, headers = Dialect("max_tokens", LIMITS.temperature), {"Connection": "close"}
+        model = OpenAICompatible(
+            name, self.client, endpoint, self.clock, profile=profile, dialect=dialect, headers=headers
+        )
+        fetching = Fetching(data_dir, self.log)
+        self.services.append(Service(name=f"fetch.{name}", run=fetching.run, stop_seconds=5.0))
+        return UntilFetched(model, fetching)
+
+    async def channel(self, name: str, one: ConnectionConfig) -> Channel:
+        """A connection's channel."""
+        path = f"connections.{name}"
+        if one.channel == "telegram":
+            from quarterdeck.channels.telegram.adapter import TelegramChannel
+            from quarterdeck.channels.telegram.settings import TelegramSettings
+
+            telegram = decode_settings(one.options, TelegramSettings, path)
+            token = await self.secrets.read(telegram.token, f"{path}.token")
+            return TelegramChannel(name, telegram, token, self.client, self.clock, self.log, streaming=one.streaming)
+        from quarterdeck.channels.loopback.adapter import LoopbackChannel
+        from quarterdeck.channels.loopback.settings import LoopbackSettings
+
+        loopback = decode_settings(one.options, LoopbackSettings, path)
+        token = await self.secrets.read(loopback.token, f"{path}.token")
+        return LoopbackChannel(name, loopback, token, self.client, self.clock, self.log)
+
+    def tools(self, posting: Posting) -> dict[str, Tool]:
+        """All tools that are built in; one that needs a table of its own only where that is given."""
+        from quarterdeck.tools.clock.tool import TimeTool
+        from quarterdeck.tools.rooms.tool import SendMessageTool
+
+        tools: dict[str, Tool] = {"time": TimeTool(self.clock), "send_message": SendMessageTool(posting.post)}
+        if (table := self.config.tools.get("http_post")) is not None:
+            from quarterdeck.tools.http_post.tool import HttpPostSettings, HttpPostTool
+
+            settings = decode_settings(table, HttpPostSettings, "tools.http_post")
+            tools["http_post"] = HttpPostTool(settings, self.client)
+        return tools

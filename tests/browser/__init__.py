@@ -1,0 +1,6 @@
+"""The web page in a real browser, against a real gateway.
+
+- `gateway`  the command as a child process, and the model stand-in beside it
+- `chat`     the page as a person uses it
+- `test_*`   one question each
+"""

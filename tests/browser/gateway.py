@@ -1,0 +1,119 @@
+"""`quarterdeck up` as a child process, with three assistants: a script, a stand-in for a model, the demo model."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.standins import ROOT
+from tests.standins.model import KEY
+from tests.waiting import until_sync
+
+START_SECONDS = 30.0
+STOP_SECONDS = 40.0
+COMMAND_SECONDS = 20.0
+
+CONFIG = """
+data_dir = "./data"
+[server]
+port = 0
+[providers.script]
+kind = "scripted"
+[providers.standin]
+kind = "openai-compatible"
+base_url = "{model}/v1"
+api_keys = [{{ env = "MODEL_KEY" }}]
+[providers.demo]
+kind = "local"
+[assistants.default]
+model = "script/help"
+[assistants.worker]
+model = "standin/any"
+tools = ["time"]
+[assistants.small]
+model = "demo/smollm2"
+"""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A running one."""
+
+    folder: Path
+    url: str
+
+    def sign_in_link(self) -> str:
+        """A fresh link, by the command line."""
+        said = subprocess.run(
+            [*_command("signin"), "--json"],
+            cwd=self.folder,
+            env=_environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+        )
+        return str(json.loads(said.stdout)["url"])
+
+
+@contextmanager
+def gateway(folder: Path) -> Iterator[Gateway]:
+    """Start it, and the model that it asks; end both."""
+    with _model(folder) as model:
+        (folder / "quarterdeck.toml").write_text(CONFIG.format(model=model))
+        with (folder / "gateway.log").open("wb") as log:
+            process = subprocess.Popen(
+                _command("up"), cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        try:
+            yield Gateway(folder, until_sync(lambda: _url(folder, process), START_SECONDS, "a ready gateway"))
+        finally:
+            _end(process)
+
+
+@contextmanager
+def _model(folder: Path) -> Iterator[str]:
+    """The stand-in is tied to this process: should this one be killed, it stops too."""
+    with (folder / "model.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.standins.model", "--tied"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process.stdin, process.stdout:
+        try:
+            yield str(json.loads(process.stdout.readline())["url"])
+        finally:
+            _end(process)
+
+
+def _url(folder: Path, process: subprocess.Popen[bytes]) -> str:
+    assert process.poll() is None, (folder / "gateway.log").read_text()[-3000:]
+    runtime = folder / "data/runtime.json"
+    return str(json.loads(runtime.read_bytes())["url"]) if runtime.exists() else ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(STOP_SECONDS)
+
+
+def _command(name: str) -> list[str]:
+    return [sys.executable, "-m", "quarterdeck", name, "--config", "quarterdeck.toml"]
+
+
+def _environment() -> dict[str, str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
+    return environ | {"MODEL_KEY": KEY}

@@ -1,0 +1,144 @@
+"""What is seen of an answer while it grows, when the page comes and goes, and when it is over?"""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.chat import LONG, SOON, Chat
+from tests.browser.conftest import NewChat
+from tests.waiting import until_sync
+
+WHOLE = re.compile(r"word149\b.*start again\.", re.DOTALL)
+
+
+def test_an_answer_is_seen_growing_and_then_whole(chat: Chat) -> None:
+    chat.say(LONG)
+    expect(chat.page.locator(".doing")).to_contain_text("Writing", timeout=SOON)
+    lengths: set[int] = set()
+
+    def grew() -> bool:
+        if chat.growing.count():
+            lengths.add(len(chat.growing.inner_text()))
+        return len(lengths) >= 4
+
+    until_sync(grew, 8, "an answer that grows")
+    expect(chat.page.locator(".doing")).to_contain_text(re.compile(r"Writing · [1-9] s"), timeout=SOON)
+    chat.see_answers(1)
+    expect(chat.answers).to_contain_text(WHOLE)
+    assert max(lengths) < len(chat.answers.inner_text())
+    expect(chat.page.locator("#announcer")).to_contain_text(WHOLE)
+    expect(chat.page.locator("#title")).to_contain_text("word0 word1")
+
+
+def test_the_first_piece_is_not_missed(chat: Chat) -> None:
+    chat.say(LONG)
+    chat.see_growing()
+    expect(chat.growing).to_contain_text("You said: word0 word1")
+
+
+def test_a_reload_in_the_middle_loses_and_doubles_nothing(chat: Chat) -> None:
+    chat.say(LONG)
+    chat.see_growing()
+    chat.page.reload()
+    expect(chat.written).to_have_count(1, timeout=SOON)
+    expect(chat.page.locator(".turn.running")).to_have_count(1, timeout=SOON)
+    expect(chat.stop).to_be_visible()
+    expect(chat.growing).to_have_count(1, timeout=SOON)
+    chat.see_answers(1)
+    expect(chat.answers).to_contain_text(WHOLE)
+    expect(chat.written).to_have_count(1)
+    chat.page.reload()
+    chat.see_answers(1)
+    expect(chat.written).to_have_count(1)
+
+
+def test_a_cut_in_the_middle_goes_on_from_the_cursor(chat: Chat) -> None:
+    chat.say(LONG)
+    chat.see_growing()
+    chat.page.context.set_offline(True)
+    expect(chat.banner).to_contain_text("offline")
+    chat.page.context.set_offline(False)
+    expect(chat.banner).to_be_hidden(timeout=SOON)
+    chat.see_answers(1)
+    expect(chat.answers).to_contain_text(WHOLE)
+    expect(chat.written).to_have_count(1)
+
+
+def test_stop_takes_the_place_of_send_and_ends_the_turn(chat: Chat) -> None:
+    chat.say(LONG)
+    chat.see_growing()
+    expect(chat.send).to_be_hidden()
+    chat.say("this one waits")
+    expect(chat.page.locator("#waiting .written")).to_contain_text("Queued", timeout=SOON)
+    chat.stop.click()
+    expect(chat.page.locator(".turn .told", has_text="Stopped")).to_have_count(1, timeout=SOON)
+    expect(chat.stop).to_be_hidden()
+    expect(chat.send).to_be_visible()
+    expect(chat.answers).to_have_count(0)
+    expect(chat.page.locator("#waiting .written")).to_have_count(0)
+    expect(chat.page.get_by_text("Stopped before it was answered")).to_have_count(2)
+    chat.page.reload()
+    expect(chat.page.get_by_text("Stopped before it was answered")).to_have_count(2, timeout=SOON)
+    expect(chat.stop).to_be_hidden()
+
+
+def test_messages_that_wait_are_answered_in_order(chat: Chat) -> None:
+    chat.say(LONG)
+    chat.see_growing()
+    chat.say("second")
+    chat.say("third")
+    expect(chat.page.locator("#waiting .written")).to_have_count(2, timeout=SOON)
+    chat.see_answers(3)
+    said = chat.page.locator("#log > li").all_inner_texts()
+    order = [next(word for word in ("second", "third", "word0") if word in text) for text in said]
+    assert order == ["word0", "word0", "second", "second", "third", "third"]
+
+
+def test_a_second_conversation_is_its_own(chat: Chat) -> None:
+    chat.say("apples and pears")
+    chat.see_answers(1)
+    first = chat.page.url
+    chat.page.get_by_role("button", name="New conversation").click()
+    expect(chat.page.get_by_text("What can I do for you?")).to_be_visible()
+    chat.say("plums")
+    chat.see_answers(1)
+    expect(chat.answers).to_contain_text("plums")
+    assert chat.page.url != first
+    expect(chat.conversations.nth(0)).to_contain_text("plums", timeout=SOON)
+    expect(chat.conversations.nth(1)).to_contain_text("apples and pears")
+    chat.conversations.nth(1).get_by_role("link").click()
+    expect(chat.answers).to_contain_text("apples and pears", timeout=SOON)
+    assert chat.page.url == first
+    chat.page.go_back()
+    expect(chat.answers).to_contain_text("plums", timeout=SOON)
+
+
+def test_two_pages_show_the_same(chat: Chat, new_chat: NewChat) -> None:
+    chat.say("seen by both")
+    chat.see_answers(1)
+    other = new_chat().open(chat.page.url.removeprefix(chat.url))
+    other.see_answers(1)
+    chat.say("once more")
+    for one in (chat, other):
+        one.see_answers(2)
+        expect(one.written).to_have_count(2)
+
+
+def test_earlier_messages_are_shown_on_demand(chat: Chat) -> None:
+    chat.say("the very first one")
+    chat.see_answers(1)
+    session = chat.page.url.partition("#")[2]
+    chat.page.evaluate(MANY, session)
+    chat.page.reload()
+    expect(chat.page.get_by_text("/status").last).to_be_visible(timeout=SOON)
+    expect(chat.page.get_by_text("the very first one", exact=True)).to_have_count(0)
+    chat.page.get_by_role("button", name="Show earlier messages").click()
+    expect(chat.page.locator(".written .bubble", has_text="the very first one")).to_have_count(1, timeout=SOON)
+    expect(chat.written).to_have_count(161)
+
+
+MANY = """async (session) => {
+  for (let n = 0; n < 160; n++) await fetch(`/api/v1/sessions/${session}/messages`, {
+    method: "POST", headers: {"Content-Type": "application/json", "X-Quarterdeck": "1"}, body: '{"text": "/status"}',
+  });
+}"""
