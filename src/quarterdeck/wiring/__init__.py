@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -35,12 +35,10 @@ from quarterdeck.base import crash
 from quarterdeck.base.clock import Clock, SystemClock
 from quarterdeck.base.config import LoadedConfig, load_config
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.errors import StoreFailed
 from quarterdeck.base.ids import IdSource
-from quarterdeck.base.secrets import Secret, SecretReader
-from quarterdeck.base.settings import Config, ConnectionConfig, ProviderConfig
-from quarterdeck.base.supervise import EventLog, Life, Service, Supervisor
+from quarterdeck.base.secrets import SecretReader
+from quarterdeck.base.supervise import Life, Service, Supervisor
 from quarterdeck.flow import configured
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.history import History
@@ -60,7 +58,7 @@ from quarterdeck.governance.sealer import Sealer
 from quarterdeck.net.client import Client
 from quarterdeck.observe.log import Level, make_logger
 from quarterdeck.observe.metrics import Metrics
-from quarterdeck.ports import Channel, ModelProfile, Provider, Tool
+from quarterdeck.ports import Channel, Tool
 from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.datadir import DataDir, Runtime
