@@ -1,172 +1,243 @@
 """Do the tests notice a bug?
 
-    tools/mutants.py [--count N] [--seed N] [FILE OR FOLDER ...] [-- PYTEST ARGUMENTS]
+    tools/mutants.py [NAME ...]
 
-Plants one small bug at a time into a copy of the repository (a comparison turned round, a condition negated,
-a number off by one, a statement left out ...), runs tests there, and lists the bugs that no test noticed.
-Without arguments: a sample from the pure parts against tests/pure. Exits 1 if a bug survived, 2 if the tests
-fail before one is planted.
+Plants the bugs of tests/mutants.toml (all, or those that are named), one at a time, in copies of this tree, and
+runs for each the test that has to turn red. Before that all of these tests are green in a copy without a bug.
+A run of all writes docs/reference/results/mutants-<commit>.json. Exits 1 if a bug survived, 2 if the catalogue
+does not fit the tree (a `before` that is not there exactly once, say) or a test is red without a bug.
 """
 
 import argparse
-import ast
-import copy
 import os
-import random
+import queue
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import cache_from_source
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PURE = ("src/quarterdeck/model", "src/quarterdeck/governance/policy.py", "src/quarterdeck/flow/context.py")
-SECONDS = 120
-"""A mutant that runs longer has been noticed: it hangs."""
+import msgspec
 
-TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-}
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ("src", "tests", "tools", "pyproject.toml")
+CATALOGUE = "tests/mutants.toml"
+RESULTS = "docs/reference/results"
+AT_ONCE = 2
+TEST_SECONDS = 40
+"""After which a test is red by itself (pytest-timeout)."""
+SECONDS = 90
+"""After which a run of one mutant's test is given up: nobody has noticed in good time."""
+GREEN_SECONDS = 600
+NOTHING_FAILED, SOMETHING_FAILED = 0, 1  # pytest's exit status; every other one means that no test gave a verdict
+
+
+class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bug: `what` people would see, `before` becomes `after` in `file`, and the node id of the `test` that tells."""
+
+    name: str
+    what: str
+    file: str
+    before: str
+    after: str
+    test: str
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What a run of all bugs came to; `survived` are names."""
+
+    at: str
+    commit: str
+    mutants: int
+    caught: int
+    survived: list[str]
 
 
 @dataclass(frozen=True)
-class Mutant:
-    path: Path
-    line: int
-    before: str
-    after: str
-    text: str
+class Verdict:
+    """`caught_by` is the test that turned red; empty when the bug survived."""
+
+    mutant: Mutant
+    caught_by: str
+    seconds: float
 
 
-def variants(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the place of `node`."""
-    match node:
-        case ast.Compare(left=left, ops=[op], comparators=right) if type(op) in TURNED:
-            yield ast.Compare(left, [TURNED[type(op)]()], right)
-        case ast.BoolOp(op=op, values=values):
-            yield ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), values)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            yield operand
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
-            yield ast.BinOp(left, ast.Sub() if isinstance(op, ast.Add) else ast.Add(), right)
-        case ast.Constant(value=bool() as value):
-            yield ast.Constant(not value)
-        case ast.Constant(value=int() as value):
-            yield ast.Constant(value + 1)
-        case ast.If(test=test, body=body, orelse=orelse):
-            yield ast.If(ast.UnaryOp(ast.Not(), test), body, orelse)
-        case ast.Return(value=ast.expr()):
-            yield ast.Return(ast.Constant(None))
-        case ast.Raise() | ast.Expr(value=ast.Call()):
-            yield ast.Pass()
-        case _:
-            return
+@dataclass(frozen=True)
+class Ran:
+    """How a run of tests ended: pytest's exit status, the node ids that are red, and what was printed."""
+
+    status: int
+    red: list[str]
+    output: str
 
 
-def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None]]:
-    """Where a child hangs: its parent, the field, and the index if the field is a list."""
-    for parent in ast.walk(tree):
-        for field, value in ast.iter_fields(parent):
-            if isinstance(value, ast.AST):
-                yield parent, field, None
-            elif isinstance(value, list):
-                yield from ((parent, field, index) for index in range(len(value)))
+def read(catalogue: Path) -> list[Mutant]:
+    """All bugs. Raises msgspec.ValidationError for a table that is no bug."""
+    return msgspec.convert(tomllib.loads(catalogue.read_text(encoding="utf-8"))["mutant"], list[Mutant])
 
 
-def mutants(path: Path) -> Iterator[Mutant]:
-    """Every mutant of one file."""
-    original = ast.parse(path.read_text(encoding="utf-8"))
-    for number, (parent, field, index) in enumerate(places(original)):
-        child = hanging(parent, field, index)
-        for changed in variants(child):
-            tree = copy.deepcopy(original)
-            twin_parent, _, _ = next(place for at, place in enumerate(places(tree)) if at == number)
-            hang(twin_parent, field, index, changed)
-            text = ast.unparse(ast.fix_missing_locations(tree))
-            yield Mutant(path, getattr(child, "lineno", 0), first_line(child), first_line(changed), text)
+def misfits(mutants: Sequence[Mutant], root: Path) -> Iterator[str]:
+    """Why the catalogue does not fit the tree, as sentences."""
+    for name, count in Counter(mutant.name for mutant in mutants).items():
+        if count > 1:
+            yield f"{name}: there are {count} of this name"
+    for mutant in mutants:
+        path = root / mutant.file
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if (found := text.count(mutant.before)) != 1:
+            yield f"{mutant.name}: `before` is {found} times in {mutant.file}, not once"
+        elif mutant.after == mutant.before:
+            yield f"{mutant.name}: `after` changes nothing"
+        elif path.suffix == ".py" and (error := broken(text.replace(mutant.before, mutant.after))):
+            yield f"{mutant.name}: {mutant.file} is no Python with `after`: {error}"
+        if not (root / mutant.test.partition("::")[0]).is_file():
+            yield f"{mutant.name}: there is no {mutant.test}"
 
 
-def hanging(parent: ast.AST, field: str, index: int | None) -> ast.AST:
-    value = getattr(parent, field)
-    return value if index is None else value[index]
-
-
-def hang(parent: ast.AST, field: str, index: int | None, child: ast.AST) -> None:
-    if index is None:
-        setattr(parent, field, child)
-    else:
-        getattr(parent, field)[index] = child
-
-
-def first_line(node: ast.AST) -> str:
-    return ast.unparse(ast.fix_missing_locations(copy.deepcopy(node))).splitlines()[0]
-
-
-def files(arguments: list[str]) -> list[Path]:
-    paths = [ROOT / argument for argument in arguments]
-    found = [path for path in paths if path.is_file()]
-    return sorted([*found, *(file for path in paths if path.is_dir() for file in path.rglob("*.py"))])
-
-
-def noticed(place: Path, tests: list[str]) -> bool:
-    """Whether the tests fail in `place`."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+def broken(text: str) -> str:
+    """Why a text is no Python; empty when it is."""
     try:
-        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, timeout=SECONDS, check=False)
+        compile(text, "mutant", "exec")
+    except SyntaxError as error:
+        return str(error)
+    return ""
+
+
+def copy_tree(source: Path, place: Path) -> None:
+    """Copy what the tests need. Compiled files go along: the copies keep the times that these rest on."""
+    for name in COPIED:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, place / name)
+        else:
+            shutil.copy2(source / name, place / name)
+
+
+def run_tests(place: Path, tests: Sequence[str], seconds: float, *, compiled: bool = False) -> Ran:
+    """Run tests in a copy, on its own source. `compiled` leaves compiled files for further runs."""
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfE", f"--timeout={TEST_SECONDS}"]
+    command += ["-p", "no:cacheprovider", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(place / "src")}
+    if not compiled:
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    process = subprocess.Popen(
+        command, cwd=place, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        return True
-    return done.returncode != 0
+        os.killpg(process.pid, signal.SIGKILL)  # with whatever the tests started
+        output, _ = process.communicate()
+        return Ran(-1, [], f"{output}\nnot at an end after {seconds:g} s")
+    red = re.findall(r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - .*)?$", output, re.MULTILINE)
+    return Ran(process.returncode, red, output)
 
 
-def survivors(planted: list[Mutant], place: Path, tests: list[str]) -> Iterator[Mutant]:
-    for mutant in planted:
-        target = place / mutant.path.relative_to(ROOT)
-        kept = target.read_text(encoding="utf-8")
-        target.write_text(mutant.text, encoding="utf-8")
-        if not noticed(place, tests):
-            yield mutant
-        target.write_text(kept, encoding="utf-8")
+def judge(mutant: Mutant, place: Path) -> Verdict:
+    """Plant a bug in a copy, run its test, take it out again. Raises RuntimeError when the test gave no verdict."""
+    path, started = place / mutant.file, time.monotonic()
+    kept = path.read_bytes()
+    path.write_bytes(kept.replace(mutant.before.encode(), mutant.after.encode()))
+    if path.suffix == ".py":
+        Path(cache_from_source(str(path))).unlink(missing_ok=True)
+    try:
+        ran = run_tests(place, [mutant.test], SECONDS)
+    finally:
+        path.write_bytes(kept)
+    if ran.status not in (NOTHING_FAILED, SOMETHING_FAILED):
+        raise RuntimeError(f"{mutant.name}: {mutant.test} gave no verdict\n{ran.output}")
+    caught_by = ran.red[0] if ran.status == SOMETHING_FAILED and ran.red else ""
+    return Verdict(mutant, caught_by, time.monotonic() - started)
 
 
-def main() -> int:
-    given = [*sys.argv[1:], "--"]
-    own, tests = given[: given.index("--")], given[given.index("--") + 1 : -1]
+def judge_all(mutants: Sequence[Mutant], first: Path, at_once: int) -> Iterator[Verdict]:
+    """Judge bugs in `first`, an unchanged copy, and further copies of it; verdicts as they come."""
+    places: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    places.put(first)
+    for number in range(1, at_once):
+        place = first.with_name(f"{first.name}-{number}")
+        place.mkdir()
+        copy_tree(first, place)
+        places.put(place)
+
+    def one(mutant: Mutant) -> Verdict:
+        place = places.get()
+        try:
+            return judge(mutant, place)
+        finally:
+            places.put(place)
+
+    with ThreadPoolExecutor(at_once) as pool:
+        tasks = [pool.submit(one, mutant) for mutant in mutants]
+        try:
+            yield from (task.result() for task in as_completed(tasks))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def commit(root: Path) -> str:
+    """The commit that is tested; `-changed` when source or tests differ from it, `none` outside of a repository."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=30, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    changed = git("status", "--porcelain", "--", "src", "tests")
+    return (git("rev-parse", "HEAD") or "none") + ("-changed" if changed else "")
+
+
+def write(result: Result, folder: Path) -> Path:
+    """Write the result of a whole run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"mutants-{result.commit}.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    return path
+
+
+def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=50, help="how many bugs to plant")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("paths", nargs="*", default=list(PURE))
-    options = parser.parse_args(own)
-    everything = [mutant for path in files(options.paths) for mutant in mutants(path)]
-    chosen = random.Random(options.seed).sample(everything, min(options.count, len(everything)))
-    arguments = tests or ["tests/pure"]
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        for name in ("src", "tests"):
-            shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", place)
-        if noticed(place, arguments):
-            print("the tests fail before a bug is planted")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which bugs; all without a name")
+    names: list[str] = parser.parse_args(arguments).names
+    catalogue = read(root / CATALOGUE)
+    chosen = [mutant for mutant in catalogue if mutant.name in names] if names else catalogue
+    wrong = [*misfits(catalogue, root), *(f"{n}: there is no such bug" for n in {*names} - {m.name for m in catalogue})]
+    if wrong:
+        print("\n".join(wrong))
+        return 2
+    tested = commit(root)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        place = Path(folder) / "copy"
+        place.mkdir()
+        copy_tree(root, place)
+        green = run_tests(place, sorted({mutant.test for mutant in chosen}), GREEN_SECONDS, compiled=True)
+        if green.status != NOTHING_FAILED:
+            print(f"{green.output}\nnot green, and no bug is planted yet")
             return 2
-        alive = 0
-        for mutant in survivors(chosen, place, arguments):
-            alive += 1
-            where = mutant.path.relative_to(ROOT)
-            print(f"{where}:{mutant.line}: nobody noticed  {mutant.before}  ->  {mutant.after}", flush=True)
-    print(f"{len(chosen)} bugs planted of {len(everything)} possible, {alive} not noticed")
-    return 1 if alive else 0
+        verdicts: list[Verdict] = []
+        width = max(len(mutant.name) for mutant in chosen)
+        print(f"{'planted':{width}}  {'seconds':>7}  caught by", flush=True)
+        for verdict in judge_all(chosen, place, AT_ONCE):
+            verdicts.append(verdict)
+            told = verdict.caught_by or f"NOBODY: {verdict.mutant.what}"
+            print(f"{verdict.mutant.name:{width}}  {verdict.seconds:7.1f}  {told}", flush=True)
+    survived = sorted(verdict.mutant.name for verdict in verdicts if not verdict.caught_by)
+    print(f"{len(verdicts)} bugs planted, {len(verdicts) - len(survived)} caught")
+    if not names:
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        result = Result(at, tested, len(verdicts), len(verdicts) - len(survived), survived)
+        print(write(result, root / RESULTS).relative_to(root))
+    return 1 if survived else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -114,7 +114,7 @@ async def test_a_refused_configuration_is_78_and_names_everything(desk: Desk) ->
         shown = said.out if words == ("doctor",) else said.err
         assert "server.prot" in shown
         assert "Did you mean port?" in shown
-        assert "providers.a" in shown
+        assert "assistants.default.model" in shown
         assert "Traceback" not in said.err
 
 

@@ -319,8 +319,9 @@ async def test_a_lane_is_as_full_after_a_restart(idle_world: World) -> None:
     world = idle_world
     world.settings.limit(queue_per_session=1)
     await world.start()
-    world.main.hold()
+    taken = world.main.hold()
     await world.say("one")
+    await taken.reached()
     await world.say("two")
     await world.kill()
     held = world.main.hold()

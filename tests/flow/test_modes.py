@@ -235,12 +235,13 @@ async def test_a_quiet_time_lets_nobody_overtake(idle_world: World) -> None:
     world = idle_world
     world.settings.let(debounce_ms=60_000)
     await world.start()
+    later = world.parts.lanes._keyed._later
     first = await world.say("one", mode="collect")
+    await until(lambda: later, what="the lane to wait for the quiet time")
+    before = dict(later)
     second = await world.say("two", mode="followup")
-    world.look()
-    await until(lambda: world.outcome(second) or world.clock.ahead or world.parts.lanes.running == 0)
+    await until(lambda: world.outcome(second) or (later and dict(later) != before), what="the lane to have looked")
     world.jump(61)
     await world.ended(first, second)
     await world.rest()
     assert said(world) == ["one", "two"]
-

@@ -13,7 +13,10 @@ KEEP = 256  # pieces that a slow watcher may lag behind; older ones are dropped 
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A piece of an answer: (turn, attempt, seq) orders them; a new attempt starts the bubble anew."""
+    """A piece of an answer: (turn, attempt, seq) orders them; a new attempt starts the bubble anew.
+
+    `attempt` grows with every model call of a turn, also over restarts; `seq` counts from 1 within one.
+    """
 
     turn: str
     attempt: int

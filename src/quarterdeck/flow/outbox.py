@@ -99,7 +99,9 @@ class Outbox:
             self.enqueued(outgoing)
             return
         permit = self._gate.permit(outgoing.ride, receipt)
-        assert permit is not None  # nothing stops the answer of a turn whose end was committed
+        if permit is None:  # another part came before it into the room
+            self._rooms.release(key, wake=True)
+            return
         self._rooms.launch(key, self._ride(outgoing, outgoing.ride, outgoing.ride_part, permit))
 
     # --- one room ---------------------------------------------------------------------------------------------

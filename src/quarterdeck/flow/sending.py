@@ -151,8 +151,9 @@ class Sending:
 
     def _ride(self, delivery: Delivery, part: Part, assistant: str) -> tuple[Intent, list[Statement]]:
         """The first part's intent and its begin, for the operation that makes the delivery."""
-        intent = self.intent(part, delivery, 0, assistant, attempt=1)
-        begin = outbox.move(delivery.id, 0, "ready", "sending", self._clock.now(), attempt=True)
+        intent = self.intent(part, delivery, 0, assistant, attempt=1, riding=True)
+        now, name = self._clock.now(), intent.row.id
+        begin = outbox.move(delivery.id, 0, "ready", "sending", now, attempt=True, riding_intent=name)
         return intent, [*intent.statements, begin]
 
     async def part(self, delivery: Delivery, n: int, text: str, *, reply_to: str = "", resends: int = 0) -> Part:
@@ -161,11 +162,13 @@ class Sending:
         key = f"{delivery.id}.{n}" + (f".r{resends}" if resends else "")
         return Part(delivery.connection, await self._rooms.native(delivery.room_id), mark + text, key, reply_to)
 
-    def intent(self, part: Part, delivery: Delivery, n: int, assistant: str, *, attempt: int) -> Intent:
+    def intent(
+        self, part: Part, delivery: Delivery, n: int, assistant: str, *, attempt: int, riding: bool = False
+    ) -> Intent:
         """The intent of one attempt at a part. A room that the platform named is one that may be answered."""
         facts = Facts(rooms=(part.route,))
         scope = Scope(assistant, delivery.session_id, delivery.turn_id, "send", attempt, None, facts, delivery.id, n)
-        verdict = self._gate.check(part, scope)
+        verdict = self._gate.check(part, scope, riding=riding)
         assert isinstance(verdict, Intent)  # its own room is among the facts
         return verdict
 

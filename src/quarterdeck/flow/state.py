@@ -114,7 +114,7 @@ class TurnState:
     stream: Stream | None = None
     lane_empty: bool = False  # nothing waited in the lane when the answer was there
     prepared: bool = False  # this attempt has prepared its first request
-    seq: int = 0
+    shown: int = 0  # model calls whose growing answers were shown
 
     def messages(self) -> list[Message]:
         """The turn's messages so far."""

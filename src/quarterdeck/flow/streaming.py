@@ -79,6 +79,9 @@ class Show:
         self._text: list[str] = []
         self._fresh: list[str] = []
         self._flush_at = 0.0
+        self._seq = 0
+        state.shown += 1
+        self._attempt = (state.attempt << 16) + state.shown
         self._grown = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -106,8 +109,8 @@ class Show:
             return
         text, self._fresh = "".join(self._fresh), []
         state = self._state
-        state.seq += 1
-        self._services.live.piece(state.session.id, Piece(state.turn_id, state.attempt, state.seq, text))
+        self._seq += 1
+        self._services.live.piece(state.session.id, Piece(state.turn_id, self._attempt, self._seq, text))
 
     def end(self) -> None:
         """The answer is complete: `beside` ends when what it is showing has arrived."""

@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import Literal
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
@@ -32,7 +33,8 @@ class Level:
 def make_logger(level: Level, form: Literal["json", "text"]) -> FilteringBoundLogger:
     """The process's logger. Also sends what libraries log (warnings and worse) to the same place."""
     render = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format='{"level":"%(levelname)s","event":"%(name)s"}')
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, force=True)
+    logging.getLogger().handlers[0].setFormatter(_Libraries())
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
@@ -45,6 +47,15 @@ def make_logger(level: Level, form: Literal["json", "text"]) -> FilteringBoundLo
         wrapper_class=structlog.make_filtering_bound_logger(10),
         cache_logger_on_first_use=True,
     )
+
+
+class _Libraries(logging.Formatter):
+    """What a library logs: where, how bad and which error. Its text could hold what people wrote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        place = f"{record.name}:{record.lineno}"
+        return msgspec.json.encode({"event": place, "level": record.levelname.lower(), "error": error}).decode()
 
 
 def _errors(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -10,6 +10,8 @@ from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.tenancy import TENANT
 
 MAX_TAKES = 3  # a row that was taken so often without a new journal step steps aside
+_WAITING = "state <> 'ended' AND state = 'waiting'"
+"""With the condition of the index `inbox_lane`, word for word: SQLite uses the index of a part of a table only then."""
 
 
 class InboxRow(msgspec.Struct, frozen=True):
@@ -153,7 +155,7 @@ def quieten(session_id: str, not_before: float) -> Statement:
     return Statement(
         "inbox.quieten",
         "UPDATE inbox SET not_before = :not_before WHERE tenant = :tenant AND session_id = :session"
-        " AND state = 'waiting' AND mode = 'collect'",
+        f" AND {_WAITING} AND mode = 'collect'",
         {"tenant": TENANT, "session": session_id, "not_before": not_before},
     )
 
@@ -163,7 +165,7 @@ def stop_waiting(session_id: str, by: str, now: float) -> Statement:
     return Statement(
         "inbox.stop_waiting",
         "UPDATE inbox SET state = 'ended', outcome = 'stopped', detail = :by, ended_at = :now"
-        " WHERE tenant = :tenant AND session_id = :session AND state = 'waiting'",
+        f" WHERE tenant = :tenant AND session_id = :session AND {_WAITING}",
         {"tenant": TENANT, "session": session_id, "by": by, "now": now},
     )
 
@@ -254,7 +256,7 @@ async def waiting(store: Store, session_id: str, limit: int) -> list[InboxRow]:
     """What waits in a lane, in its order."""
     rows = await store.fetch(
         f"SELECT {columns(InboxRow)} FROM inbox WHERE tenant = :tenant AND session_id = :session"
-        " AND state = 'waiting' ORDER BY lane_order LIMIT :limit",
+        f" AND {_WAITING} ORDER BY lane_order LIMIT :limit",
         {"tenant": TENANT, "session": session_id, "limit": limit},
     )
     return values(InboxRow, rows)
@@ -264,7 +266,7 @@ async def waiting_steer_first(store: Store, session_id: str, limit: int) -> list
     """What waits in a lane, steering messages before all others."""
     rows = await store.fetch(
         f"SELECT {columns(InboxRow)} FROM inbox WHERE tenant = :tenant AND session_id = :session"
-        " AND state = 'waiting' ORDER BY CASE mode WHEN 'steer' THEN 0 ELSE 1 END, lane_order LIMIT :limit",
+        f" AND {_WAITING} ORDER BY CASE mode WHEN 'steer' THEN 0 ELSE 1 END, lane_order LIMIT :limit",
         {"tenant": TENANT, "session": session_id, "limit": limit},
     )
     return values(InboxRow, rows)
@@ -273,7 +275,7 @@ async def waiting_steer_first(store: Store, session_id: str, limit: int) -> list
 async def count_waiting(store: Store, session_id: str) -> int:
     """How many rows wait in a lane."""
     rows = await store.fetch(
-        "SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND session_id = :session AND state = 'waiting'",
+        f"SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND session_id = :session AND {_WAITING}",
         {"tenant": TENANT, "session": session_id},
     )
     return int(rows[0][0] or 0)

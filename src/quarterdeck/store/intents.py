@@ -32,6 +32,13 @@ class IntentRow(msgspec.Struct, frozen=True):
 _NAMES = columns(IntentRow)
 _LEDGER = "intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at"
 _MARKS = ", ".join(":" + name for name in IntentRow.__struct_fields__)
+_NOT_STOPPED = "EXISTS (SELECT 1 FROM sessions WHERE tenant = :tenant AND id = :session_id AND stop_at < :from)"
+_NEXT_OF_ROOM = (
+    "NOT EXISTS (SELECT 1 FROM parts mine JOIN parts other ON other.tenant = mine.tenant"
+    " AND other.connection = mine.connection AND other.room_id = mine.room_id AND other.seq < mine.seq"
+    " AND other.state IN ('ready', 'sending', 'streaming') AND other.state <> 'streaming'"
+    " WHERE mine.tenant = :tenant AND mine.delivery_id = :delivery_id AND mine.n = :part)"
+)
 
 
 def insert(row: IntentRow, stopped_from: int | None, *, riding: bool) -> Statement:
@@ -39,13 +46,13 @@ def insert(row: IntentRow, stopped_from: int | None, *, riding: bool) -> Stateme
 
     `stopped_from` is the position of the turn (a stop of the session at or behind it covers the turn), None for
     what no session's stop covers. A riding intent shares its operation with another outcome: when it is
-    stopped, it alone is left out and the receipt counts 0. Else the whole operation fails.
+    stopped, it alone is left out and the receipt counts 0. Else the whole operation fails. A riding send is left
+    out as well where another part was committed to its room before it, in this very group of commits perhaps.
     """
-    guard = (
-        ""
-        if stopped_from is None
-        else " WHERE EXISTS (SELECT 1 FROM sessions WHERE tenant = :tenant AND id = :session_id AND stop_at < :from)"
-    )
+    guards = [] if stopped_from is None else [_NOT_STOPPED]
+    if riding and row.kind == "send":
+        guards.append(_NEXT_OF_ROOM)
+    guard = f" WHERE {' AND '.join(guards)}" if guards else ""
     params = {
         "tenant": TENANT,
         "from": stopped_from,

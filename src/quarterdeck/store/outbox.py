@@ -40,6 +40,8 @@ class PartRow(msgspec.Struct, frozen=True):
 
 
 _PART = columns(PartRow)
+_OPEN = "state IN ('ready', 'sending', 'streaming')"
+"""The condition of the index `parts_open`, word for word: SQLite uses the index of a part of a table only then."""
 
 
 def insert_delivery(delivery: Delivery) -> Statement:
@@ -90,17 +92,23 @@ def move(
     not_before: float = 0.0,
     attempt: bool = False,
     resend: bool = False,
+    riding_intent: str = "",
 ) -> Statement:
-    """Move a part from one state to the next, exactly once; a native id that is known stays."""
+    """Move a part from one state to the next, exactly once; a native id that is known stays.
+
+    With the id of a riding intent: only if that was not left out.
+    """
+    guard = " AND EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :intent)" if riding_intent else ""
     return Statement(
         "parts.move",
         "UPDATE parts SET state = :target, native_id = CASE WHEN :native = '' THEN native_id ELSE :native END,"
         " error = :error, not_before = :not_before, attempts = attempts + :attempt, resends = resends + :resend,"
-        " updated_at = :now WHERE tenant = :tenant AND delivery_id = :delivery AND n = :n AND state = :source",
+        f" updated_at = :now WHERE tenant = :tenant AND delivery_id = :delivery AND n = :n AND state = :source{guard}",
         {
             "tenant": TENANT,
             "delivery": delivery_id,
             "n": n,
+            "intent": riding_intent,
             "source": source,
             "target": target,
             "native": native_id,
@@ -110,7 +118,7 @@ def move(
             "resend": int(resend),
             "now": now,
         },
-        expect=1,
+        expect=None if riding_intent else 1,
     )
 
 
@@ -129,7 +137,7 @@ async def next_of_room(store: Store, connection: str, room_id: str) -> PartRow |
     """The oldest part of a room that is not done; `streaming` ones do not hold the room."""
     rows = await store.fetch(
         f"SELECT {_PART} FROM parts WHERE tenant = :tenant AND connection = :connection AND room_id = :room"
-        " AND state IN ('ready', 'sending') ORDER BY seq LIMIT 1",
+        f" AND {_OPEN} AND state <> 'streaming' ORDER BY seq LIMIT 1",
         {"tenant": TENANT, "connection": connection, "room": room_id},
     )
     return value(PartRow, rows[0]) if rows else None
@@ -138,7 +146,7 @@ async def next_of_room(store: Store, connection: str, room_id: str) -> PartRow |
 async def rooms_with_ready(store: Store, limit: int, after: int) -> list[tuple[int, str, str]]:
     """Rooms that have something to send: (seq to go on behind, connection, room id)."""
     rows = await store.scan(
-        "SELECT MIN(seq), connection, room_id FROM parts WHERE tenant = :tenant AND state = 'ready'"
+        f"SELECT MIN(seq), connection, room_id FROM parts WHERE tenant = :tenant AND {_OPEN} AND state = 'ready'"
         " GROUP BY connection, room_id HAVING MIN(seq) > :after ORDER BY 1 LIMIT :limit",
         {"tenant": TENANT, "limit": limit, "after": after},
     )

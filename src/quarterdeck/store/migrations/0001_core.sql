@@ -102,8 +102,8 @@ CREATE TABLE intents (
     created_at REAL NOT NULL, closed_at REAL,
     PRIMARY KEY (tenant, id)
 );
-CREATE INDEX intents_open ON intents (tenant, kind) WHERE state = 'open';
-CREATE INDEX intents_turn ON intents (tenant, turn_id);
+CREATE INDEX intents_open ON intents (tenant, id) WHERE state = 'open';
+CREATE INDEX intents_turn ON intents (tenant, turn_id, id);
 
 CREATE TABLE ledger (
     tenant TEXT NOT NULL, intent_id TEXT NOT NULL,
@@ -131,7 +131,7 @@ CREATE TABLE deliveries (
     created_at REAL NOT NULL,
     PRIMARY KEY (tenant, id)
 );
-CREATE INDEX deliveries_turn ON deliveries (tenant, turn_id);
+CREATE INDEX deliveries_turn ON deliveries (tenant, turn_id, id);
 CREATE INDEX deliveries_recent ON deliveries (tenant, created_at);
 
 CREATE TABLE parts (

@@ -1,0 +1,12 @@
+"""`quarterdeck tour`: the claims that matter most, tried on this machine in front of whoever watches.
+
+- `programme` which scenes are there, in which order, and how does the command end?
+- `account`   what is told of a scene, and how does it look?
+- `stage`     the folder, the messenger's stand-in, the gateway: what every scene plays on
+- `kill`      does a killed gateway lose, repeat or disorder anything?
+- `chatlog`   what did people see, by the messenger's own log?
+- `proof`     is a record that was changed found out?
+
+A scene gets the stage and an account of itself, does things to real child processes, and judges by what the other
+side wrote down, never by what the gateway says of itself.
+"""

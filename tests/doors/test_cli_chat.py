@@ -1,0 +1,156 @@
+"""`quarterdeck chat` on a terminal: a prompt, states, an answer that grows, Ctrl-C."""
+
+import asyncio
+import os
+import pty
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.doors.commands import SCRIPTED, Desk
+from tests.waiting import until
+
+CTRL_C, CTRL_D = b"\x03", b"\x04"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path, "scripted/help")
+
+
+class Screen:
+    """What a person sees and types."""
+
+    def __init__(self, process: asyncio.subprocess.Process, leader: int) -> None:
+        self.process = process
+        self.seen = ""
+        self._leader = leader
+
+    def read(self) -> None:
+        try:
+            self.seen += os.read(self._leader, 65_536).decode(errors="replace")
+        except (BlockingIOError, OSError):  # EIO: the other side has closed
+            return
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._leader, keys)
+
+    async def sees(self, text: str) -> None:
+        """Wait for a text behind what was waited for before."""
+
+        def there() -> bool:
+            self.read()
+            return text in self.seen
+
+        await until(there, 30, f"{text!r} on the screen, which shows {self.seen!r}")
+        self.seen = self.seen.partition(text)[2]
+
+    async def ends(self) -> int:
+        async with asyncio.timeout(45):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def terminal(desk: Desk, *words: str) -> AsyncIterator[Screen]:
+    leader, follower = pty.openpty()
+    os.set_blocking(leader, False)
+    control = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", control + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"),
+        *("-m", "quarterdeck", "chat", *words),
+        cwd=desk.folder,
+        env=desk.environ({"TERM": "dumb"}),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    try:
+        yield Screen(process, leader)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(leader)
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["beside a gateway", "without one"])
+async def test_a_conversation(desk: Desk, running: bool) -> None:
+    @asynccontextmanager
+    async def gateway() -> AsyncIterator[None]:
+        if not running:
+            yield
+            return
+        async with desk.gateway():
+            yield
+
+    async with gateway(), terminal(desk) as screen:
+        await screen.sees("you> ")
+        screen.type(b"good day\r")
+        await screen.sees("(queued)")
+        await screen.sees("You said:")  # before the whole is there
+        await screen.sees("start again.")
+        await screen.sees("you> ")
+        screen.type(b"/status\r")
+        await screen.sees("I am idle")
+        await screen.sees("you> ")
+        screen.type(CTRL_D)
+        assert await screen.ends() == 0
+        assert "Traceback" not in screen.seen
+
+
+async def test_ctrl_c_stops_the_turn_and_then_leaves(desk: Desk) -> None:
+    async with desk.gateway(), terminal(desk) as screen:
+        await screen.sees("you> ")
+        screen.type(b"/status\r")
+        await screen.sees("I am idle")
+        await screen.sees("you> ")
+        screen.type(b"a long story " + b"and more " * 100 + b"\r")
+        await screen.sees("You said:")
+        screen.type(CTRL_C)
+        await screen.sees("Stopped.")
+        await screen.sees("you> ")
+        states = [row["state"] for row in await desk.rows("turns", "list")]
+        assert states == ["stopped"]
+        screen.type(CTRL_C)
+        assert await screen.ends() == 0
+
+
+async def test_two_ctrl_c_leave_at_once(desk: Desk) -> None:
+    async with desk.gateway(), terminal(desk) as screen:
+        await screen.sees("you> ")
+        screen.type(b"a long story " + b"and more " * 100 + b"\r")
+        await screen.sees("You said:")
+        screen.type(CTRL_C + CTRL_C)
+        assert await screen.ends() == 0
+
+
+async def test_json_shows_every_state(desk: Desk) -> None:
+    desk.write(SCRIPTED.format(model="scripted/help"))
+    said = await desk.run("chat", "hello", "--json")
+    assert said.code == 0, said.err
+    kinds = [(row["kind"], row.get("state")) for row in said.rows]
+    assert kinds[:2] == [("state", "queued"), ("state", "thinking")]
+    assert ("delta", None) in kinds
+    assert kinds[-2:] == [("answer", None), ("ended", None)]
+    deltas = "".join(str(row["text"]) for row in said.rows if row["kind"] == "delta")
+    assert deltas == said.rows[-2]["text"]
+    assert said.rows[-1]["outcome"] == "answered"
+
+
+async def test_a_failed_turn_is_status_1(desk: Desk) -> None:
+    desk.write(SCRIPTED.format(model="scripted/nonsense"))
+    said = await desk.run("chat", "hello")
+    assert said.code == 1
+    assert "could not get an answer" in said.out
+
+
+async def test_rooms_and_assistants(desk: Desk) -> None:
+    desk.write(SCRIPTED.format(model="scripted/help") + '[assistants.echo]\nmodel = "scripted/echo"\n')
+    said = await desk.run("chat", "hello", "--assistant", "echo", "--room", "other")
+    assert said.out == "You said: hello\n"
+    unknown = await desk.run("chat", "hello", "--assistant", "nobody")
+    assert (unknown.code, "there is no assistant 'nobody'" in unknown.err) == (1, True)
