@@ -156,9 +156,7 @@ class ModelRequest(msgspec.Struct, frozen=True):
     max_tokens: int = 2048
 
 
-FailureKind = Literal[
-    "auth", "credit", "rate", "overload", "network", "timeout", "cut", "context", "invalid", "server"
-]
+FailureKind = Literal["auth", "credit", "rate", "overload", "network", "timeout", "cut", "context", "invalid", "server"]
 
 
 class ProviderFailed(QuarterdeckError):
@@ -198,7 +196,8 @@ OnDelta = Callable[[Delta], None]
 class ModelProfile(msgspec.Struct, frozen=True):
     """What may be asked of a model. `label` is a note that people must see beside its answers.
 
-    `system`: a prompt that takes the place of the assistant's (None: the assistant's own).
+    `system`: a prompt that takes the place of the assistant's (None: the assistant's own). `starters`: first
+    questions that it can handle, where ordinary ones are too much for it.
     """
 
     label: str = ""
@@ -206,6 +205,7 @@ class ModelProfile(msgspec.Struct, frozen=True):
     system: str | None = None
     history_messages: int = 60
     max_tokens: int = 2048
+    starters: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

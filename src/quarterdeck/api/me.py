@@ -11,6 +11,7 @@ from quarterdeck.api.doors import Doors
 from quarterdeck.base.errors import NotFound
 from quarterdeck.governance.principal import SCOPES, Scope
 from quarterdeck.model.assistant import Assistant
+from quarterdeck.ports import ModelProfile
 
 STARTER_PROMPTS: Sequence[str] = (
     "What can you do for me?",
@@ -28,10 +29,12 @@ class MeDoor:
     async def me(self, call: Call, ask: Nothing) -> shown.Me:
         """GET /api/v1/me."""
         directory = self._doors.directory
-        assistants = [self._assistant(directory.assistant(name)) for name in directory.assistants]
+        profiles = [(a := directory.assistant(name), self._profile(a)) for name in directory.assistants]
+        assistants = [shown.AssistantInfo(one.id, one.model, profile.label) for one, profile in profiles]
+        starters = next((profile.starters for _, profile in profiles if profile.starters), STARTER_PROMPTS)
         principal = call.principal
         scopes: list[Scope] = [scope for scope in SCOPES if principal.may(scope)]
-        return shown.Me(principal.id, principal.name, scopes, assistants, list(STARTER_PROMPTS))
+        return shown.Me(principal.id, principal.name, scopes, assistants, list(starters))
 
     async def status(self, call: Call, ask: Nothing) -> shown.Status:
         """GET /api/v1/status."""
@@ -59,12 +62,11 @@ class MeDoor:
         """GET /metrics, in the text format of Prometheus."""
         return Response(self._doors.metrics.exposition(), 200, media_type="text/plain; version=0.0.4")
 
-    def _assistant(self, assistant: Assistant) -> shown.AssistantInfo:
+    def _profile(self, assistant: Assistant) -> ModelProfile:
         try:
-            label = self._doors.directory.provider(assistant.provider).profile(assistant.model_name).label
+            return self._doors.directory.provider(assistant.provider).profile(assistant.model_name)
         except NotFound:
-            label = ""
-        return shown.AssistantInfo(assistant.id, assistant.model, label)
+            return ModelProfile()
 
     def _connection(self, name: str) -> shown.Connection:
         directory = self._doors.directory

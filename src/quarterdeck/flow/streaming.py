@@ -154,6 +154,9 @@ class Show:
         channel = self._services.directory.channel(stream.delivery.connection)
         if channel is None or stream.permit is None or stream.unsure:
             return EDIT_S
+        if not stream.native_id and await self._behind(stream.delivery):
+            self._grown.set()
+            return PIECE_S
         text = self.text[: channel.capabilities.text_limit - MARK_RESERVE]
         action = StreamTo(stream.delivery.connection, stream.room, stream.delivery.id)
         result: SendResult = MaybeSent("not heard of in time")
@@ -178,6 +181,11 @@ class Show:
                 stream.permit.close()
                 stream.permit = None
         return EDIT_S
+
+    async def _behind(self, delivery: Delivery) -> bool:
+        """Whether the room waits for something: what grows does not overtake it."""
+        following = await outbox.next_of_room(self._services.store, delivery.connection, delivery.room_id)
+        return following is not None
 
     async def _know(self, stream: Stream, native_id: str) -> None:
         stream.native_id = native_id

@@ -46,7 +46,7 @@ class Builder:
 
         The engine hangs up after every stream, whatever its headers say, so no connection is kept.
         """
-        from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, SYSTEM_PROMPT
+        from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, STARTER_PROMPTS, SYSTEM_PROMPT
         from quarterdeck.providers.local.engine import LocalEngine
         from quarterdeck.providers.local.fetching import Fetching, UntilFetched
         from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible
@@ -66,6 +66,7 @@ class Builder:
             system=SYSTEM_PROMPT,
             history_messages=LIMITS.history,
             max_tokens=LIMITS.max_tokens,
+            starters=STARTER_PROMPTS,
         )
         dialect, headers = Dialect("max_tokens", LIMITS.temperature), {"Connection": "close"}
         model = OpenAICompatible(

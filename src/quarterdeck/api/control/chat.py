@@ -1,6 +1,7 @@
 """Talking from a terminal: one message, and everything that happens until it has its outcome."""
 
 import pwd
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -49,21 +50,21 @@ async def say(parts: Parts, caller: Caller, ask: Say) -> Rows:
         if not isinstance(accepted, Accepted):
             cursor = await _before(parts, accepted.inbox_id)
         yield {"kind": "state", "state": "queued", "inbox": accepted.inbox_id, "session": session_id}
+        pieces: list[Piece] = []
         while True:
             row = await inbox.get(parts.store, mine.inbox)  # first the row: what comes later shows in the next round
             assert row is not None
             mine.turn = row.turn_id or mine.turn
             while found := await events.after(parts.store, session_id, cursor, PAGE):
                 cursor = found[-1].seq
-                for event in found:
-                    for shown in mine.event(event):
-                        yield shown
+                for shown in mine.round(found, pieces):
+                    yield shown
+            for shown in mine.round((), pieces):
+                yield shown
             if row.state == "ended":
                 yield {"kind": "ended", "outcome": row.outcome, "turn": row.turn_id, "inbox": row.id}
                 return
-            for piece in await watcher.next(LOOK_SECONDS):
-                for shown in mine.piece(piece):
-                    yield shown
+            pieces = await watcher.next(LOOK_SECONDS)
 
 
 async def stop(parts: Parts, caller: Caller, ask: StopAsk) -> Rows:
@@ -80,28 +81,38 @@ class _Mine:
         self.turn = ""
         self._position = position  # where a message that ended at once has its reply
 
-    def event(self, event: StoredEvent) -> list[Row]:
-        """An event as what a terminal shows of it."""
+    def round(self, found: Sequence[StoredEvent], pieces: list[Piece]) -> Iterator[Row]:
+        """What a terminal shows of new events and pieces; a piece comes behind its turn's start, before its answer."""
+        for event in found:
+            shown = self._event(event)
+            if shown and shown["kind"] != "state":
+                yield from self._grown(pieces)
+            if shown:
+                yield shown
+        if not found:
+            yield from self._grown(pieces)
+
+    def _grown(self, pieces: list[Piece]) -> Iterator[Row]:
+        for piece in pieces:
+            if piece.turn == self.turn:
+                yield {"kind": "delta", "turn": piece.turn, "attempt": piece.attempt, "text": piece.text}
+        pieces.clear()
+
+    def _event(self, event: StoredEvent) -> Row | None:
         data: dict[str, object] = msgspec.json.decode(event.data)
         match event.kind:
             case "turn.started":
                 taken = data.get("inbox")
                 if isinstance(taken, list) and self.inbox in taken:
                     self.turn = str(data["turn"])
-                    return [{"kind": "state", "state": "thinking", "turn": self.turn, "model": data.get("model")}]
+                    return {"kind": "state", "state": "thinking", "turn": self.turn, "model": data.get("model")}
             case "step" if data["turn"] == self.turn:
-                return [{"kind": "state", "state": "tool", "tools": data.get("tools")}]
+                return {"kind": "state", "state": "tool", "tools": data.get("tools")}
             case "delivery" if data["turn"] == self.turn or event.seq == self._position:
-                return [{"kind": data["kind"], "text": data["text"], "turn": data["turn"]}]
+                return {"kind": data["kind"], "text": data["text"], "turn": data["turn"]}
             case _:
                 pass
-        return []
-
-    def piece(self, piece: Piece) -> list[Row]:
-        """A piece of the growing answer. Its turn's start may not have been read yet, but it is the only one."""
-        if self.turn and piece.turn != self.turn:
-            return []
-        return [{"kind": "delta", "turn": piece.turn, "attempt": piece.attempt, "text": piece.text}]
+        return None
 
 
 def _session_id(parts: Parts, room: str, assistant: str) -> str:

@@ -112,11 +112,10 @@ def _assign(questions: list[Question], message: Line, place: int, answer: Callab
             (one.whole if text == message.text else one.marked).append(place)
             one.answered_at = max(one.answered_at, message.at)
             return True
-    for one in questions:
-        if answer(one.text).startswith(text):
-            one.halves.append(place)
-            return True
-    return False
+    begun = [one for one in questions if answer(one.text).startswith(text)]
+    if begun:  # a first word fits every question of a room; its order says which one
+        next((one for one in begun if not one.answered), begun[0]).halves.append(place)
+    return bool(begun)
 
 
 def _disorder(room: list[Question]) -> int:

@@ -1,0 +1,108 @@
+"""Does a killed gateway lose, repeat or disorder anything? Twenty people write, and it is killed in mid-answer."""
+
+import time
+from collections.abc import Sequence
+
+from quarterdeck.cli.tour.account import Account
+from quarterdeck.cli.tour.chatlog import Seen, look
+from quarterdeck.cli.tour.stage import Stage, until
+from quarterdeck.flow.sending import REPEAT_MARK
+from quarterdeck.providers.scripted.provider import HELP
+
+CLAIM = (
+    "Killed in the middle of its work, the gateway loses no message, answers none twice in silence, and keeps "
+    "the order."
+)
+PEOPLE = (
+    "Ada Ben Cleo Dan Eva Finn Gita Hugo Iris Jon Kim Lea Max Nina Omar Pia Quinn Rosa Sam Tess".split()
+)
+TEXTS = ("Hello, this is {name}.", "One more thing, says {name}.")
+PACE_S = 0.05  # between two people, so that their answers do not all end at once
+FEW, MANY = 3, 8  # answers that are complete, and that are half written, when the kill comes
+BUSY_SECONDS = 40.0
+QUIET_SECONDS = 12.0  # nothing new on the messenger for so long: nothing more will come
+ALL_SECONDS = 100.0
+
+
+def kill(stage: Stage, account: Account) -> None:
+    """Play it. Raises StageFailed."""
+    stage.start()
+    for name in PEOPLE:
+        for text in TEXTS:
+            stage.write(name, text.format(name=name))
+        time.sleep(PACE_S)
+    account.did(f"{len(PEOPLE)} people wrote {len(TEXTS)} messages each; the answers come word by word.")
+    until(lambda: _in_the_midst(seen(stage)), BUSY_SECONDS, "the moment when some answers are half written")
+    killed = stage.kill()
+    before = seen(stage)
+    account.did(
+        f"The gateway was killed (SIGKILL) when {len(before.half)} answers stood half written on people's screens, "
+        f"{before.answered} were complete, and {before.lost - len(before.half)} had not begun."
+    )
+    account.hold(killed, "The gateway had ended before it was killed.")
+    account.hold(bool(before.half), "No answer was half written when it was killed.")
+    begun = stage.start()
+    ready = time.monotonic() - begun
+    account.did(f"It was started again, and was ready after {ready:.1f} s.")
+    _wait_for_all(stage)
+    after = seen(stage)
+    _judge(account, before, after)
+    account.took(max(0.0, after.last_answer - begun), "from the restart to the last answer")
+
+
+def seen(stage: Stage) -> Seen:
+    """What people see now."""
+    return look(stage.lines(), _answer, REPEAT_MARK)
+
+
+def _answer(question: str) -> str:
+    """What the script says to a text."""
+    return f"You said: {question}\n\n{HELP}"
+
+
+def _in_the_midst(now: Seen) -> bool:
+    return now.answered >= FEW and len(now.half) >= MANY
+
+
+def _wait_for_all(stage: Stage) -> None:
+    """Until everybody has an answer, or nothing happens any more."""
+    limit = time.monotonic() + ALL_SECONDS
+
+    def over() -> bool:
+        lines, now = stage.lines(), time.monotonic()
+        if look(lines, _answer, REPEAT_MARK).lost == 0 and _settled(lines):
+            return True
+        return now > limit or now - max(line.at for line in lines) > QUIET_SECONDS
+
+    until(over, ALL_SECONDS + QUIET_SECONDS, "the end of the answers")
+
+
+def _settled(lines: Sequence[object]) -> bool:
+    return bool(lines)
+
+
+def _judge(account: Account, before: Seen, after: Seen) -> None:
+    finished = sum(one.whole != [] for one in after.questions if one.id in {half.id for half in before.half})
+    total = len(after.questions)
+    account.saw(
+        f"The messenger's own log: {total} messages, {after.answered} answered, {after.lost} lost, "
+        f"{after.doubled} answered twice in silence, {after.disordered} out of order, "
+        f"{after.repeats} marked as a possible repeat.",
+        {
+            "messages": total,
+            "answered": after.answered,
+            "lost": after.lost,
+            "doubled": after.doubled,
+            "disordered": after.disordered,
+            "marked_repeats": after.repeats,
+        },
+    )
+    account.saw(
+        f"{finished} of the {len(before.half)} half-written answers were completed in the very message in which "
+        "they had begun.",
+        {"half_written": len(before.half), "completed_in_place": finished, "answered_before": before.answered},
+    )
+    account.hold(after.lost == 0, f"{after.lost} messages have no answer.")
+    account.hold(after.doubled == 0, f"{after.doubled} messages were answered twice without a mark.")
+    account.hold(after.disordered == 0, f"{after.disordered} answers stand above an earlier one.")
+    account.hold(after.stray == 0, f"{after.stray} messages of the gateway answer nothing.")

@@ -1,0 +1,224 @@
+"""What every scene plays on: a folder of its own, the messenger's stand-in, and the gateway, as child processes.
+
+Nothing outside the folder is read or written, and nothing is ended that was not started here.
+"""
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from quarterdeck.base.errors import QuarterdeckError
+from quarterdeck.cli.tour.chatlog import Line
+from quarterdeck.store.datadir import DataDir
+
+READY_SECONDS = 40.0
+DRAIN_SECONDS = 40.0
+COMMAND_SECONDS = 60.0
+END_SECONDS = 5.0
+HTTP_SECONDS = 10.0
+PAUSE = 0.02
+
+TOKEN_VARIABLE = "MESSENGER_TOKEN"  # noqa: S105  the variable's name
+MODEL = "scripted/help"
+CONFIG = """\
+# A tour: the built-in script instead of a model, and a messenger's stand-in instead of a messenger.
+data_dir = "./data"
+[server]
+port = 0
+[assistants.default]
+model = "{model}"
+[connections.messenger]
+channel = "loopback"
+api_root = "{url}"
+token = {{ env = "{variable}" }}
+dm_policy = "open"
+streaming = "edit"
+"""
+
+T = TypeVar("T")
+Child = subprocess.Popen[bytes]
+
+
+class StageFailed(QuarterdeckError):
+    """What a scene needs did not come about, so its claim could not be shown."""
+
+    code = "stage_failed"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+
+
+@dataclass
+class Stage:
+    """The folder and what runs in it. `swallow`: see the messenger's stand-in."""
+
+    folder: Path
+    swallow: int = 0
+    _children: list[Child] = field(default_factory=list[Child])
+    _gateway: Child | None = None
+    _token: str = field(default_factory=lambda: secrets.token_hex(16))
+    _address: str = ""
+
+    @property
+    def config(self) -> Path:
+        """The gateway's configuration file."""
+        return self.folder / "quarterdeck.toml"
+
+    @property
+    def data(self) -> DataDir:
+        """The gateway's data directory."""
+        return DataDir(self.folder / "data")
+
+    # --- the messenger ----------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Start the messenger's stand-in and write the configuration. Raises StageFailed."""
+        told = self.folder / "messenger.out"
+        words = ["quarterdeck.testing.messenger", "--log", str(self._chatlog), "--swallow", str(self.swallow)]
+        child = self._start(told, *words)
+        until(lambda: told.read_bytes().endswith(b"\n"), READY_SECONDS, "the messenger's stand-in", child)
+        url = msgspec.json.decode(told.read_bytes(), type=dict[str, str])["url"]
+        self._address = urlsplit(url).netloc
+        self.config.touch(mode=0o600)
+        self.config.write_text(CONFIG.format(model=MODEL, url=url, variable=TOKEN_VARIABLE))
+
+    def write(self, name: str, text: str) -> None:
+        """A person writes. Raises StageFailed."""
+        line = http.client.HTTPConnection(self._address, timeout=HTTP_SECONDS)
+        try:
+            body = json.dumps({"name": name, "text": text})
+            headers = {"Authorization": f"Bearer {self._token}"}
+            line.request("POST", f"/people/{quote(name.lower())}", body, headers)
+            status = line.getresponse().status
+        except (OSError, http.client.HTTPException) as error:
+            raise StageFailed(f"the messenger's stand-in does not answer: {error}") from error
+        finally:
+            line.close()
+        if status != 200:
+            raise StageFailed(f"the messenger's stand-in answered {status}")
+
+    def lines(self) -> list[Line]:
+        """What the messenger has logged."""
+        whole = self._chatlog.read_bytes().rpartition(b"\n")[0]
+        return [msgspec.json.decode(line, type=Line) for line in whole.splitlines()]
+
+    @property
+    def _chatlog(self) -> Path:
+        return self.folder / "messenger.log"
+
+    # --- the gateway ------------------------------------------------------------------------------------------
+
+    def start(self) -> float:
+        """Start the gateway and wait until it is ready; when it was started. Raises StageFailed."""
+        begun = time.monotonic()
+        child = self._start(self.folder / "gateway.log", "quarterdeck", "up", "--config", str(self.config))
+        self._gateway = child
+        until(lambda: self._runs(child), READY_SECONDS, "a ready gateway", child)
+        return begun
+
+    def kill(self) -> bool:
+        """Kill the gateway where it is; whether SIGKILL is what ended it."""
+        child = self._running()
+        child.kill()
+        return child.wait(END_SECONDS) == -signal.SIGKILL
+
+    def stop(self) -> None:
+        """Let the gateway finish what it does. Raises StageFailed."""
+        child = self._running()
+        child.terminate()
+        try:
+            code = child.wait(DRAIN_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise StageFailed(f"the gateway did not end within {DRAIN_SECONDS:.0f} s") from error
+        if code != 0:
+            raise StageFailed(f"the gateway ended with status {code}")
+
+    def _running(self) -> Child:
+        if self._gateway is None or self._gateway.poll() is not None:
+            raise StageFailed("the gateway does not run")
+        return self._gateway
+
+    def _runs(self, child: Child) -> bool:
+        runtime = self.data.read_runtime()
+        return runtime is not None and runtime.pid == child.pid
+
+    # --- processes --------------------------------------------------------------------------------------------
+
+    def run(self, module: str, *words: str) -> Ended:
+        """Run a command to its end. Raises StageFailed when that does not come."""
+        out = self.folder / "command.out"
+        child = self._start(out, module, *words)
+        try:
+            return Ended(child.wait(COMMAND_SECONDS), out.read_text(errors="replace"))
+        except subprocess.TimeoutExpired as error:
+            raise StageFailed(f"{module} did not end within {COMMAND_SECONDS:.0f} s") from error
+
+    def close(self) -> None:
+        """End every child that still runs."""
+        for child in self._children:
+            if child.poll() is None:
+                child.kill()
+        for child in self._children:
+            child.wait(END_SECONDS)
+            if child.stdin is not None:
+                child.stdin.close()
+
+    def _start(self, out: Path, module: str, *words: str) -> Child:
+        """Start a module of ours. A Ctrl-C is not its business: it is in a group of its own, and ended here.
+
+        Its standard input stays open as long as this process lives; the messenger ends with it.
+        """
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
+        log = out.open("wb" if module != "quarterdeck" else "ab")
+        with log:
+            child = subprocess.Popen(  # noqa: S603  our own program, with our own words
+                (sys.executable, "-P", "-m", module, *words),
+                env=environ | {TOKEN_VARIABLE: self._token},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log if module == "quarterdeck" else None,
+                process_group=0,
+            )
+        self._children.append(child)
+        return child
+
+
+@contextmanager
+def stage(folder: Path, swallow: int = 0) -> Generator[Stage]:
+    """A stage whose children are ended afterwards, whatever happens."""
+    made = Stage(folder, swallow)
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()
+
+
+def until(condition: Callable[[], T], seconds: float, what: str, child: Child | None = None) -> T:
+    """Look until it is true. Raises StageFailed when it never is, or when `child` ends first."""
+    limit = time.monotonic() + seconds
+    while not (value := condition()):
+        if child is not None and child.poll() is not None:
+            raise StageFailed(f"{what}: the process ended with status {child.returncode}")
+        if time.monotonic() > limit:
+            raise StageFailed(f"{what}: waited {seconds:.0f} s in vain")
+        time.sleep(PAUSE)
+    return value

@@ -1,0 +1,283 @@
+"""Durable point 7: sends, in the order of their room, and what becomes of each."""
+
+import msgspec
+import pytest
+
+from quarterdeck.base.errors import Retry
+from quarterdeck.ports import Capabilities, MaybeSent, NotSent, SendRefused
+from quarterdeck.store import outbox
+from quarterdeck.store.operations import operation
+from tests.flow.doubles import RETRY_SOON
+from tests.flow.world import World
+from tests.waiting import until
+
+REPEAT = "(This may be a repeat.) "
+
+
+async def test_a_long_answer_is_sent_in_order(world: World) -> None:
+    world.main.say("a" * 336 + "b" * 336 + "c")
+    await world.say("go")
+    await world.rest()
+    assert [text[0] for text in world.platform.texts()] == ["a", "b", "c"]
+
+
+async def test_a_room_keeps_its_order_over_failures(world: World) -> None:
+    world.main.say("a" * 336 + "b")
+    world.platform.answers(RETRY_SOON, RETRY_SOON)
+    await world.say("go")
+    await world.say("next")
+    await world.rest()
+    assert [text[0] for text in world.platform.texts()] == ["a", "b", "r"]
+
+
+async def test_rooms_do_not_wait_for_each_other(world: World) -> None:
+    held = world.platform.hold(room="r1")
+    await world.say("one")
+    await held.reached()
+    await world.say("two", room="r2", who="p2")
+    await until(lambda: world.platform.texts("r2") == ["re: two"])
+    held.release()
+
+
+async def test_what_a_busy_room_is_sent_does_not_ride(world: World) -> None:
+    held = world.platform.hold(room="r1")
+    await world.say("one")
+    await held.reached()
+    world.store.committed.clear()
+    accepted = await world.say("two")
+    await world.ended(accepted)
+    assert "ready" in world.part_states()
+    held.release()
+    await world.rest()
+    assert world.store.committed == ["accept", "take", "end_turn", "send_outcome", "send_intent", "send_outcome"]
+    assert world.platform.texts() == ["re: one", "re: two"]
+
+
+async def test_a_platform_that_says_when_is_obeyed(world: World) -> None:
+    world.platform.answers(NotSent("slow down", 3600))
+    await world.say("one")
+    await until(lambda: "ready" in world.part_states())
+    await world.say("elsewhere", room="r2", who="p2")
+    await until(lambda: world.platform.texts("r2"), what="the other room")
+    assert world.platform.texts("r1") == []
+    world.jump(3601)
+    await world.rest()
+    assert world.platform.texts("r1") == ["re: one"]
+
+
+async def test_a_connection_in_back_off_sends_to_no_room(world: World) -> None:
+    world.platform.answers(NotSent("no network", 3600, room_only=False))
+    await world.say("one")
+    await until(lambda: "ready" in world.part_states())
+    other = await world.say("two", room="r2", who="p2")
+    await world.ended(other)
+    await world.ended(await world.say("three", room="r3", connection="wire2"))
+    await until(lambda: world.platform.texts("r3"), what="the other connection")
+    assert world.platform.texts("r2") == []
+    world.jump(3601)
+    await world.rest()
+    assert (world.platform.texts("r1"), world.platform.texts("r2")) == (["re: one"], ["re: two"])
+
+
+async def test_back_off_grows_and_ends_after_twelve_attempts(world: World) -> None:
+    world.platform.answers(*(NotSent("no") for _ in range(12)))
+    await world.say("one")
+    waits: list[float] = []
+    for n in range(1, 12):
+        await until(lambda n=n: attempts(world) == n and world.part_states() == ["ready"])
+        row = world.rows("SELECT not_before - updated_at AS wait FROM parts")[0]
+        waits.append(round(row["wait"]))
+        world.jump(301)
+    await until(lambda: world.part_states() == ["failed"])
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    await world.say("two")
+    await world.rest()
+    assert world.platform.texts() == ["re: two"], "what failed steps aside"
+
+
+async def test_a_refused_part_steps_aside(world: World) -> None:
+    world.platform.answers(SendRefused("blocked", "they blocked the bot"))
+    await world.say("one")
+    await world.say("two")
+    await world.rest()
+    assert world.platform.texts() == ["re: two"]
+    assert world.part_states() == ["refused", "sent"]
+    assert world.rows("SELECT error FROM parts ORDER BY seq")[0]["error"] == "they blocked the bot"
+
+
+async def test_an_unknown_send_is_repeated_once_with_a_mark_before_the_next_part(world: World) -> None:
+    world.platform.answers(MaybeSent("no answer"), arrives=True)
+    world.main.say("a" * 336 + "b")
+    await world.say("go")
+    await world.rest()
+    assert [text[:25] for text in world.platform.texts()] == ["a" * 25, f"{REPEAT}a", "b"]
+    keys = [shown.key for shown in world.platform.rooms]
+    assert keys[1] == keys[0] + ".r1"
+
+
+async def test_what_is_unknown_twice_is_left_to_people_and_steps_aside(world: World) -> None:
+    world.platform.answers(MaybeSent("no answer"), MaybeSent("no answer"))
+    await world.say("one")
+    await world.say("two")
+    await world.rest()
+    assert world.part_states() == ["unknown", "sent"]
+    assert len(world.platform.calls) == 3
+
+
+async def test_an_unknown_send_is_held_where_the_configuration_says_so(idle_world: World) -> None:
+    world = idle_world
+    world.settings.limit(unknown="hold")
+    await world.start()
+    world.platform.answers(MaybeSent("no answer"))
+    await world.say("one")
+    await world.rest()
+    assert world.part_states() == ["unknown"]
+    assert len(world.platform.calls) == 1
+
+
+async def test_a_platform_with_keys_is_asked_again_with_the_same_key(idle_world: World) -> None:
+    world = idle_world
+    world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)
+    await world.start()
+    world.platform.answers(MaybeSent("no answer"), arrives=True)
+    await world.say("one")
+    await world.rest()
+    assert world.platform.texts() == ["re: one"]
+    assert len(world.platform.calls) == 2
+
+
+async def test_a_platform_with_keys_that_never_answers_is_not_asked_for_ever(idle_world: World) -> None:
+    """Neither without a pause, nor beyond the window in which it knows the key."""
+    world = idle_world
+    world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)
+    await world.start()
+    world.platform.answers(*(MaybeSent("no answer") for _ in range(200)))
+    await world.say("one")
+    for _ in range(40):
+        await until(lambda: world.part_states() == ["ready"] or "unknown" in world.part_states(), what="a pause")
+        if "unknown" in world.part_states():
+            break
+        world.jump(30)
+    world.platform.script.clear()
+    await world.rest()
+    plain = [call for call in world.platform.calls if not call[2].startswith(REPEAT)]
+    assert len(plain) <= 12
+
+
+async def test_an_edit_that_never_gets_an_answer_is_not_repeated_for_ever(idle_world: World) -> None:
+    world = idle_world
+    world.settings.capabilities = Capabilities(400, edits=True)
+    world.settings.wire = msgspec.structs.replace(world.settings.wire, streaming=True)
+    await world.start()
+    held = world.main.hold("the end")
+    world.main.script[-1].deltas = ("the",)
+    world.main.script[-1].after, world.main.script[-1].before = held, None
+    await world.say("go")
+    await until(lambda: "stream_id" in world.store.committed)
+    world.platform.answers(*(MaybeSent("no answer") for _ in range(200)))
+    held.release()
+    await until(lambda: len(world.platform.calls) > 3)
+    for _ in range(20):
+        await until(lambda: world.part_states() != ["sending"], what="a pause")
+        world.jump(400)
+    world.platform.script.clear()
+    await world.rest()
+    assert len(world.platform.calls) <= 30
+
+
+async def test_an_adapter_that_breaks_leaves_the_fate_unknown(loose_world: World) -> None:
+    world = loose_world
+    await world.start()
+    world.platform.answers(ValueError("a bug"), arrives=True)
+    await world.say("one")
+    await world.rest()
+    assert world.platform.texts() == ["re: one", f"{REPEAT}re: one"]
+
+
+@pytest.mark.parametrize(
+    ("point", "unknown", "texts"),
+    [
+        ("send.before", "resend_marked", [f"{REPEAT}re: one"]),
+        ("send.after", "resend_marked", ["re: one", f"{REPEAT}re: one"]),
+        ("send.after", "hold", ["re: one"]),
+        ("op.send_outcome.before", "hold", ["re: one"]),
+        ("op.send_outcome.after", "hold", ["re: one"]),
+        ("op.end_turn.before", "hold", ["re: one"]),
+        ("op.end_turn.after", "hold", []),
+    ],
+)
+async def test_a_crash_around_a_send(idle_world: World, point: str, unknown: str, texts: list[str]) -> None:
+    world = idle_world
+    world.settings.limit(unknown=unknown)
+    await world.start()
+    world.parts.crash.arm(point)
+    await world.say("one")
+    await world.died.wait()
+    await world.restart()
+    await world.rest()
+    assert world.platform.texts() == texts
+    await world.say("two")
+    await world.rest()
+    assert world.platform.texts() == [*texts, "re: two"]
+
+
+async def test_a_crash_with_keys_doubles_nothing(idle_world: World) -> None:
+    world = idle_world
+    world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)
+    await world.start()
+    world.parts.crash.arm("send.after")
+    await world.say("one")
+    await world.died.wait()
+    await world.restart()
+    await world.rest()
+    assert world.platform.texts() == ["re: one"]
+
+
+async def test_a_room_goes_on_when_an_outcome_could_not_be_written_at_once(loose_world: World) -> None:
+    world = loose_world
+    await world.start()
+
+    async def busy() -> None:
+        raise Retry("the disk is busy")
+
+    world.store.before["send_outcome"].append(busy)
+    await world.say("one")
+    await world.say("two")
+    for _ in range(3):
+        world.look()
+        await until(lambda: not world.busy or world.parts.outbox._rooms._later, what="rest or a wait")
+    await until(lambda: "re: two" in world.platform.texts(), timeout=12, what="the room to go on")
+
+
+async def test_more_rooms_at_once_than_there_are_tasks(idle_world: World) -> None:
+    """A send that finds no task does not take its room with it."""
+    world = idle_world
+    world.settings.outbox_tasks = 2
+    await world.start()
+    holds = [world.platform.hold(room=f"r{n}") for n in range(2)]
+    for n in range(5):
+        await world.say("hello", room=f"r{n}", who=f"p{n}")
+    for held in holds:
+        await held.reached()
+    await until(lambda: not world.rows("SELECT id FROM inbox WHERE state <> 'ended'"), what="the turns")
+    for held in holds:
+        held.release()
+    world.look()
+    await world.rest(timeout=12)
+    assert [world.platform.texts(f"r{n}") for n in range(5)] == [["re: hello"]] * 5
+
+
+async def test_a_part_that_a_person_settled_is_left_alone(world: World) -> None:
+    world.platform.answers(MaybeSent("no"), MaybeSent("no"))
+    await world.say("one")
+    await world.rest()
+    row = world.rows("SELECT delivery_id FROM parts")[0]
+    move = outbox.move(row["delivery_id"], 0, "unknown", "sent", world.clock.now())
+    await world.store.commit(operation("settle", move))
+    await world.restart()
+    await world.rest()
+    assert world.part_states() == ["sent"]
+
+
+def attempts(world: World) -> int:
+    return world.rows("SELECT attempts FROM parts")[0]["attempts"]

@@ -1,0 +1,52 @@
+"""Sealing a growing record: every row has its place in the tree, in the order of commits, and is proven by it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from quarterdeck.base.clock import SystemClock
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.ids import IdSource
+from quarterdeck.governance import sealer as sealing
+from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
+from quarterdeck.governance.sealer import Sealer
+from quarterdeck.governance.tree import Frontier
+from quarterdeck.store.migrate import migrate
+from quarterdeck.store.operations import operation
+from quarterdeck.store.sqlite import SqliteStore
+from tests.channels.support import KeptLog
+
+BATCHES = (1, 3, sealing.SLICE + 5)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    await asyncio.to_thread(migrate, tmp_path / "quarterdeck.db")
+    store = SqliteStore(tmp_path / "quarterdeck.db", CrashPoints(), lambda error: None)
+    yield store
+    await store.close()
+
+
+async def test_every_row_is_sealed_in_the_order_of_its_commit(store: SqliteStore) -> None:
+    clock = SystemClock()
+    auditor = Auditor(clock, IdSource(clock))
+    sealer = Sealer(store, Ed25519PrivateKey.generate(), clock, CrashPoints(), KeptLog())
+    for count in BATCHES:
+        records = [auditor.record("test.done", SYSTEM, Subject(resource=str(n))) for n in range(count)]
+        await store.commit(operation("start", *records))
+        left = count
+        while left > 0:
+            sealed = await sealer.seal()
+            assert sealed == min(left, sealing.SLICE)
+            left -= sealed
+        assert await sealer.seal() == 0
+    rows = await store.fetch("SELECT rowid, leaf_hash FROM audit ORDER BY rowid", {})
+    placed = await store.fetch("SELECT audit_rowid, leaf_hash FROM audit_positions ORDER BY position", {})
+    assert placed == rows
+    assert len(rows) == sum(BATCHES)
+    hashes = [leaf_hash for _, leaf_hash in rows if isinstance(leaf_hash, bytes)]
+    (newest,) = await store.fetch("SELECT size, root FROM audit_checkpoints ORDER BY size DESC LIMIT 1", {})
+    assert newest == (len(rows), Frontier(0, ()).extend(hashes).root())
