@@ -35,6 +35,7 @@ TARGETS: Mapping[str, Sequence[Target]] = {
         Target("memory idle", "MB", 80.0),
         Target("memory per 1,000 known sessions", "MB", 2.0),
         Target("install", "MB", 120.0),
+        Target("memory after 1,000 people at once", "MB"),
     ),
     "S6": (
         Target("CPU per turn, most over least", "ratio", 1.2),

@@ -7,7 +7,7 @@ loop, sockets and tasks. The writer thread is measured, not profiled: it is all 
 
 import marshal
 import signal
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -79,10 +79,13 @@ def _sum(stats: Stats, wanted: Sequence[tuple[str, str]]) -> float:
 
 def packages_table(stats: Stats, count: int) -> str:
     """The profiler's own time by package, in ms per turn (with the profiler's cost), dearest first."""
-    own: Counter[str] = Counter()
+    own: defaultdict[str, float] = defaultdict(float)
     for (file, _, name), (_, _, seconds, _, _) in stats.items():
         own[package_of(file, name)] += seconds
-    lines = [f"{1000 * seconds / count:8.3f} ms  {package}" for package, seconds in own.most_common()]
+    lines = [
+        f"{1000 * seconds / count:8.3f} ms  {package}"
+        for package, seconds in sorted(own.items(), key=lambda item: -item[1])
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from bench.figures import Figure, Measured, Target, figures, percentile
 from bench.machine import Cpu, busy_seconds, cpu_of, resident_mb
 from bench.proof import PER_TURN, audited, durability, fates, log
 from bench.records import Book
 from bench.report import Setting, encode, result, table
 from bench.stages import STAGES, package_of, stage_figures
+from hypothesis import given
+from hypothesis import strategies as st
 
 SETTING = Setting(load1=0.4, cpu="2 x test", commit="abc", database="sqlite")
 
@@ -157,6 +156,7 @@ def told(n: int, seconds: float, status: int = 200) -> object:
 
 
 PLATFORM = (inject(1, 100.0), {"event": "ack", "at": 100.2, "seqs": [1]}, message("re: hello", 101.5))
+REFUSED = {"event": "end", "n": 9, "at": 1.0, "status": 409}
 MODEL = (ask(1, "hello", 100.5), told(1, 0.75))
 
 
@@ -201,7 +201,11 @@ def test_a_line_that_is_being_written_is_read_when_it_is_complete(tmp_path: Path
         ((*PLATFORM, message("re: other", 102.0)), MODEL, "1 messages were sent that nobody said"),
         (PLATFORM, (*MODEL, ask(2, "hello", 103.0)), "1 times: a message that the model was asked twice about"),
         (PLATFORM, (MODEL[0], told(1, 0.75, 500)), "1 times: a request that the model answered with 500"),
-        ((*PLATFORM, told(9, 0.1, 409)), MODEL, "1 times: a request that the platform answered with 409"),
+        (
+            (*PLATFORM, {"event": "end", "n": 9, "at": 1.0, "status": 409}),
+            MODEL,
+            "1 times: a request that the platform answered with 409",
+        ),
     ],
 )
 def test_what_is_lost_doubled_or_wrong_is_said(

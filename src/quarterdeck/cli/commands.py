@@ -17,6 +17,7 @@ ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all"
 SCHEMA = Argument("--json-schema", "Print the file's schema for editors.", kind="flag")
 MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
 FOUND = Argument("outcome", "What you found out.", choices=("sent", "failed"))
+SABOTAGE = Argument("--sabotage", "Spoil this scene, to see that the tour notices.", choices=("kill", "proof"))
 FOLDER = Argument("folder", "The folder to make.")
 TALK = (
     Argument("text", "What to say.", usual=""),
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("init", "Write a commented configuration and instruction files where there are none.", "init:init", (YES,)),
     Command("up", "Run the gateway in the foreground until SIGTERM.", "up:up", (ROLE,)),
     Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
+    Command("tour", "See for yourself what Quarterdeck claims: no key, half a minute.", "tour.programme:tour", (SABOTAGE,)),
     asked("status", "Show whether the gateway runs, and what it is doing."),
     Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor"),
     asked("signin", "Make a link that signs one browser in, once, within ten minutes."),

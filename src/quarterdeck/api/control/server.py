@@ -16,6 +16,7 @@ from quarterdeck.base.errors import QuarterdeckError, Retry
 from quarterdeck.base.supervise import Life
 
 CONNECTIONS = 32
+MOST = 64  # with those that are turned away
 REQUEST_SECONDS = 5.0
 WRITE_SECONDS = 30.0
 BACKLOG = 16
@@ -33,10 +34,10 @@ class ControlServer:
         """See base.supervise.Service; its `max_tasks` bounds the connections."""
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            commands = self._commands if life.running < CONNECTIONS else None
             try:
-                life.spawn("connection", serve(self._parts, self._commands, reader, writer))
+                life.spawn("connection", serve(self._parts, commands, reader, writer))
             except Retry:
-                writer.write(encode(Answer(end=End(FAILED, "too many commands are being served; try again"))))
                 writer.close()
 
         server = await asyncio.start_unix_server(connected, sock=self._listening, limit=LINE_BYTES)
@@ -71,11 +72,11 @@ def short(folder: int, path: Path) -> str:
 
 async def serve(
     parts: Parts,
-    commands: Mapping[str, Command],
+    commands: Mapping[str, Command] | None,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    """One connection: one request, its rows, its end."""
+    """One connection: one request, its rows, its end. Without `commands` it is turned away."""
     try:
         end = await _answer(parts, commands, reader, writer)
         await _write(writer, Answer(end=end))
@@ -87,24 +88,24 @@ async def serve(
 
 async def _answer(
     parts: Parts,
-    commands: Mapping[str, Command],
+    commands: Mapping[str, Command] | None,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> End:
     caller = _caller(writer)
-    if caller.uid not in (0, os.geteuid()):
-        parts.log.warning("control.refused", uid=caller.uid)
-        return End(FAILED, f"user {caller.uid} may not control this gateway; become the user that runs it, or root")
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
-            line = await reader.readline()
+            line = await reader.readline()  # before any answer: what nobody reads would break that off
+        if caller.uid not in (0, os.geteuid()):
+            parts.log.warning("control.refused", uid=caller.uid)
+            return End(FAILED, f"user {caller.uid} may not control this gateway; become the one that runs it, or root")
+        if commands is None:
+            return End(FAILED, "too many commands are being served; try again")
         if not line:
             return End()  # somebody looked whether anybody is here
         request = msgspec.json.decode(line, type=Request)
     except (ValueError, TimeoutError):  # too long; no JSON; not a request; not in time
-        return End(
-            USAGE, f"a request is one line of JSON of at most {LINE_BYTES} bytes, within {REQUEST_SECONDS:.0f} s"
-        )
+        return End(USAGE, f"a request is one line of JSON of at most {LINE_BYTES} bytes, within {REQUEST_SECONDS:.0f} s")
     await _write(writer, Answer(hello=parts.version))
     command = commands.get(request.command)
     if command is None:

@@ -129,7 +129,7 @@ class Stage:
     def start(self) -> float:
         """Start the gateway and wait until it is ready; when it was started. Raises StageFailed."""
         begun = time.monotonic()
-        child = self._start(self.folder / "gateway.log", "quarterdeck", "up", "--config", str(self.config))
+        child = self._start(self.folder / "gateway.out", "quarterdeck", "up", "--config", str(self.config))
         self._gateway = child
         until(lambda: self._runs(child), READY_SECONDS, "a ready gateway", child)
         return begun
@@ -187,14 +187,13 @@ class Stage:
         Its standard input stays open as long as this process lives; the messenger ends with it.
         """
         environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-        log = out.open("wb" if module != "quarterdeck" else "ab")
-        with log:
+        with out.open("wb") as to_out, (self.folder / "errors.log").open("ab") as to_errors:
             child = subprocess.Popen(  # noqa: S603  our own program, with our own words
                 (sys.executable, "-P", "-m", module, *words),
                 env=environ | {TOKEN_VARIABLE: self._token},
                 stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log if module == "quarterdeck" else None,
+                stdout=to_out,
+                stderr=to_errors,
                 process_group=0,
             )
         self._children.append(child)

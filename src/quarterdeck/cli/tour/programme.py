@@ -1,0 +1,100 @@
+"""`quarterdeck tour`: which scenes are there, in which order, and how does the command end?"""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from quarterdeck.cli.command import Command
+from quarterdeck.cli.tour import kill, proof
+from quarterdeck.cli.tour.account import Account, Paper, paper
+from quarterdeck.cli.tour.stage import Stage, StageFailed, stage
+
+REAL = "the gateway (`quarterdeck up`, a process of its own), its database, the kill, the verifier"
+STAND_INS = (
+    "the messenger (a small program on this machine, with a log of its own) and the model (a script that talks slowly)"
+)
+STOPPED = "quarterdeck: the tour was stopped; nothing of it is left"
+
+Play = Callable[[Stage, Account], None]
+
+
+def tour(command: Command, given: argparse.Namespace) -> int:
+    """Play every scene; 1 when a claim failed. It needs no configuration and touches none."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    shown = None if given.json else paper()
+    folder = Path(tempfile.mkdtemp(prefix="quarterdeck-tour-"))
+    begun, held = time.monotonic(), False
+    try:
+        if shown:
+            _welcome(shown)
+        with stage(folder, swallow=int(given.sabotage == "kill")) as made:
+            held = _play(made, shown, given.sabotage)
+    except KeyboardInterrupt:
+        held = True  # nothing to look into
+        print(STOPPED, file=sys.stderr)
+        raise
+    finally:
+        if held:
+            shutil.rmtree(folder)
+        else:
+            print(f"quarterdeck: what happened is in {folder}; remove it when you have looked", file=sys.stderr)
+    if shown:
+        _farewell(shown, held, time.monotonic() - begun)
+    return 0 if held else 1
+
+
+def scenes(sabotage: str | None) -> Sequence[tuple[str, str, Play]]:
+    """Name, claim and play of each scene, in their order."""
+    return (
+        ("kill", kill.CLAIM, kill.kill),
+        ("proof", proof.CLAIM, partial(proof.proof, leave_it=sabotage == "proof")),
+    )
+
+
+def _play(made: Stage, shown: Paper | None, sabotage: str | None) -> bool:
+    """Every scene, also after one that failed; whether all claims held."""
+    held = True
+    for number, (name, claim, play) in enumerate(scenes(sabotage), 1):
+        if shown:
+            shown.title(f"{number}. {name.capitalize()}")
+            shown.line("Claim", claim)
+        account = Account(name, claim, shown.line if shown else _silent)
+        try:
+            play(made, account)
+        except StageFailed as error:
+            account.hold(False, f"It could not be shown: {error}.")
+        if shown:
+            shown.verdict(account.held)
+        else:
+            print(account.as_json(), flush=True)
+        held = held and account.held
+    return held
+
+
+def _welcome(shown: Paper) -> None:
+    shown.title("Quarterdeck tour: two claims, tried on this machine. Half a minute, no key, no network.")
+    print()
+    shown.line("Real", REAL)
+    shown.line("Stand-in", STAND_INS)
+
+
+def _farewell(shown: Paper, held: bool, seconds: float) -> None:
+    said = "Every claim held" if held else "Not every claim held"
+    shown.title(f"{said}. The tour took {seconds:.0f} s.")
+
+
+def _silent(label: str, text: str) -> None:
+    """Nothing is said before the end."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Being told to end is like a Ctrl-C: the children are ended, the folder is removed."""
+    raise KeyboardInterrupt
