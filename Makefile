@@ -22,7 +22,7 @@ bench: dev-environment ## the figures of the promises; JSON=out.json writes them
 crash: dev-environment ## kill -9 at every durable point, in every scenario
 	@$(PYTHON_IN) -m tests.crash
 
-mutants: dev-environment ## plant bugs, see whether tests find them; ARGS="src/.../file.py -- tests/file.py"
+mutants: dev-environment ## plant bugs, see that tests find them; ARGS='"no dedupe"' for some
 	@$(PYTHON_IN) tools/mutants.py $(ARGS)
 
 fix: dev-environment ## format, and repair what ruff can repair

@@ -10,6 +10,7 @@ take turns within a round, so that a busy minute of the machine does not hit one
     figures.py     what is a figure, and when is it met?
     promises.py    which promises are there, with which targets?
     report.py      how do results look, as a table and as JSON?
+    lab.py         what is a measurement given?
     machine.py     what did processes cost, and what else was going on?
     records.py     what do the stand-ins' records say about each message?
     gateway.py     how is the command started, and what does it cost?

@@ -13,7 +13,7 @@ ROOMS = 100
 
 
 async def measure(lab: Lab) -> Measured:
-    """Messages come one by one at a fixed rate, and are answered meanwhile; the feed's times of each."""
+    """Messages come over Telegram one by one at a fixed rate, and are answered meanwhile; the feed's times of each."""
     count = lab.count(2000, quick=400)
     async with world(lab.folder("acknowledge"), "telegram") as here, here.gateway():
         await here.together(range(ROOMS))

@@ -1,7 +1,8 @@
 """Runs the command under a profiler: `python -m bench.profiled FILE up --config FILE`.
 
-SIGUSR1 begins, SIGUSR2 ends and writes FILE. The profiler's clock is the thread's CPU time, so that waiting costs
-nothing; it sees the main thread.
+SIGUSR1 begins, SIGUSR2 ends and writes FILE. It sees the main thread, and only what the event loop calls: the loop
+itself runs in a frame that was entered before the profiler began. Its clock is the thread's CPU time, so that time
+in which others have the CPU counts for nobody; every call costs a little more by it.
 """
 
 import cProfile

@@ -50,20 +50,26 @@ async def measure_stages(folder: Path, cost: Cpu, count: int) -> dict[str, float
     profile = folder / "profile"
     async with world(folder, "telegram") as here, here.gateway(profile) as gateway:
         await here.talk([0] * 20)
+        await gateway.at_rest()
         gateway.signal(signal.SIGUSR1)
+        before = gateway.cpu()
         await here.talk([0] * count)
         await gateway.at_rest()
+        profiled = gateway.cpu().since(before)
         gateway.signal(signal.SIGUSR2)
         await until(profile.exists, 30, "the profile")
     stats: Stats = marshal.loads(profile.read_bytes())  # noqa: S302  written by our own child
     (folder.parent / "packages.txt").write_text(packages_table(stats, count))
-    return stage_figures(stats, cost)
+    return stage_figures(stats, cost, profiled.main)
 
 
-def stage_figures(stats: Stats, cost: Cpu) -> dict[str, float]:
-    """ms per turn by stage; the main thread's stages add up to its cost."""
-    total = sum(own for _, _, own, _, _ in stats.values())
-    shares = {stage.name: (_sum(stats, stage.added) - _sum(stats, stage.taken_off)) / total for stage in STAGES}
+def stage_figures(stats: Stats, cost: Cpu, profiled: float) -> dict[str, float]:
+    """ms per turn by stage; the main thread's stages add up to its cost.
+
+    `profiled` are the CPU seconds that the main thread used under the profiler, the loop's own among them.
+    """
+    spent = {stage.name: _sum(stats, stage.added) - _sum(stats, stage.taken_off) for stage in STAGES}
+    shares = {name: seconds / profiled for name, seconds in spent.items()}
     shares["rest of the loop"] = 1.0 - sum(shares.values())
     found = {f"stage: {name}": 1000 * cost.main * share for name, share in shares.items()}
     return found | {"stage: writer thread": 1000 * cost.others}

@@ -1,40 +1,116 @@
-"""`make mutants` plants what it says: one bug at a time, in code that still parses."""
+"""`make mutants` plants what its catalogue says, in copies only, and tells a caught bug from one that survived."""
 
-import ast
 from pathlib import Path
 
-from tools.mutants import mutants
+import msgspec
+import pytest
 
-CODE = """
-def late(at: int, limit: int) -> bool:
-    if at > limit and not limit == 0:
-        raise ValueError
-    log(at + 1)
-    return at in (1, 2)
-"""
+from tools.mutants import CATALOGUE, RESULTS, ROOT, Mutant, Result, main, misfits, read
 
-PLANTED = {
-    ("at > limit", "at >= limit"),
-    ("at > limit and (not limit == 0)", "at > limit or not limit == 0"),
-    ("not limit == 0", "limit == 0"),
-    ("limit == 0", "limit != 0"),
-    ("0", "1"),
-    ("1", "2"),
-    ("2", "3"),
-    ("if at > limit and (not limit == 0):", "if not (at > limit and (not limit == 0)):"),
-    ("raise ValueError", "pass"),
-    ("log(at + 1)", "pass"),
-    ("at + 1", "at - 1"),
-    ("at in (1, 2)", "at not in (1, 2)"),
-    ("return at in (1, 2)", "return None"),
+WANTED = {
+    "acknowledge before commit",
+    "no dedupe",
+    "outcome before effect",
+    "permit unchecked",
+    "group commit releases early",
+    "cursor that skips",
 }
+CODE = "def late(at: int, limit: int) -> bool:\n    return at > limit\n"
+TESTS = "from late import late\n\ndef test_late():\n    assert late(2, 1)\n"
+CAUGHT = Mutant(
+    "turned round", "What is in time is late.", "src/late.py", "at > limit", "at < limit", "tests/test_it.py"
+)
+SURVIVOR = msgspec.structs.replace(CAUGHT, name="off by one", after="at >= limit")
+UNREADABLE = msgspec.structs.replace(CAUGHT, name="gone", before="def late", after="def early")
 
 
-def test_every_mutant_differs_in_one_place(tmp_path: Path) -> None:
-    path = tmp_path / "late.py"
-    path.write_text(CODE)
-    found = list(mutants(path))
-    assert {(mutant.before, mutant.after) for mutant in found} == PLANTED
-    texts = {mutant.text for mutant in found}
-    assert len(texts) == len(found)
-    assert ast.unparse(ast.parse(CODE)) not in texts
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A tree of one function and its one test, without a catalogue."""
+    for folder in ("src", "tests", "tools"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "src/late.py").write_text(CODE)
+    (tmp_path / "tests/test_it.py").write_text(TESTS)
+    return tmp_path
+
+
+def plant(tree: Path, *mutants: Mutant) -> None:
+    (tree / CATALOGUE).write_bytes(msgspec.toml.encode({"mutant": mutants}))
+
+
+def result(tree: Path) -> Result:
+    (file,) = (tree / RESULTS).iterdir()
+    found = msgspec.json.decode(file.read_bytes(), type=Result)
+    assert file.name == f"mutants-{found.commit}.json"
+    return found
+
+
+def test_the_catalogue_fits_this_tree() -> None:
+    mutants = read(ROOT / CATALOGUE)
+    assert list(misfits(mutants, ROOT)) == []
+    assert len(mutants) >= 30
+    assert {mutant.name for mutant in mutants} >= WANTED
+
+
+def test_a_caught_bug_is_told_with_its_test(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plant(tree, CAUGHT)
+    assert main([], tree) == 0
+    assert "tests/test_it.py::test_late" in capsys.readouterr().out
+    found = result(tree)
+    assert (found.commit, found.mutants, found.caught, found.survived) == ("none", 1, 1, [])
+    assert (tree / "src/late.py").read_text() == CODE
+
+
+def test_a_bug_that_nobody_notices_fails_the_run(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plant(tree, CAUGHT, SURVIVOR)
+    assert main([], tree) == 1
+    assert f"NOBODY: {SURVIVOR.what}" in capsys.readouterr().out
+    found = result(tree)
+    assert (found.mutants, found.caught, found.survived) == (2, 1, [SURVIVOR.name])
+
+
+def test_a_test_that_cannot_be_run_has_caught_nothing(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plant(tree, UNREADABLE)
+    assert main([], tree) == 1
+    assert "ImportError" in capsys.readouterr().out
+    assert result(tree).survived == [UNREADABLE.name]
+
+
+def test_some_can_be_chosen_and_then_no_result_is_kept(tree: Path) -> None:
+    plant(tree, CAUGHT, SURVIVOR)
+    assert main([CAUGHT.name], tree) == 0
+    assert not (tree / RESULTS).exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"before": "at < limit"}, "`before` is 0 times"),
+        ({"before": "limit"}, "`before` is 2 times"),
+        ({"file": "src/gone.py"}, "`before` is 0 times"),
+        ({"after": "at > limit"}, "changes nothing"),
+        ({"after": "at >"}, "no Python"),
+        ({"test": "tests/test_gone.py::test_late"}, "there is no tests/test_gone.py"),
+        ({"name": SURVIVOR.name}, "there are 2 of this name"),
+    ],
+)
+def test_a_catalogue_that_does_not_fit_fails_the_run(
+    tree: Path, changes: dict[str, str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plant(tree, msgspec.structs.replace(CAUGHT, **changes), SURVIVOR)
+    assert main([], tree) == 2
+    assert said in capsys.readouterr().out
+
+
+def test_an_unknown_name_fails_the_run(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plant(tree, CAUGHT)
+    assert main(["turned"], tree) == 2
+    assert "turned: there is no such bug" in capsys.readouterr().out
+
+
+def test_a_test_that_is_red_without_a_bug_fails_the_run(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "src/late.py").write_text(CODE.replace("at > limit", "at > limit is False"))
+    plant(tree, msgspec.structs.replace(CAUGHT, before="is False", after=""))
+    assert main([], tree) == 2
+    assert "no bug is planted yet" in capsys.readouterr().out

@@ -65,11 +65,12 @@ class Result(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Verdict:
-    """`caught_by` is the test that turned red; empty when the bug survived."""
+    """`caught_by` is the test that turned red; empty when the bug survived, with what was printed if none was run."""
 
     mutant: Mutant
     caught_by: str
     seconds: float
+    printed: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def run_tests(place: Path, tests: Sequence[str], seconds: float, *, compiled: bo
 
 
 def judge(mutant: Mutant, place: Path) -> Verdict:
-    """Plant a bug in a copy, run its test, take it out again. Raises RuntimeError when the test gave no verdict."""
+    """Plant a bug in a copy, run its test, take it out again. A test that gave no verdict has caught nothing."""
     path, started = place / mutant.file, time.monotonic()
     kept = path.read_bytes()
     path.write_bytes(kept.replace(mutant.before.encode(), mutant.after.encode()))
@@ -154,10 +155,9 @@ def judge(mutant: Mutant, place: Path) -> Verdict:
         ran = run_tests(place, [mutant.test], SECONDS)
     finally:
         path.write_bytes(kept)
-    if ran.status not in (NOTHING_FAILED, SOMETHING_FAILED):
-        raise RuntimeError(f"{mutant.name}: {mutant.test} gave no verdict\n{ran.output}")
     caught_by = ran.red[0] if ran.status == SOMETHING_FAILED and ran.red else ""
-    return Verdict(mutant, caught_by, time.monotonic() - started)
+    printed = "" if ran.status in (NOTHING_FAILED, SOMETHING_FAILED) else ran.output
+    return Verdict(mutant, caught_by, time.monotonic() - started, printed)
 
 
 def judge_all(mutants: Sequence[Mutant], first: Path, at_once: int) -> Iterator[Verdict]:
@@ -230,6 +230,8 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
             verdicts.append(verdict)
             told = verdict.caught_by or f"NOBODY: {verdict.mutant.what}"
             print(f"{verdict.mutant.name:{width}}  {verdict.seconds:7.1f}  {told}", flush=True)
+            if verdict.printed:
+                print(f"{verdict.mutant.test} gave no verdict:\n{verdict.printed}", flush=True)
     survived = sorted(verdict.mutant.name for verdict in verdicts if not verdict.caught_by)
     print(f"{len(verdicts)} bugs planted, {len(verdicts) - len(survived)} caught")
     if not names:

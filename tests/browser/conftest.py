@@ -53,7 +53,8 @@ def new_chat(browser: Browser, gateway: Gateway, signed_in: StorageState) -> Ite
     contexts, errors = [], list[str]()
 
     def opened(**options: Any) -> Chat:
-        context = browser.new_context(storage_state=signed_in, **{"viewport": {"width": 1280, "height": 800}, **options})
+        options.setdefault("viewport", {"width": 1280, "height": 800})
+        context = browser.new_context(storage_state=signed_in, **options)
         contexts.append(context)
         context.set_default_timeout(SOON)
         page = context.new_page()

@@ -46,7 +46,8 @@ def test_a_hostile_file_name_stays_text(chat: Chat) -> None:
 
 
 def test_markdown_is_shown_as_what_it_means(chat: Chat) -> None:
-    chat.say("**bold** `code` [link](https://example.com/a_(b)?c=1) 2*3*4 snake_case_name\n\n- one\n  1. two\n\n```py\nx < 1\n```")
+    inside = "**bold** `code` [link](https://example.com/a_(b)?c=1) 2*3*4 snake_case_name"
+    chat.say(f"{inside}\n\n- one\n  1. two\n\n```py\nx < 1\n```")
     chat.see_answers(1)
     answer = chat.answers
     expect(answer.locator("strong")).to_have_text("bold")

@@ -14,6 +14,8 @@ from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest, Tr
 from tests.channels.support import KeptLog, nobody
 from tests.standins.loopback import Fault, Inject, LoopbackStandin, Room, Settings, loopback_standin
 
+pytestmark = pytest.mark.proves("channel.loopback", "G1")
+
 ROOM = Room("r1", "dm", "Ada")
 FAULTS: dict[Trouble, Fault] = {
     "drop_before": Fault(route="messages", kind="drop_before"),

@@ -7,6 +7,8 @@ import pytest
 from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest
 from tests.channels.telegram_platform import telegram
 
+pytestmark = pytest.mark.proves("channel.telegram", "G1")
+
 
 class TestTelegram(ChannelConformance):
     @pytest.fixture

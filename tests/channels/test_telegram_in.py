@@ -14,6 +14,8 @@ from tests.channels.support import nobody
 from tests.channels.telegram_platform import PERSON, Telegram, telegram
 from tests.waiting import until
 
+pytestmark = pytest.mark.proves("channel.telegram")
+
 LIMIT = 1_000_000
 
 

@@ -19,6 +19,8 @@ from tests.channels.support import KeptLog, nobody
 from tests.channels.telegram_platform import PERSON, Telegram, telegram
 from tests.standins.telegram.driver import Record
 
+pytestmark = pytest.mark.proves("channel.telegram")
+
 CANNOT_PARSE = "Bad Request: can't parse entities: Unsupported start tag"
 
 

@@ -113,6 +113,11 @@ def test_a_line_end_is_next_and_then_a_space() -> None:
     assert cut("one two three four five six seven eight", 20) == ("one two three four", "five six seven eight")
 
 
+def test_a_line_end_counts_as_much_as_a_letter() -> None:
+    assert cut("abcd\nefg", 8) == ("abcd\nefg",)
+    assert cut("abcd\nefgh", 8) == ("abcd", "efgh")
+
+
 def test_a_fence_that_fits_stays_whole() -> None:
     fence = "```py\n" + "x\n" * 12 + "```"
     assert cut("word " * 6 + "\n" + fence, 40) == (("word " * 6), fence)

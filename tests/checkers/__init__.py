@@ -6,12 +6,13 @@ through plain `sqlite3`, and says what contradicts the promises. It judges a gat
 last crash, with nothing left to do, and stopped.
 
 - `violation` what a finding is, and which figure of a result it counts in
-- `platform`  what the loopback stand-in recorded
+- `platform`  what the stand-ins recorded; `telegram` translates that of another platform
 - `database`  the rows of the file
 - `inbox`     M1: every acknowledged act has one row with one outcome, and its answer arrived
 - `effects`   M2: nothing is shown or done twice in silence
 - `order`     M3: turns in the order of their session, sends in the order of their room
 - `history`   is every session's history one that a provider accepts?
 - `trail`     A1, A2: intents, outcomes, events, and the audit chain
+- `logs`      A5: no secret and no content in what the program logs
 - `judge`     all of it
 """

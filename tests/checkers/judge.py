@@ -1,6 +1,6 @@
 """Everything that contradicts the promises, in one list."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -9,8 +9,10 @@ from tests.checkers.database import Database, read_database
 from tests.checkers.effects import check_effects
 from tests.checkers.history import check_history
 from tests.checkers.inbox import check_blobs, check_inbox
+from tests.checkers.logs import check_logs
 from tests.checkers.order import check_order
-from tests.checkers.platform import Platform, read_platform
+from tests.checkers.platform import Platform, from_lines, read_lines
+from tests.checkers.telegram import telegram_lines
 from tests.checkers.trail import check_audit, check_trail
 from tests.checkers.violation import Violation
 from tests.standins.model import Call, read_record
@@ -26,9 +28,14 @@ class Evidence(msgspec.Struct, frozen=True):
     requests: tuple[Call, ...] = ()
 
 
-def read_evidence(platform: Path, model: Path, database: Path) -> Evidence:
-    """Read the two record files and the database file."""
-    return Evidence(read_platform(platform), read_database(database), tuple(read_record(model)))
+def read_evidence(records: Path, database: Path) -> Evidence:
+    """Read the record files of a folder and the database file."""
+    lines = [
+        *read_lines(records / "platform.jsonl"),
+        *telegram_lines(read_lines(records / "telegram.jsonl")),
+        *read_lines(records / "doors.jsonl"),
+    ]
+    return Evidence(from_lines(lines), read_database(database), tuple(read_record(records / "model.jsonl")))
 
 
 def check_all(evidence: Evidence) -> Iterator[Violation]:
@@ -40,9 +47,17 @@ def check_all(evidence: Evidence) -> Iterator[Violation]:
     yield from check_trail(evidence.database)
 
 
-def judge(evidence: Evidence, database: Path, blobs: Path) -> list[Violation]:
-    """Every check; `database` is the file that the evidence came from, `blobs` the folder of stored bytes."""
+def judge(evidence: Evidence, data: Path, log: str, secrets: Collection[str]) -> list[Violation]:
+    """Every check; `data` is the gateway's folder, `log` all that it wrote, `secrets` what it was given to keep."""
     found = list(check_all(evidence))
-    found += check_blobs(evidence.database, blobs)
-    found += check_audit(database)
+    found += check_blobs(evidence.database, data / "blobs")
+    found += check_audit(data / "quarterdeck.db", data / "keys" / "audit.key.pub")
+    found += check_logs(log, texts(evidence), secrets)
     return found
+
+
+def texts(evidence: Evidence) -> Iterator[str]:
+    """Everything that was said."""
+    yield from (event.text for event in evidence.platform.injected)
+    yield from (entry.text for entry in evidence.platform.entries)
+    yield from (part.text for part in evidence.database.parts)

@@ -96,7 +96,8 @@ def _rooms(platform: Platform, database: Database, turns: Mapping[str, tuple[str
     streamed = {intent.turn_id for intent in database.intents if intent.kind == "stream"}
     last: dict[str, tuple[int, str]] = {}
     for entry in platform.entries:
-        part = _sent_as(entry, parts[entry.room])
+        least, _ = last.get(f"room_order room {entry.room}", (-1, ""))
+        part = _sent_as(entry, parts[entry.room], least)
         delivery = deliveries.get(part.delivery_id) if part else None
         if part is None or delivery is None or entry.marked:
             continue
@@ -120,7 +121,9 @@ def _behind(
         last[line] = place, entry.id
 
 
-def _sent_as(entry: Entry, parts: Sequence[Part]) -> Part | None:
-    """The part that an entry is: by its id, else a first try by its words."""
-    by_id = next((part for part in parts if part.native_id == entry.id), None)
-    return by_id or next((part for part in parts if part.resends and part.text == entry.text), None)
+def _sent_as(entry: Entry, parts: Sequence[Part], least: int) -> Part | None:
+    """The part that an entry is: by its id, else a first try by its words, if it can be the one at its place."""
+    if by_id := next((part for part in parts if part.native_id == entry.id), None):
+        return by_id
+    tries = [part for part in parts if part.resends and part.text == entry.text]
+    return next((part for part in tries if part.seq >= least), tries[-1] if tries else None)

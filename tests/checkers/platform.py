@@ -1,12 +1,22 @@
-"""What did the loopback stand-in record? One value, read from its JSON lines."""
+"""What did people do, and what did rooms show? One value, read from the JSON lines of the stand-ins.
 
-from collections.abc import Mapping
+The lines are those of the loopback stand-in. Another platform's record is translated to them (`telegram`), and who
+knocks at a door of ours writes them down itself: what is said there has no id of a platform, so that it is a
+revision of the nameless message of its room.
+"""
+
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 MARK = "(This may be a repeat.)\n"
 """What the product promises to put before a repeat that may be one too many."""
+
+DOORS = frozenset(("web", "api", "terminal"))
+"""Connections on which a delivery is a row that is read, so that nothing arrives anywhere else."""
+
+Line = Mapping[str, object]
 
 
 class Injected(msgspec.Struct, frozen=True):
@@ -60,13 +70,15 @@ class Platform(msgspec.Struct, frozen=True):
         return [entry for entry in self.entries if entry.room == name]
 
 
-def read_platform(path: Path) -> Platform:
-    """Read a record file; a last line that is still being written is left out."""
+def read_lines(path: Path) -> list[Line]:
+    """The lines of a record file, none where there is no file; one that is still being written is left out."""
+    if not path.exists():
+        return []
     lines = path.read_bytes().split(b"\n")[:-1]
-    return from_lines([msgspec.json.decode(line, type=dict[str, object]) for line in lines])
+    return [msgspec.json.decode(line, type=dict[str, object]) for line in lines]
 
 
-def from_lines(lines: list[Mapping[str, object]]) -> Platform:
+def from_lines(lines: Iterable[Line]) -> Platform:
     """The record as one value."""
     injected: list[Injected] = []
     acked: set[int] = set()

@@ -8,8 +8,10 @@ import pytest
 
 from tests.checkers.inbox import check_blobs
 from tests.checkers.judge import check_all
+from tests.checkers.logs import check_logs
 from tests.checkers.planting import ANSWER, LATER_ANSWER, PASSED_ON, POST, Planted, good_blobs
-from tests.checkers.platform import MARK
+from tests.checkers.platform import MARK, from_lines
+from tests.checkers.telegram import telegram_lines
 from tests.checkers.trail import check_audit
 from tests.checkers.violation import FIGURES
 from tests.standins.model import Call
@@ -203,11 +205,50 @@ def test_missing_and_changed_bytes_are_found(tmp_path: Path) -> None:
 def test_a_file_that_is_no_record_does_not_verify(tmp_path: Path) -> None:
     path = tmp_path / "no.db"
     path.write_bytes(b"this is no database" * 100)
-    assert {violation.figure for violation in check_audit(path)} == {"audit"}
+    assert {violation.figure for violation in check_audit(path, tmp_path / "no.pub")} == {"audit"}
+
+
+def test_what_a_door_answered_is_shown_nowhere_else(tmp_path: Path) -> None:
+    planted = Planted(tmp_path / "planted.db")
+    planted.sql("UPDATE parts SET connection = 'web' WHERE delivery_id = 'd1'")
+    planted.sql("UPDATE parts SET native_id = '' WHERE delivery_id = 'd1'")
+    planted.drop(lambda line: line.get("id") == "m2")
+    assert not list(check_all(planted.evidence()))
+
+
+def test_the_lines_of_telegram_are_those_of_any_platform() -> None:
+    journal: list[dict[str, object]] = [
+        {"event": "injected", "kind": "text", "text": "helo", "update_id": 8, "chat_id": 7, "message_id": 1},
+        {"event": "request", "method": "getUpdates"},
+        {"event": "injected", "kind": "edit", "text": "hello", "update_id": 9, "chat_id": 7, "message_id": 1},
+        {"event": "acked", "offset": 9, "update_ids": [8]},
+        {"event": "sent", "chat_id": 7, "message_id": 2, "text": "re"},
+        {"event": "edited", "chat_id": 7, "message_id": 2, "text": "re: hello"},
+    ]
+    read = from_lines(telegram_lines(journal))
+    acts = [(act.seq, act.kind, act.room, act.id, act.revision, act.text) for act in read.injected]
+    assert acts == [(8, "message", "7", "1", 1, "helo"), (9, "edit", "7", "1", 2, "hello")]
+    assert read.acked == {8}
+    assert [(entry.id, entry.first, entry.text) for entry in read.room("7")] == [("2", "re", "re: hello")]
+
+
+@pytest.mark.proves("A5")
+@pytest.mark.parametrize(
+    ("log", "code"),
+    [
+        ('{"event": "accepted", "text": "hello #aaaaaaaaaa"}', "content_logged"),
+        ('{"event": "accepted", "text": "hello 0aaaaaaaaaa0"}', "content_logged"),
+        ('{"event": "asked", "url": "http://127.0.0.1/bot42:token/getMe"}', "secret_logged"),
+        ('{"event": "accepted", "id": "inb_01a208b3163956de636da422401e"}', ""),
+    ],
+)
+def test_secrets_and_content_in_a_log_are_found(log: str, code: str) -> None:
+    found = list(check_logs(f"first line\n{log}\n", ["hello #aaaaaaaaaa", "bye"], ["42:token", "sk-1"]))
+    assert [violation.code for violation in found] == ([code] if code else [])
 
 
 def test_every_code_is_planted() -> None:
-    elsewhere = {"blob_missing", "audit_changed", "audit_open"}
+    elsewhere = {"blob_missing", "audit_changed", "audit_open", "secret_logged", "content_logged"}
     assert {code for _, code, _ in PLANTS} | elsewhere == set(FIGURES)
 
 

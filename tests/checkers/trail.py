@@ -58,10 +58,10 @@ def check_trail(database: Database) -> Iterator[Violation]:
         yield Violation("two_outcomes", f"intent {name}", "an outcome of an intent that is not there")
 
 
-def check_audit(path: Path) -> Iterator[Violation]:
-    """The offline verifier's word on the file."""
+def check_audit(path: Path, key: Path) -> Iterator[Violation]:
+    """The offline verifier's word on the file, signatures included."""
     done = subprocess.run(
-        [sys.executable, "-m", "quarterdeck.cli.verify_audit", str(path), "--json"],
+        [sys.executable, "-m", "quarterdeck.cli.verify_audit", str(path), "--key", str(key), "--json"],
         capture_output=True,
         timeout=VERIFY_SECONDS,
     )

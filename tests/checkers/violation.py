@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Figure = Literal["lost", "doubled", "double_commit", "unclosed", "order", "history", "audit"]
+Figure = Literal["lost", "doubled", "double_commit", "unclosed", "order", "history", "audit", "leak"]
 
 FIGURES: dict[str, Figure] = {
     "no_row": "lost",
@@ -41,6 +41,8 @@ FIGURES: dict[str, Figure] = {
     "request_refused": "history",
     "audit_changed": "audit",
     "audit_open": "audit",
+    "secret_logged": "leak",
+    "content_logged": "leak",
 }
 """Every code that a check may report."""
 

@@ -7,7 +7,7 @@ from tests.checkers.judge import Evidence
 from tests.crash.configuration import Settings
 from tests.crash.scenario import Look, Scenario
 from tests.crash.world import World
-from tests.standins.loopback import Upload
+from tests.standins.loopback import Fault, Upload
 
 NOTE = b"what the note says\n" * 100
 PIECES = 6
@@ -203,6 +203,22 @@ class StreamedKeys(Streamed):
     settings = Settings(streaming=True, keys=True)
 
 
+class StreamedShort(Scenario):
+    """The answer ends while its first showing is on the way: it goes into the message that arrives then."""
+
+    name = "streamed_short"
+    settings = Settings(streaming=True)
+
+    async def drive(self, world: World) -> None:
+        world.platform.fault(Fault(route="messages", kind="slow", retry_after=1.0))
+        self.said = world.say("shortly {n} [[stream 3 150]]")
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        look = Look(evidence)
+        yield from look.ended(self.said, "answered")
+        yield from look.shows(self.said.room, "piece 1 of 3. piece 2 of 3. piece 3 of 3.")
+
+
 class WithFile(Scenario):
     """A message that comes with a file."""
 
@@ -234,5 +250,6 @@ CHATS: tuple[type[Scenario], ...] = (
     ChunkedKeys,
     Streamed,
     StreamedKeys,
+    StreamedShort,
     WithFile,
 )

@@ -1,10 +1,15 @@
 """The file that a scenario's gateway is started with."""
 
 import json
+from collections.abc import Sequence
 
 import msgspec
 
-SECRETS = {"MODEL_KEY": "sk-standin", "LOOP_TOKEN": "loopback-token"}
+SECRETS = {
+    "MODEL_KEY": "sk-standin",
+    "LOOP_TOKEN": "loopback-token",
+    "BOT_TOKEN": "4242424242:stand-in-bot-token",
+}
 """What the stand-ins accept."""
 
 
@@ -18,10 +23,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     streaming: bool = False
     first_byte: float = 10.0
     dm_policy: str = "open"
+    telegram: bool = False
 
 
-def render(settings: Settings, model: str, platform: str) -> str:
-    """The TOML text; `model` and `platform` are the stand-ins' addresses."""
+def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
+    """The TOML text; `model`, `platform` and `telegram` are the stand-ins' addresses."""
     lines = [
         'data_dir = "./data"',
         "[server]",
@@ -40,13 +46,27 @@ def render(settings: Settings, model: str, platform: str) -> str:
         f"debounce_ms = {settings.debounce_ms}",
         "[tools.http_post]",
         f"url = {json.dumps(platform + '/effect')}",
+        *_connection(settings, platform, telegram),
+        f"dm_policy = {json.dumps(settings.dm_policy)}",
+        f"streaming = {json.dumps('edit' if settings.streaming else 'off')}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _connection(settings: Settings, platform: str, telegram: str) -> Sequence[str]:
+    """The one account that the scenario's people write to."""
+    if settings.telegram:
+        return (
+            "[connections.bot]",
+            'channel = "telegram"',
+            f"api_root = {json.dumps(telegram)}",
+            'token = { env = "BOT_TOKEN" }',
+        )
+    return (
         "[connections.loop]",
         'channel = "loopback"',
         f"api_root = {json.dumps(platform)}",
         'token = { env = "LOOP_TOKEN" }',
-        f"dm_policy = {json.dumps(settings.dm_policy)}",
         f"keys = {json.dumps(settings.keys)}",
         f"edits = {json.dumps(settings.edits)}",
-        f"streaming = {json.dumps('edit' if settings.streaming else 'off')}",
-    ]
-    return "\n".join(lines) + "\n"
+    )

@@ -16,6 +16,8 @@ from tests.waiting import until
 
 READY_SECONDS = 30.0
 DRAIN_SECONDS = 40.0
+COMMAND_SECONDS = 60.0
+LOCKED = 3  # exit status: another process holds the data directory
 POINT = "QUARTERDECK_CRASH_AT"
 TRACE = "QUARTERDECK_CRASH_TRACE"
 
@@ -50,6 +52,7 @@ class Gateway:
         self._shot = False
         self._asked = False
         self._last = False
+        self._commands = 0
 
     async def keep(self) -> None:
         """Run it until it was stopped. Raises GatewayFailed when it ends for any other reason."""
@@ -60,10 +63,38 @@ class Gateway:
         finally:
             await self._end()
 
-    async def ready(self) -> None:
-        """Wait until the gateway that runs now has its intake open."""
+    async def ready(self) -> str:
+        """Wait until the gateway that runs now has its intake open; its address."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
-            await until(lambda: self._is_ready(http), READY_SECONDS, "a ready gateway")
+            return await until(lambda: self._is_ready(http), READY_SECONDS, "a ready gateway")
+
+    async def command(self, *words: str) -> tuple[int, str]:
+        """Run another command of the program over the same folder: its exit status, and what it printed.
+
+        Where no gateway runs it does its work itself; one that is started meanwhile finds the folder taken.
+        """
+        self._commands += 1
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "quarterdeck", *words, "--config", str(self._config), "--json"),
+            cwd=ROOT,
+            env=self._environ(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                printed, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, printed.decode()
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
+        return kept | self._secrets
 
     async def stop(self, *, last: bool) -> None:
         """Ask it to drain and wait for its end; `last`: it stays down, unless a point kills it on the way."""
@@ -88,8 +119,7 @@ class Gateway:
         return process if process is not None and process.returncode is None else None
 
     async def _start(self) -> asyncio.subprocess.Process:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-        environ |= self._secrets | {"QUARTERDECK_TESTING": "1"}
+        environ = self._environ() | {"QUARTERDECK_TESTING": "1"}
         if self._crashes:
             environ[POINT] = self._crashes[0]
         if self._trace is not None:
@@ -115,19 +145,21 @@ class Gateway:
             self.killed.append(self._crashes.popleft())
         elif code == 0 and asked:
             self.ended = last
+        elif code == LOCKED and self._commands:
+            pass  # a command has begun while it was down; it is started again
         else:
             raise GatewayFailed(f"the gateway ended with {code}:\n{self.tail()}")
 
-    async def _is_ready(self, http: aiohttp.ClientSession) -> bool:
+    async def _is_ready(self, http: aiohttp.ClientSession) -> str:
         process = self._process
         try:
             runtime = msgspec.json.decode((self.data / "runtime.json").read_bytes(), type=Runtime)
             if process is None or runtime.pid != process.pid or process.returncode is not None:
-                return False
+                return ""
             async with http.get(f"{runtime.url}/readyz") as answer:
-                return answer.status == 200
+                return runtime.url if answer.status == 200 else ""
         except (FileNotFoundError, aiohttp.ClientError, TimeoutError):
-            return False
+            return ""
 
     async def _end(self) -> None:
         """Leave no child behind, whatever happened."""
@@ -135,6 +167,10 @@ class Gateway:
             process.kill()
             await process.wait()
 
+    def said(self) -> str:
+        """All that it wrote on stdout and stderr, in all of its lives."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def tail(self, size: int = 4000) -> str:
         """The end of what it said."""
-        return self.log.read_bytes()[-size:].decode(errors="replace") if self.log.exists() else ""
+        return self.said()[-size:]

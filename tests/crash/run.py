@@ -50,7 +50,7 @@ async def run(scenario: Scenario, crashes: Sequence[str], folder: Path, seed: st
             violations = await asyncio.to_thread(here.judge, evidence)
             complaints += scenario.expect(evidence)
             complaints += [] if rested else ["it never came to rest"]
-        except* (AssertionError, TimeoutError) as failed:
+        except* Exception as failed:  # whatever it is, it is this run's
             complaints += [f"{type(error).__name__}: {error}" for error in flat(failed)]
         kills = len(here.gateway.killed)
     ran = Ran(scenario.name, crash, kills == len(crashes), kills, tuple(violations), tuple(complaints), str(folder))
@@ -62,6 +62,7 @@ async def run(scenario: Scenario, crashes: Sequence[str], folder: Path, seed: st
 async def _live(scenario: Scenario, here: World) -> bool:
     """From the first start to the last stop; whether it came to rest."""
     rested = True
+    await scenario.prepare(here)
     async with asyncio.TaskGroup() as group:
         group.create_task(here.gateway.keep())
         await scenario.drive(here)

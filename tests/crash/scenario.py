@@ -27,6 +27,9 @@ class Scenario:
         """The crash settings of the gateway's lives, one each."""
         return (*self.crashes, f"{point}:{hit}")
 
+    async def prepare(self, world: World) -> None:
+        """Do what there is to do before the gateway's first start."""
+
     async def drive(self, world: World) -> None:
         """Do what people do. The gateway may die and come back at any moment meanwhile."""
         raise NotImplementedError

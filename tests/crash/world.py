@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,8 @@ from tests.checkers.judge import Evidence, judge, read_evidence
 from tests.checkers.violation import Violation
 from tests.crash.configuration import SECRETS, Settings, render
 from tests.crash.gateway import Gateway
+from tests.crash.telegram import Telegram, telegram
+from tests.standins import Record
 from tests.standins.loopback import Event, Inject, LoopbackStandin, Person, Room, Upload, loopback_standin
 from tests.standins.loopback import Settings as Platform
 from tests.standins.model import ModelStandin, model_standin
@@ -40,16 +42,28 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class World:
-    """What a scenario acts on. Every random choice comes from `chance`, so that a seed repeats it."""
+    """What a scenario acts on. Every random choice comes from `chance`, so that a seed repeats it.
+
+    `secrets` are texts that the gateway keeps to itself; a scenario adds what it makes.
+    """
 
     def __init__(
-        self, folder: Path, gateway: Gateway, platform: LoopbackStandin, model: ModelStandin, chance: random.Random
+        self,
+        folder: Path,
+        gateway: Gateway,
+        platform: LoopbackStandin,
+        bot: Telegram,
+        model: ModelStandin,
+        chance: random.Random,
     ) -> None:
         self.folder = folder
         self.gateway = gateway
         self.platform = platform
+        self.bot = bot
         self.model = model
         self.chance = chance
+        self.secrets = list(SECRETS.values())
+        self.doors = Record(folder / "doors.jsonl")
         self._database = gateway.data / "quarterdeck.db"
         self._reader: sqlite3.Connection | None = None
 
@@ -65,7 +79,7 @@ class World:
         sent_at: float | None = None,
     ) -> Said:
         """A person writes `text`; every `{n}` in it becomes a mark that no other text has."""
-        nonce = f"#{self.chance.getrandbits(40):010x}"
+        nonce = self.nonce()
         events = self._act(
             Inject(
                 id=f"p{self.chance.getrandbits(40):010x}",
@@ -85,10 +99,25 @@ class World:
 
     def edit(self, said: Said, text: str) -> Said:
         """The person changes what was written."""
-        nonce = f"#{self.chance.getrandbits(40):010x}"
+        nonce = self.nonce()
         text = text.replace("{n}", nonce)
         self._act(Inject(kind="edit", id=said.id, room=Room(said.room), sender=PERSON, text=text))
         return Said(said.room, said.id, nonce)
+
+    def tell_bot(self, text: str) -> Said:
+        """The same in the chat with the bot on Telegram."""
+        nonce = self.nonce()
+        return Said(self.bot.room, self.bot.write(text.replace("{n}", nonce)), nonce)
+
+    def edit_for_bot(self, said: Said, text: str) -> Said:
+        """The person changes what was written there."""
+        nonce = self.nonce()
+        self.bot.edit(said.id, text.replace("{n}", nonce))
+        return Said(said.room, said.id, nonce)
+
+    def nonce(self) -> str:
+        """A mark that no other text has."""
+        return f"#{self.chance.getrandbits(40):010x}"
 
     def _act(self, what: Inject) -> list[Event]:
         return self.platform.inject(what)
@@ -117,7 +146,7 @@ class World:
 
     def at_rest(self) -> bool:
         """Every event confirmed, then every row settled: what is confirmed has a row."""
-        return not self.platform.pending and self._number(LEFT) == 0
+        return not self.platform.pending and not self.bot.pending and self._number(LEFT) == 0
 
     def bot_texts(self, room: str) -> list[str]:
         """What the bot's messages in a room say now."""
@@ -131,15 +160,22 @@ class World:
 
     def _number(self, query: str, *values: str) -> int:
         """One figure of the database; -1 while there is none."""
+        found = self.value(query, *values)
+        return found if isinstance(found, int) else -1
+
+    def value(self, query: str, *values: str) -> object:
+        """One value of the database; None while there is none."""
         if self._reader is None and self._database.exists():
             self._reader = sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=5)
         try:
-            return int(self._reader.execute(query, values).fetchone()[0]) if self._reader else -1
+            found = self._reader.execute(query, values).fetchone() if self._reader else None
         except sqlite3.OperationalError:
-            return -1  # the file is being made
+            return None  # the file is being made
+        return found[0] if found else None
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the files."""
+        self.doors.close()
         if self._reader is not None:
             self._reader.close()
 
@@ -147,11 +183,11 @@ class World:
 
     def evidence(self) -> Evidence:
         """What there is to judge, once the gateway is stopped."""
-        return read_evidence(self.folder / "platform.jsonl", self.folder / "model.jsonl", self._database)
+        return read_evidence(self.folder, self._database)
 
     def judge(self, evidence: Evidence) -> list[Violation]:
         """The independent judgement."""
-        return judge(evidence, self._database, self.gateway.data / "blobs")
+        return judge(evidence, self.gateway.data, self.gateway.said(), self.secrets)
 
 
 @asynccontextmanager
@@ -159,13 +195,12 @@ async def world(
     folder: Path, settings: Settings, seed: str, crashes: Sequence[str] = (), trace: Path | None = None
 ) -> AsyncIterator[World]:
     """Stand-ins and a configured gateway that is not running yet; it leaves all in `folder`, which exists."""
-    async with (
-        loopback_standin(
-            Platform(keys=settings.keys, edits=settings.edits), record=folder / "platform.jsonl"
-        ) as platform,
-        model_standin(record=folder / "model.jsonl") as model,
-    ):
-        (folder / "config.toml").write_text(render(settings, model.url, platform.url))
+    async with AsyncExitStack() as stack:
+        rules = Platform(keys=settings.keys, edits=settings.edits)
+        platform = await stack.enter_async_context(loopback_standin(rules, record=folder / "platform.jsonl"))
+        bot = await stack.enter_async_context(telegram(folder / "telegram.jsonl", SECRETS["BOT_TOKEN"]))
+        model = await stack.enter_async_context(model_standin(record=folder / "model.jsonl"))
+        (folder / "config.toml").write_text(render(settings, model.url, platform.url, bot.url))
         gateway = Gateway(folder, SECRETS, crashes, trace)
-        with closing(World(folder, gateway, platform, model, random.Random(seed))) as made:
-            yield made
+        made = World(folder, gateway, platform, bot, model, random.Random(seed))
+        yield stack.enter_context(closing(made))

@@ -1,6 +1,7 @@
 """`quarterdeck chat` on a terminal: a prompt, states, an answer that grows, Ctrl-C."""
 
 import asyncio
+import json
 import os
 import pty
 import sys
@@ -111,7 +112,7 @@ async def test_ctrl_c_stops_the_turn_and_then_leaves(desk: Desk) -> None:
         screen.type(b"a long story " + b"and more " * 100 + b"\r")
         await screen.sees("You said:")
         screen.type(CTRL_C)
-        await screen.sees("Stopped.")
+        await screen.sees("(stopped)")
         await screen.sees("you> ")
         states = [row["state"] for row in await desk.rows("turns", "list")]
         assert states == ["stopped"]
@@ -119,12 +120,28 @@ async def test_ctrl_c_stops_the_turn_and_then_leaves(desk: Desk) -> None:
         assert await screen.ends() == 0
 
 
-async def test_two_ctrl_c_leave_at_once(desk: Desk) -> None:
-    async with desk.gateway(), terminal(desk) as screen:
+async def test_a_second_ctrl_c_leaves_a_turn_that_does_not_stop(desk: Desk) -> None:
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        if line:
+            asked.append(str(json.loads(line)["command"]))
+            rows = [{"hello": "0"}, {"row": {"kind": "state", "state": "tool", "tools": ["slow"]}}]
+            lines = rows if asked[-1] == "chat" else [{"hello": "0"}, {"end": {}}]
+            writer.write(b"".join(json.dumps(row).encode() + b"\n" for row in lines))
+            await reader.read()
+        writer.close()
+
+    desk.data.mkdir()
+    async with await asyncio.start_unix_server(answer, str(desk.data / "control.sock")), terminal(desk) as screen:
         await screen.sees("you> ")
-        screen.type(b"a long story " + b"and more " * 100 + b"\r")
-        await screen.sees("You said:")
-        screen.type(CTRL_C + CTRL_C)
+        screen.type(b"do something slow\r")
+        await screen.sees("(tool slow)")
+        screen.type(CTRL_C)
+        await until(lambda: asked == ["chat", "chat stop"], 20, "the request to stop")
+        assert screen.process.returncode is None
+        screen.type(CTRL_C)
         assert await screen.ends() == 0
 
 

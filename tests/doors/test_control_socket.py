@@ -17,7 +17,8 @@ from tests.doors.commands import SCRIPTED, Desk
 
 NOBODY = 65_534
 ASK = """
-import json, socket, sys
+import json, os, socket, sys
+os.setgroups([]), os.setgid(int(sys.argv[2])), os.setuid(int(sys.argv[2]))
 peer = socket.socket(socket.AF_UNIX)
 peer.settimeout(20)
 try:
@@ -54,13 +55,9 @@ async def raw(desk: Desk, sent: bytes) -> list[dict[str, object]]:
 
 async def ask_as(desk: Desk, uid: int) -> dict[str, object]:
     process = await asyncio.create_subprocess_exec(
-        *(shutil.which("python3") or sys.executable, "-c", ASK, str(desk.data / "control.sock")),
+        *(sys.executable, "-c", ASK, str(desk.data / "control.sock"), str(uid)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        user=uid,
-        group=uid,
-        extra_groups=[],
-        cwd="/",
     )
     async with asyncio.timeout(30):
         out, _ = await process.communicate()
@@ -81,7 +78,7 @@ async def test_only_the_owner_may_connect(desk: Desk) -> None:
         answer = await ask_as(desk, NOBODY)
         assert answer["end"] == {
             "status": 1,
-            "message": f"user {NOBODY} may not control this gateway; become the user that runs it, or root",
+            "message": f"user {NOBODY} may not control this gateway; become the one that runs it, or root",
         }
         desk.folder.chmod(0o700)
 

@@ -14,6 +14,8 @@ from quarterdeck.model.message import AssistantMessage, SystemEvent, UserMessage
 from tests.doors.running import Running
 from tests.waiting import until
 
+pytestmark = pytest.mark.proves("channel.api")
+
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 
 

@@ -69,6 +69,20 @@ class Log:
         return [f"{name} {fields.get('exc_info')!r}" for name, fields in self.lines if name in self.BROKEN]
 
 
+class LifeLog:
+    """The log of one life of the process: what its remains say after the kill is not heard."""
+
+    def __init__(self, log: Log, dead: Callable[[], bool]) -> None:
+        self._log = log
+        self._dead = dead
+
+    def info(self, event: str, **fields: object) -> None:
+        if not self._dead():
+            self._log.info(event, **fields)
+
+    warning = error = info
+
+
 class Held:
     """A place where something waits until the test lets it go."""
 

@@ -4,14 +4,14 @@ import msgspec
 import pytest
 
 from quarterdeck.base.errors import Retry
+from quarterdeck.flow.sending import REPEAT_MARK as REPEAT
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent, SendRefused
 from quarterdeck.store import outbox
 from quarterdeck.store.operations import operation
-from tests.flow.doubles import RETRY_SOON
+from tests.flow.doubles import RETRY_SOON, Held
 from tests.flow.world import World
 from tests.waiting import until
 
-REPEAT = "(This may be a repeat.) "
 
 
 async def test_a_long_answer_is_sent_in_order(world: World) -> None:
@@ -110,7 +110,7 @@ async def test_an_unknown_send_is_repeated_once_with_a_mark_before_the_next_part
     world.main.say("a" * 336 + "b")
     await world.say("go")
     await world.rest()
-    assert [text[:25] for text in world.platform.texts()] == ["a" * 25, f"{REPEAT}a", "b"]
+    assert [text[:25] for text in world.platform.texts()] == ["a" * 25, f"{REPEAT}a"[:25], "b"]
     keys = [shown.key for shown in world.platform.rooms]
     assert keys[1] == keys[0] + ".r1"
 
@@ -146,43 +146,45 @@ async def test_a_platform_with_keys_is_asked_again_with_the_same_key(idle_world:
     assert len(world.platform.calls) == 2
 
 
-async def test_a_platform_with_keys_that_never_answers_is_not_asked_for_ever(idle_world: World) -> None:
-    """Neither without a pause, nor beyond the window in which it knows the key."""
+async def test_a_platform_with_keys_that_never_answers_is_given_a_pause(loose_world: World) -> None:
+    world = loose_world
+    world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)
+    await world.start()
+    world.platform.answers(*(MaybeSent("no answer") for _ in range(50)))
+    await world.say("one")
+    await until(lambda: len(world.platform.calls) > 12 or world.parts.outbox._rooms._later)
+    assert len(world.platform.calls) <= 3
+
+
+async def test_a_key_is_used_only_as_long_as_the_platform_knows_it(idle_world: World) -> None:
     world = idle_world
     world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)
     await world.start()
-    world.platform.answers(*(MaybeSent("no answer") for _ in range(200)))
+    holds = [world.platform.hold(result=MaybeSent("no answer")) for _ in range(3)]
     await world.say("one")
-    for _ in range(40):
-        await until(lambda: world.part_states() == ["ready"] or "unknown" in world.part_states(), what="a pause")
-        if "unknown" in world.part_states():
-            break
-        world.jump(30)
-    world.platform.script.clear()
-    await world.rest()
-    plain = [call for call in world.platform.calls if not call[2].startswith(REPEAT)]
-    assert len(plain) <= 12
+    for held in holds[:2]:
+        await until(lambda held=held: world.look() or held._reached.is_set(), what="the next attempt")
+        world.jump(40)
+        held.release()
+    await until(lambda: world.look() or holds[2]._reached.is_set() or not world.busy, what="the third attempt")
+    holds[2].release()
+    await until(lambda: world.look() or not world.busy, what="rest")
+    assert [text.startswith(REPEAT) for _, _, text in world.platform.calls[:3]] == [False, False, True]
 
 
-async def test_an_edit_that_never_gets_an_answer_is_not_repeated_for_ever(idle_world: World) -> None:
-    world = idle_world
+async def test_an_edit_that_never_gets_an_answer_is_given_a_pause(loose_world: World) -> None:
+    world = loose_world
     world.settings.capabilities = Capabilities(400, edits=True)
     world.settings.wire = msgspec.structs.replace(world.settings.wire, streaming=True)
     await world.start()
-    held = world.main.hold("the end")
-    world.main.script[-1].deltas = ("the",)
-    world.main.script[-1].after, world.main.script[-1].before = held, None
+    held = Held()
+    world.main.say("the end", deltas=("the",), after=held)
     await world.say("go")
     await until(lambda: "stream_id" in world.store.committed)
-    world.platform.answers(*(MaybeSent("no answer") for _ in range(200)))
+    world.platform.answers(*(MaybeSent("no answer") for _ in range(50)))
     held.release()
-    await until(lambda: len(world.platform.calls) > 3)
-    for _ in range(20):
-        await until(lambda: world.part_states() != ["sending"], what="a pause")
-        world.jump(400)
-    world.platform.script.clear()
-    await world.rest()
-    assert len(world.platform.calls) <= 30
+    await until(lambda: len(world.platform.calls) > 13 or world.parts.outbox._rooms._later)
+    assert len(world.platform.calls) <= 4
 
 
 async def test_an_adapter_that_breaks_leaves_the_fate_unknown(loose_world: World) -> None:
@@ -280,4 +282,5 @@ async def test_a_part_that_a_person_settled_is_left_alone(world: World) -> None:
 
 
 def attempts(world: World) -> int:
-    return world.rows("SELECT attempts FROM parts")[0]["attempts"]
+    rows = world.rows("SELECT attempts FROM parts")
+    return rows[0]["attempts"] if rows else 0

@@ -159,6 +159,7 @@ async def test_a_message_to_another_room_is_committed_with_its_result(idle_world
     world.settings.let(tools=("send_message",))
     await world.start()
     await world.ended(await world.say("hello", room="r2", who="p2"))
+    await world.rest()
     world.main.use(("send_message", '{"room":"r2","text":"news"}'))
     world.store.committed.clear()
     await world.ended(await world.say("tell them"))

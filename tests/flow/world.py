@@ -35,7 +35,7 @@ from quarterdeck.store.migrate import migrate
 from quarterdeck.store.sessions import NewSession
 from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.tools.rooms.tool import SendMessageTool
-from tests.flow.doubles import Log, Model, Platform, PlatformChannel, TestClock, ToolDouble
+from tests.flow.doubles import LifeLog, Log, Model, Platform, PlatformChannel, TestClock, ToolDouble
 from tests.flow.rest import Book
 from tests.flow.spy import Places, Spy
 from tests.waiting import until
@@ -160,15 +160,16 @@ class World:
 
     async def _begin(self, name: str, part: Lanes | Outbox, tasks: int) -> None:
         service = Service(name=name, run=part.run, max_tasks=tasks)
-        life = Life(service, lambda error: self.log.error("service.fatal", exc_info=error), self.log)
+        log = self.parts.services.log
+        life = Life(service, lambda error: log.error("service.fatal", exc_info=error), log)
         self.parts.lives.append((life, asyncio.create_task(part.run(life))))
         async with asyncio.timeout(10):
             await life.until_ready()
 
     def _build(self) -> Parts:
-        clock, log, new_id = self.clock, self.log, IdSource(self.clock)
-        points = Places(self._die)
-        store = Spy(SqliteStore(self.path, points, lambda error: log.error("service.fatal", exc_info=error)))
+        clock, new_id, points = self.clock, IdSource(self.clock), Places(self._die)
+        store = Spy(SqliteStore(self.path, points, lambda error: self.log.error("service.fatal", exc_info=error)))
+        log = LifeLog(self.log, lambda: store.dead)
         metrics, live, auditor = Metrics(), Live(), Auditor(clock, new_id)
         gate, blobs = Gate(clock, new_id, auditor), Blobs(self.folder / "blobs", clock, points)
         providers: dict[str, Provider] = {"main": self.main, "spare": self.spare}

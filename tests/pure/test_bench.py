@@ -260,7 +260,7 @@ def test_stages_and_the_rest_add_up_to_the_cost() -> None:
         (src + "flow/ending.py", 4, "answered"): (1, 1, 1.0, 2.0, {}),
         ("~", 0, "<built-in method x>"): (1, 1, 7.9, 7.9, {}),
     }
-    found = stage_figures(stats, Cpu(0.004, 0.002))
+    found = stage_figures(stats, Cpu(0.004, 0.002), 10.0)
     assert found["stage: accept"] == pytest.approx(0.36)
     assert found["stage: receive"] == pytest.approx(0.24)
     assert found["stage: end"] == pytest.approx(0.8)

@@ -240,6 +240,19 @@ async def test_status_and_rate_faults_process_nothing(platform: LoopbackStandin,
     assert (await bot.send("x"))[0] == 200
 
 
+async def test_a_slow_answer_is_processed_at_once_and_answered_later(platform: LoopbackStandin, bot: Bot) -> None:
+    platform.fault(Fault(route="messages", kind="slow", retry_after=0.2))
+    answer = asyncio.create_task(bot.send("x"))
+    await until(lambda: platform.messages("r1"))
+    assert not answer.done()
+    assert platform.requests[-1].fate is None
+    assert (await answer)[0] == 200
+    seconds = platform.requests[-1].seconds
+    assert seconds is not None
+    assert seconds >= 0.2
+    assert (await bot.send("y"))[0] == 200
+
+
 @pytest.mark.parametrize(
     "case",
     [

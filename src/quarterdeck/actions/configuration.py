@@ -87,11 +87,11 @@ class Configuration:
             result = Reloaded(_paths(self._current, new), _paths(new, loaded.config))
             await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
             self._directory.replace(assistants, configured.connections(new), configured.limits(new))
-            self._level.set(new.log.level)
             self._current = new
             self._log.info(
                 "configuration.applied", applied=list(result.applied), needs_restart=list(result.needs_restart)
             )
+            self._level.set(new.log.level)  # after that line, which the new level may not let through
             return result
 
     async def _record(self, actor: Actor, digest: str, outcome: str, content: bytes) -> None:

@@ -121,7 +121,9 @@ class _Screen:
             case "answer" | "notice" | "message":
                 self._whole(safe(str(row["text"])))
             case "ended":
-                self._write(CLEAR if not self._shown else "")
+                outcome = str(row["outcome"])
+                self._write(("\n" if self._shown else CLEAR) + ("" if outcome in GOOD else f"({outcome})\n"))
+                self._shown = ""
             case _:
                 pass
 

@@ -50,7 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("init", "Write a commented configuration and instruction files where there are none.", "init:init", (YES,)),
     Command("up", "Run the gateway in the foreground until SIGTERM.", "up:up", (ROLE,)),
     Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
-    Command("tour", "See for yourself what Quarterdeck claims: no key, half a minute.", "tour.programme:tour", (SABOTAGE,)),
+    Command("tour", "Try the main claims on this machine: half a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
     asked("status", "Show whether the gateway runs, and what it is doing."),
     Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor"),
     asked("signin", "Make a link that signs one browser in, once, within ten minutes."),

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, contextmanager
 
 import msgspec
 
-from quarterdeck.api.control.server import CONNECTIONS, serve
+from quarterdeck.api.control.server import MOST, serve
 from quarterdeck.api.control.table import COMMANDS
 from quarterdeck.api.control.wire import LINE_BYTES
 from quarterdeck.base.config import LoadedConfig
@@ -77,7 +77,7 @@ class _Parts:
             async with Supervisor(g.log, g.clock) as supervisor:
                 if self._serving:
                     await self._start(g, supervisor)
-                await supervisor.start(Service(name="control", run=self._keep, max_tasks=CONNECTIONS))
+                await supervisor.start(Service(name="control", run=self._keep, max_tasks=MOST))
                 self.ready.set_result(None)
                 await self._end.wait()
             while await g.sealer.seal() == SLICE:

@@ -185,7 +185,7 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
         await supervisor.start(Service(name="configuration", run=g.configuration.run))
         controller = control.ControlServer(controlling, control_parts(g, url), COMMANDS)
-        await supervisor.start(Service(name="control", run=controller.run, max_tasks=control.CONNECTIONS))
+        await supervisor.start(Service(name="control", run=controller.run, max_tasks=control.MOST))
         for service in g.services:
             await supervisor.start(service)
         g.intake.open = True

@@ -33,7 +33,13 @@ class Feed:
         event = msgspec.structs.replace(event, seq=self.seq)
         self.pending.append(event)
         self._note(
-            "inject", seq=event.seq, kind=event.kind, id=event.id, revision=event.revision, room=event.room.id
+            "inject",
+            seq=event.seq,
+            kind=event.kind,
+            id=event.id,
+            revision=event.revision,
+            room=event.room.id,
+            text=event.text,
         )
         self._settle(True)
         return event

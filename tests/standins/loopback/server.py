@@ -156,6 +156,8 @@ class LoopbackStandin:
             answer = reply({"error": refused.name}, refused.status)
         if fault is not None and fault.kind == "drop_after":
             return drop(http, request, "dropped_after")
+        if fault is not None and fault.kind == "slow":
+            await slowly(fault.retry_after)
         if request.fate is None:
             request.status, request.fate = answer.status, "answered"
         return answer

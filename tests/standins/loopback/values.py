@@ -132,11 +132,12 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """What happens to the next `count` requests of a route.
 
     status: answered with it, not processed. rate: 429 with `retry_after` (seconds). hang: never answered, not
-    processed. drop_before: the connection closes, not processed. drop_after: processed, then the same.
+    processed. drop_before: the connection closes, not processed. drop_after: processed, then the same. slow:
+    processed, answered `retry_after` seconds later.
     """
 
     route: Route
-    kind: Literal["status", "rate", "hang", "drop_before", "drop_after"]
+    kind: Literal["status", "rate", "hang", "drop_before", "drop_after", "slow"]
     status: int = 500
     retry_after: float = 0.0
     count: int = 1

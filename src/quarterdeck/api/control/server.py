@@ -105,7 +105,7 @@ async def _answer(
             return End()  # somebody looked whether anybody is here
         request = msgspec.json.decode(line, type=Request)
     except (ValueError, TimeoutError):  # too long; no JSON; not a request; not in time
-        return End(USAGE, f"a request is one line of JSON of at most {LINE_BYTES} bytes, within {REQUEST_SECONDS:.0f} s")
+        return End(USAGE, f"a request is one line of JSON, at most {LINE_BYTES} bytes, within {REQUEST_SECONDS:.0f} s")
     await _write(writer, Answer(hello=parts.version))
     command = commands.get(request.command)
     if command is None:

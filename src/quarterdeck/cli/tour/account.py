@@ -88,7 +88,9 @@ class Paper:
 
     def title(self, text: str) -> None:
         """What comes now."""
-        print(f"\n{self._in('1', text)}", flush=True)
+        print(flush=True)
+        for one in textwrap.wrap(text, self.columns):
+            print(self._in("1", one), flush=True)
 
     def verdict(self, held: bool) -> None:
         """How a scene ended."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import msgspec
 
@@ -121,4 +122,4 @@ def _assign(questions: list[Question], message: Line, place: int, answer: Callab
 def _disorder(room: list[Question]) -> int:
     """How many answers stand above the answer to an earlier question."""
     first = [min(one.whole + one.marked) for one in room if one.answered]
-    return sum(later < earlier for earlier, later in zip(first, first[1:], strict=False))
+    return sum(later < earlier for earlier, later in pairwise(first))

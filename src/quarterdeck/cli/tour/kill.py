@@ -46,7 +46,8 @@ def kill(stage: Stage, account: Account) -> None:
     stage.stop()
     after = seen(stage)
     _judge(account, before, after)
-    account.took(max(0.0, after.last_answer - begun), "from the restart to the last answer")
+    if after.last_answer > begun:
+        account.took(after.last_answer - begun, "from the restart to the last answer")
 
 
 def seen(stage: Stage) -> Seen:
@@ -75,7 +76,8 @@ def _wait_for_all(stage: Stage) -> None:
 
 
 def _judge(account: Account, before: Seen, after: Seen) -> None:
-    finished = sum(one.whole != [] for one in after.questions if one.id in {half.id for half in before.half})
+    begun = {half.id: half.halves[0] for half in before.half}
+    finished = sum(begun.get(one.id) in one.whole for one in after.questions)
     total = len(after.questions)
     account.saw(
         f"The messenger's own log: {total} messages, {after.answered} answered, {after.lost} lost, "
@@ -88,21 +90,25 @@ def _judge(account: Account, before: Seen, after: Seen) -> None:
             "disordered": after.disordered,
         },
     )
-    account.saw(
-        f'{after.repeats} answers say "{REPEAT_MARK.strip()}": the kill cut the messenger off in mid-sentence there, '
-        "and nobody can know whether it had heard.",
-        {"marked_repeats": after.repeats},
-    )
+    account.saw(_marked(after.repeats), {"marked_repeats": after.repeats})
     account.saw(
         f"{finished} of the {len(before.half)} half-written answers were completed in the very message in which "
         "they had begun.",
         {"half_written": len(before.half), "completed_in_place": finished, "answered_before": before.answered},
     )
     account.saw(
-        f"{before.taken} messages had been acknowledged before the kill: the messenger would not have brought them again.",
+        f"{before.taken} messages had been acknowledged before the kill: the messenger would not have brought them "
+        "again.",
         {"acknowledged_before": before.taken},
     )
-    account.hold(after.lost == 0, f"{after.lost} messages have no answer.")
-    account.hold(after.doubled == 0, f"{after.doubled} messages were answered twice without a mark.")
-    account.hold(after.disordered == 0, f"{after.disordered} answers stand above an earlier one.")
-    account.hold(after.stray == 0, f"{after.stray} messages of the gateway answer nothing.")
+    account.hold(after.lost == 0, f"Messages without an answer: {after.lost}.")
+    account.hold(after.doubled == 0, f"Messages answered twice without a mark: {after.doubled}.")
+    account.hold(after.disordered == 0, f"Answers that stand above an earlier one: {after.disordered}.")
+    account.hold(after.stray == 0, f"Messages of the gateway that answer nothing: {after.stray}.")
+
+
+def _marked(repeats: int) -> str:
+    if not repeats:
+        return "No answer had to be marked as a possible repeat."
+    said = "1 answer says" if repeats == 1 else f"{repeats} answers say"
+    return f'{said} "{REPEAT_MARK.strip()}": it was killed before it could know whether the first words had arrived.'

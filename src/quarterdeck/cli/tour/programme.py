@@ -31,21 +31,22 @@ def tour(command: Command, given: argparse.Namespace) -> int:
         signal.signal(number, _interrupt)
     shown = None if given.json else paper()
     folder = Path(tempfile.mkdtemp(prefix="quarterdeck-tour-"))
-    begun, held = time.monotonic(), False
+    begun, held, keep = time.monotonic(), False, True
     try:
         if shown:
             _welcome(shown)
         with stage(folder, swallow=int(given.sabotage == "kill")) as made:
             held = _play(made, shown, given.sabotage)
+        keep = not held
     except KeyboardInterrupt:
-        held = True  # nothing to look into
+        keep = False
         print(STOPPED, file=sys.stderr)
         raise
     finally:
-        if held:
-            shutil.rmtree(folder)
-        else:
+        if keep:
             print(f"quarterdeck: what happened is in {folder}; remove it when you have looked", file=sys.stderr)
+        else:
+            shutil.rmtree(folder)
     if shown:
         _farewell(shown, held, time.monotonic() - begun)
     return 0 if held else 1

@@ -82,10 +82,10 @@ def _report(ended: Ended) -> Report:
 
 def _copy(database: Path, copy: Path) -> None:
     """A copy in one file, also of a database that is in use."""
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as source:
-        with closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")
+    source, target = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True), sqlite3.connect(copy)
+    with closing(source), closing(target):
+        source.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")
 
 
 def _flip(copy: Path, *, really: bool) -> tuple[int, int]:

@@ -61,7 +61,7 @@ export function age(moment, now = Date.now()) {
 
 /** "4 s", "2 min 5 s". */
 export function duration(milliseconds) {
-  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 

@@ -27,6 +27,8 @@ const TOOL_TOLD = {
   unknown: "outcome unknown: look whether it happened before asking again",
 };
 
+const NOT_RUN = "not run";
+
 const DELIVERY_TOLD = {
   ready: "On its way …",
   sending: "On its way …",
@@ -97,30 +99,36 @@ export class Turn {
   #running = [];
   #live = null;
   #pieces = "";
-  #last = { attempt: 0, seq: 0 };
+  #attempt = 1; // of the turn; a crash begins another
+  #last = { attempt: 0, seq: 0 }; // piece; each call of the model is an attempt at the answer
   #deliveries = new Map();
   #frame = 0;
 
   constructor(id, startedAt) {
     this.id = id;
     this.startedAt = startedAt;
-    this.inbox = [];
     this.ended = false;
     const name = h("span.unseen", {}, "The assistant:");
     this.node = h("li.turn.running", {}, name, this.#tools, this.#texts, this.#doing, this.#foot);
   }
 
-  /** A new attempt begins the answer anew. */
-  started(attempt, at, inbox) {
-    if (attempt > this.#last.attempt) this.#restart(attempt);
+  /** Taken up, once more after a crash. */
+  started(attempt, at) {
     if (attempt === 1) this.startedAt = at;
-    this.inbox = inbox;
+    if (attempt <= this.#attempt) return;
+    this.#attempt = attempt;
+    this.#leave("interrupted; begun again");
+    this.#clear();
   }
 
   /** A piece of the growing answer. One that was missed leaves a mark until the whole answer is there. */
   grow({ attempt, seq, text }) {
     if (this.ended || attempt < this.#last.attempt) return;
-    if (attempt > this.#last.attempt) this.#restart(attempt);
+    if (attempt > this.#last.attempt) {
+      this.#leave(NOT_RUN); // the model was asked again, so nothing runs
+      this.#clear();
+      this.#last = { attempt, seq: 0 };
+    }
     if (seq <= this.#last.seq) return;
     if (seq > this.#last.seq + 1) this.#pieces += this.#pieces ? " … " : "… ";
     this.#pieces += text;
@@ -130,6 +138,7 @@ export class Turn {
 
   /** The model asked for tools; what it said before is part of its work, not its answer. */
   step(tools) {
+    this.#leave(NOT_RUN);
     this.#clear();
     for (const tool of tools) {
       const told = h("span.told", {}, TOOL_TOLD.running);
@@ -169,7 +178,7 @@ export class Turn {
   end(outcome, at) {
     this.ended = true;
     this.#clear();
-    for (const { told } of this.#running.splice(0)) told.textContent = "not finished";
+    this.#leave(outcome === "answered" ? NOT_RUN : "not finished");
     this.node.classList.remove("running");
     this.node.classList.toggle("bad", outcome === "failed" || outcome === "dead_lettered");
     this.#doing.remove();
@@ -187,7 +196,7 @@ export class Turn {
   }
 
   tick(now) {
-    this.#doing.lastChild.textContent = `${this.doing} · ${duration(Math.max(0, now - this.startedAt))}`;
+    this.#doing.lastChild.textContent = `${this.doing} · ${duration(now - this.startedAt)}`;
   }
 
   #append(kind) {
@@ -202,10 +211,9 @@ export class Turn {
     this.#live.set(this.#pieces);
   }
 
-  #restart(attempt) {
-    this.#last = { attempt, seq: 0 };
-    for (const { told } of this.#running.splice(0)) told.textContent = "interrupted; begun again";
-    this.#clear();
+  /** Calls that got no result. */
+  #leave(told) {
+    for (const one of this.#running.splice(0)) one.told.textContent = told;
   }
 
   #clear() {

@@ -176,6 +176,7 @@ export class Transcript {
         this.#ended(event, at);
         break;
     }
+    this.#tick();
     if (event.seq >= this.#head && !this.caughtUp) this.#caughtUp(found);
     if (this.caughtUp) {
       if (live) this.on.news();
@@ -186,6 +187,7 @@ export class Transcript {
   #delta(piece) {
     const turn = this.#turn(piece.turn, new Date(serverNow()));
     turn.grow(piece);
+    turn.tick(serverNow());
     this.on.changed();
   }
 
@@ -228,16 +230,14 @@ export class Transcript {
       turn = new Turn(id, at);
       this.#turns.set(id, turn);
       this.#log.append(turn.node);
-      turn.tick(serverNow());
     }
     return turn;
   }
 
   #started(event, at) {
     const turn = this.#turn(event.turn, at);
-    turn.started(event.attempt, at, event.inbox);
+    turn.started(event.attempt, at);
     for (const id of event.inbox) this.#placeBefore(turn.node, id, "sent");
-    turn.tick(serverNow());
   }
 
   #placeBefore(node, id, state) {

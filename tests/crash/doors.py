@@ -1,0 +1,163 @@
+"""Scenarios at our own doors: a program that asks again with the same key until it is answered."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import aiohttp
+import msgspec
+
+from tests.checkers.judge import Evidence
+from tests.crash.scenario import Look, Scenario
+from tests.crash.world import STEP_SECONDS, Said, World
+from tests.waiting import until
+
+AGAIN = frozenset((429, 500, 502, 503, 504))
+"""Statuses that are worth another try."""
+
+ROOM_OF = "SELECT native_id FROM rooms WHERE id = ?"
+
+
+class _Token(msgspec.Struct, frozen=True):
+    token: str
+
+
+class Session(msgspec.Struct, frozen=True):
+    """As far as a program needs it."""
+
+    id: str
+    room: str
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of a message that was written."""
+
+    inbox_id: str
+    state: str
+
+
+class _Message(msgspec.Struct, frozen=True):
+    content: str
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    message: _Message
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """An answer in OpenAI's words."""
+
+    id: str
+    choices: tuple[_Choice, ...]
+
+    @property
+    def text(self) -> str:
+        """The only choice."""
+        return self.choices[0].message.content
+
+
+class Program:
+    """A client with a token. What it says is written down as the judge reads it."""
+
+    def __init__(self, world: World, token: str) -> None:
+        self._world = world
+        self._token = token
+        self._revisions: Counter[str] = Counter()
+        self._seq = 0
+
+    async def ask(self, path: str, body: Mapping[str, object], key: str = "") -> bytes:
+        """POST until there is an answer. A try that failed may have been done: the key is the same each time."""
+        return await until(lambda: self._try(path, body, key), STEP_SECONDS * 2, f"an answer of {path}")
+
+    async def say(self, room: str, text: str, path: str, body: Mapping[str, object], key: str) -> bytes:
+        """The same for an act: on record before it is first tried, and when it was acknowledged."""
+        self._seq += 1
+        self._revisions[room] += 1
+        act = {"seq": self._seq, "kind": "message", "id": "", "revision": self._revisions[room]}
+        self._world.doors.write({"event": "inject", **act, "room": room, "text": text})
+        answer = await self.ask(path, body, key)
+        self._world.doors.write({"event": "ack", "after": self._seq, "seqs": [self._seq]})
+        return answer
+
+    async def _try(self, path: str, body: Mapping[str, object], key: str) -> bytes:
+        headers = {"Authorization": f"Bearer {self._token}"} | ({"Idempotency-Key": key} if key else {})
+        url = await self._world.gateway.ready()
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=STEP_SECONDS)) as http,
+                http.post(url + path, json=body, headers=headers) as answer,
+            ):
+                said = await answer.read()
+        except (aiohttp.ClientError, TimeoutError):
+            return b""
+        assert answer.status < 300 or answer.status in AGAIN, f"{path}: {answer.status} {said!r}"
+        return said if answer.status < 300 else b""
+
+
+class AtDoor(Scenario):
+    """A program has its token before the gateway is started."""
+
+    async def prepare(self, world: World) -> None:
+        words = ("token", "create", "--name", "program", "--scope", "chat")
+        status, printed = await world.gateway.command(*words)
+        assert status == 0, printed
+        token = msgspec.json.decode(printed, type=_Token).token
+        world.secrets.append(token)
+        self.program = Program(world, token)
+
+    def one_answer(self, evidence: Evidence, said: Said) -> Iterator[str]:
+        """One row, answered once."""
+        look = Look(evidence)
+        yield from look.ended(said, "answered")
+        if (rows := len(look.rows(said))) != 1:
+            yield f"there are {rows} rows of {said.nonce}"
+        answers = [part for part in evidence.database.parts if said.nonce in part.text]
+        if len(answers) != 1:
+            yield f"{said.nonce} was answered {len(answers)} times"
+
+
+class ApiMessage(AtDoor):
+    """A message over the native API, sent again with its key after the answer was committed."""
+
+    name = "api_message"
+
+    async def drive(self, world: World) -> None:
+        session = msgspec.json.decode(await self.program.ask("/api/v1/sessions", {}), type=Session)
+        room = str(world.value(ROOM_OF, session.room))
+        nonce, path = world.nonce(), f"/api/v1/sessions/{session.id}/messages"
+        self.said = Said(room, "", nonce)
+        body = {"text": f"hello {nonce}"}
+        first = await self.program.say(room, body["text"], path, body, "key-1")
+        await world.rest()
+        again = await self.program.ask(path, body, "key-1")
+        self.receipts = [msgspec.json.decode(one, type=Receipt) for one in (first, again)]
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from self.one_answer(evidence, self.said)
+        first, again = self.receipts
+        if (again.inbox_id, again.state) != (first.inbox_id, "duplicate"):
+            yield f"the same key gave {first} and {again}"
+
+
+class OpenAICompletion(AtDoor):
+    """A chat completion, asked for again with its key when it is there."""
+
+    name = "openai_completion"
+    path = "/v1/chat/completions"
+
+    async def drive(self, world: World) -> None:
+        nonce = world.nonce()
+        self.said = Said("one", "", nonce)
+        text = f"hello {nonce}"
+        body = {"model": "default", "user": self.said.room, "messages": [{"role": "user", "content": text}]}
+        first = await self.program.say(self.said.room, text, self.path, body, "key-1")
+        again = await self.program.ask(self.path, body, "key-1")
+        self.answers = [msgspec.json.decode(one, type=Completion) for one in (first, again)]
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from self.one_answer(evidence, self.said)
+        first, again = self.answers
+        if self.said.nonce not in first.text or (first.id, first.text) != (again.id, again.text):
+            yield f"the same key gave {first} and {again}"
+
+
+DOORS: tuple[type[Scenario], ...] = (ApiMessage, OpenAICompletion)

@@ -1,0 +1,59 @@
+"""The Telegram stand-in, as a scenario uses it: one chat of one person with the bot."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.standins import serving
+from tests.standins.telegram.faults import Fault
+from tests.standins.telegram.inject import Act, act
+from tests.standins.telegram.server import application
+from tests.standins.telegram.state import State
+
+CHAT = 7001
+
+
+class Telegram:
+    """What the person does in the chat, what it shows, and what goes wrong in it."""
+
+    room = str(CHAT)
+
+    def __init__(self, state: State, url: str) -> None:
+        self.url = url
+        self._state = state
+
+    def write(self, text: str) -> str:
+        """A message; its id."""
+        return str(act(self._state, Act("text", CHAT, text=text))["message_id"])
+
+    def edit(self, message: str, text: str) -> None:
+        """Other words for a message."""
+        act(self._state, Act("edit", CHAT, message_id=int(message), text=text))
+
+    def fault(self, fault: Fault) -> None:
+        """Something goes wrong next."""
+        self._state.faults.plan(fault)
+
+    def block(self) -> None:
+        """The person blocks the bot."""
+        self._state.chat_of(CHAT, self._state.person(CHAT)).blocked = True
+
+    @property
+    def pending(self) -> int:
+        """Updates that the bot has not confirmed."""
+        return len(self._state.updates)
+
+    def shown(self) -> list[str]:
+        """What the bot's messages say."""
+        return [message.text or "" for message in self._state.messages.values() if message.from_bot]
+
+
+@asynccontextmanager
+async def telegram(record: Path, token: str) -> AsyncIterator[Telegram]:
+    """Run one in this loop; `record` is its journal."""
+    state = State(token, record, strict_rates=False)
+    try:
+        async with serving(application(state)) as url:
+            yield Telegram(state, url)
+    finally:
+        state.journal.close()

@@ -1,0 +1,188 @@
+"""Does the tour hold its claims on this machine, notice a broken one, and leave nothing behind?"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.cli.tour.chatlog import Line, look
+from tests.standins import ROOT
+from tests.waiting import until
+
+TOUR_SECONDS = 180.0
+MARK = "(This may be a repeat.)\n"
+
+
+@dataclass(frozen=True)
+class Toured:
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def scenes(self) -> dict[str, dict]:
+        return {scene["id"]: scene for scene in map(json.loads, self.out.splitlines())}
+
+
+class Tour:
+    """One run of the command in a folder of its own, which is where its temporary folder is made, too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def left(self) -> list[Path]:
+        return list(self.folder.glob("quarterdeck-tour-*"))
+
+    async def run(self, *words: str, columns: int = 80) -> Toured:
+        begun = time.monotonic()
+        async with self.process(*words, columns=columns) as process, asyncio.timeout(TOUR_SECONDS):
+            code = await process.wait()
+        out, err = ((self.folder / name).read_text() for name in ("out", "err"))
+        return Toured(code, out, err, time.monotonic() - begun)
+
+    @asynccontextmanager
+    async def process(self, *words: str, columns: int = 80) -> AsyncIterator[asyncio.subprocess.Process]:
+        more = {"TMPDIR": str(self.folder), "COLUMNS": str(columns), "PYTHONPATH": str(ROOT / "src")}
+        with (self.folder / "out").open("wb") as out, (self.folder / "err").open("wb") as err:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "quarterdeck", "tour", *words),
+                cwd=self.folder,
+                env=dict(os.environ) | more,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()  # it ends its children
+                async with asyncio.timeout(20):
+                    await process.wait()
+
+
+@pytest.fixture
+def tour(tmp_path: Path) -> Tour:
+    return Tour(tmp_path)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.proves("tour.kill", "tour.proof")
+async def test_every_claim_holds(tour: Tour) -> None:
+    done = await tour.run("--json")
+    assert done.code == 0, done.out + done.err
+    assert done.seconds < TOUR_SECONDS
+    kill, proof = done.scenes["kill"], done.scenes["proof"]
+    assert kill["state"] == proof["state"] == "held"
+    facts = kill["facts"]
+    assert (facts["messages"], facts["answered"]) == (40, 40)
+    assert (facts["lost"], facts["doubled"], facts["disordered"]) == (0, 0, 0)
+    assert facts["half_written"] > 0
+    assert 0 < facts["answered_before"] < 40
+    assert facts["half_written"] - facts["marked_repeats"] <= facts["completed_in_place"] <= facts["half_written"]
+    assert 0 < kill["seconds"] < 60
+    assert proof["facts"]["entries"] > 100
+    assert proof["facts"]["named"] == str(proof["facts"]["changed_entry"])
+    assert not tour.left
+
+
+@pytest.mark.timeout(240)
+async def test_a_swallowed_answer_fails_the_tour(tour: Tour) -> None:
+    done = await tour.run("--json", "--sabotage", "kill")
+    assert done.code == 1
+    kill = done.scenes["kill"]
+    assert kill["state"] == "failed"
+    assert kill["facts"]["lost"] == 1
+    assert kill["failures"] == ["Messages without an answer: 1."]
+    assert done.scenes["proof"]["state"] == "held"
+    (kept,) = tour.left
+    assert str(kept) in done.err
+
+
+@pytest.mark.timeout(240)
+async def test_a_change_that_is_not_named_fails_the_tour(tour: Tour) -> None:
+    """The verifier is given an unchanged copy. And what people read fits a narrow terminal, without colours."""
+    done = await tour.run("--sabotage", "proof", columns=60)
+    assert done.code == 1
+    assert done.out.count("The claim held.") == 1
+    assert done.out.count("THE CLAIM FAILED.") == 1
+    assert "The verifier did not notice the change." in done.out
+    assert "\x1b" not in done.out
+    assert max(map(len, done.out.splitlines())) <= 60
+    (kept,) = tour.left
+    assert counted(kept / "messenger.log") == (40, 40)  # the other scene told the truth
+
+
+def counted(log: Path) -> tuple[int, int]:
+    """Counted by other means than the tour's: (messages that people wrote, those with one complete answer)."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    shown = {line["id"]: line["text"] for line in lines if line["what"] in ("sent", "edited")}
+    ends = [text for text in shown.values() if text.endswith("and start again.")]
+    asked = [line["text"] for line in lines if line["what"] == "wrote"]
+    return len(asked), sum(sum(question in text for text in ends) == 1 for question in asked)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_stopped_tour_leaves_nothing_behind(tour: Tour, number: signal.Signals) -> None:
+    async with tour.process() as process:
+        await until(lambda: list(tour.folder.glob("quarterdeck-tour-*/data/runtime.json")), 60, "a gateway")
+        children = children_of(process.pid)
+        assert len(children) == 2
+        process.send_signal(number)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 130
+    assert not tour.left
+    assert not any(runs(pid) for pid in children)
+    assert "nothing of it is left" in (tour.folder / "err").read_text()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def runs(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+# -- what the tour concludes from a log ----------------------------------------------------------------------
+
+
+def said(*lines: tuple[str, str, str]) -> tuple[int, int, int, int, int]:
+    """(lost, doubled, repeats, disordered, stray) of a room with these lines; the answer to x is x!."""
+    log = [Line(float(n), what, "r", native, text) for n, (what, native, text) in enumerate(lines)]
+    seen = look(log, lambda text: f"Re: {text}!", MARK)
+    return seen.lost, seen.doubled, seen.repeats, seen.disordered, seen.stray
+
+
+A, B = ("wrote", "a", "one"), ("wrote", "b", "two")
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ((A, ("sent", "1", "Re: one!")), (0, 0, 0, 0, 0)),
+        ((A, ("sent", "1", "Re:"), ("edited", "1", "Re: one!")), (0, 0, 0, 0, 0)),
+        ((A, B, ("sent", "1", "Re: one!")), (1, 0, 0, 0, 0)),
+        ((A, ("sent", "1", "Re:")), (1, 0, 0, 0, 0)),
+        ((A, ("sent", "1", "Re: one!"), ("sent", "2", "Re: one!")), (0, 1, 0, 0, 0)),
+        ((A, ("sent", "1", "Re: one!"), ("sent", "2", MARK + "Re: one!")), (0, 0, 1, 0, 0)),
+        ((A, ("sent", "1", "Re: o"), ("sent", "2", MARK + "Re: one!")), (0, 0, 1, 0, 0)),
+        ((A, ("sent", "1", "Re: o"), ("sent", "2", "Re: one!")), (0, 1, 0, 0, 0)),
+        ((A, B, ("sent", "1", "Re: one!"), ("sent", "2", "Re:"), ("sent", "3", MARK + "Re: two!")), (0, 0, 1, 0, 0)),
+        ((A, B, ("sent", "1", "Re: two!"), ("sent", "2", "Re: one!")), (0, 0, 0, 1, 0)),
+        ((A, ("sent", "1", "Re: one!"), ("sent", "2", "Something else")), (0, 0, 0, 0, 1)),
+    ],
+)
+def test_a_log_is_judged(lines: tuple[tuple[str, str, str], ...], found: tuple[int, int, int, int, int]) -> None:
+    assert said(*lines) == found
