@@ -69,7 +69,10 @@ async def run(given: Namespace, root: Path) -> list[Result]:
             folder = root / name
             measured[name].append(await MEASURES[name](Lab(folder, number, given.quick)))
             others[name].append(watch.cpus())
-            print(f"round {number + 1} of {rounds}: {name}, {time.monotonic() - begun:.0f} s", flush=True)
+            head = TARGETS[name][0]
+            value = f"{head.name} {measured[name][-1].values[head.name]:.2f} {head.unit}"
+            took = f"{time.monotonic() - begun:.0f} s"
+            print(f"round {number + 1} of {rounds}: {name} in {took}: {value}", flush=True)
     return [
         result(
             name,

@@ -1,10 +1,10 @@
 """`make mutants` plants what its catalogue says, in copies only, and tells a caught bug from one that survived."""
 
+import json
 from pathlib import Path
 
 import msgspec
 import pytest
-
 from tools.mutants import CATALOGUE, RESULTS, ROOT, Mutant, Result, main, misfits, read
 
 WANTED = {
@@ -20,6 +20,7 @@ TESTS = "from late import late\n\ndef test_late():\n    assert late(2, 1)\n"
 CAUGHT = Mutant(
     "turned round", "What is in time is late.", "src/late.py", "at > limit", "at < limit", "tests/test_it.py"
 )
+CAUGHT_TOO = msgspec.structs.replace(CAUGHT, name="turned round elsewhere")
 SURVIVOR = msgspec.structs.replace(CAUGHT, name="off by one", after="at >= limit")
 UNREADABLE = msgspec.structs.replace(CAUGHT, name="gone", before="def late", after="def early")
 
@@ -36,7 +37,13 @@ def tree(tmp_path: Path) -> Path:
 
 
 def plant(tree: Path, *mutants: Mutant) -> None:
-    (tree / CATALOGUE).write_bytes(msgspec.toml.encode({"mutant": mutants}))
+    (tree / CATALOGUE).write_text("\n".join(table(mutant) for mutant in mutants))
+
+
+def table(mutant: Mutant) -> str:
+    """A bug in TOML, whose strings are written as those of JSON."""
+    lines = (f"{key} = {json.dumps(text)}" for key, text in msgspec.structs.asdict(mutant).items())
+    return "\n".join(["[[mutant]]", *lines])
 
 
 def result(tree: Path) -> Result:
@@ -63,11 +70,11 @@ def test_a_caught_bug_is_told_with_its_test(tree: Path, capsys: pytest.CaptureFi
 
 
 def test_a_bug_that_nobody_notices_fails_the_run(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plant(tree, CAUGHT, SURVIVOR)
+    plant(tree, CAUGHT, CAUGHT_TOO, SURVIVOR)  # the last is planted where another was taken out
     assert main([], tree) == 1
     assert f"NOBODY: {SURVIVOR.what}" in capsys.readouterr().out
     found = result(tree)
-    assert (found.mutants, found.caught, found.survived) == (2, 1, [SURVIVOR.name])
+    assert (found.mutants, found.caught, found.survived) == (3, 2, [SURVIVOR.name])
 
 
 def test_a_test_that_cannot_be_run_has_caught_nothing(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("src", "tests", "tools", "pyproject.toml")
 CATALOGUE = "tests/mutants.toml"
 RESULTS = "docs/reference/results"
+PLUGINS = ("-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider")  # all others cost seconds
 AT_ONCE = 2
 TEST_SECONDS = 40
 """After which a test is red by itself (pytest-timeout)."""
@@ -125,9 +126,18 @@ def copy_tree(source: Path, place: Path) -> None:
 
 def run_tests(place: Path, tests: Sequence[str], seconds: float, *, compiled: bool = False) -> Ran:
     """Run tests in a copy, on its own source. `compiled` leaves compiled files for further runs."""
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-rfE", f"--timeout={TEST_SECONDS}"]
-    command += ["-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "PYTHONPATH": str(place / "src")}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--tb=short",
+        "-rfE",
+        f"--timeout={TEST_SECONDS}",
+        *PLUGINS,
+        *tests,
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     if not compiled:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
     process = subprocess.Popen(
@@ -149,7 +159,7 @@ def judge(mutant: Mutant, place: Path) -> Verdict:
     path, started = place / mutant.file, time.monotonic()
     kept = path.read_bytes()
     path.write_bytes(kept.replace(mutant.before.encode(), mutant.after.encode()))
-    if path.suffix == ".py":
+    if path.suffix == ".py":  # a compiled file knows its source by size and second only
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
     try:
         ran = run_tests(place, [mutant.test], SECONDS)

@@ -15,7 +15,7 @@ OPTIONS = [
     "--disable-sync",
     "--no-first-run",
 ]
-SECONDS = 10.0
+SECONDS = 20.0
 SOON = SECONDS * 1000
 """Milliseconds, as the browser's driver counts: how long anything may take to be seen."""
 

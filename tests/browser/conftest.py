@@ -52,7 +52,7 @@ def new_chat(browser: Browser, gateway: Gateway, signed_in: StorageState) -> Ite
     """Open the page in a context of its own. An error inside the page, whatever it is, fails the test."""
     contexts, errors = [], list[str]()
 
-    def opened(**options: Any) -> Chat:
+    def opened(url: str = gateway.url, **options: Any) -> Chat:
         options.setdefault("viewport", {"width": 1280, "height": 800})
         context = browser.new_context(storage_state=signed_in, **options)
         contexts.append(context)
@@ -60,7 +60,7 @@ def new_chat(browser: Browser, gateway: Gateway, signed_in: StorageState) -> Ite
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
-        return Chat(page, gateway.url).open()
+        return Chat(page, url).open()
 
     yield opened
     for context in contexts:

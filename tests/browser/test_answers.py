@@ -6,6 +6,8 @@ from playwright.sync_api import expect
 
 from tests.browser.chat import LONG, SOON, Chat
 from tests.browser.conftest import NewChat
+from tests.browser.gateway import Gateway
+from tests.browser.wire import wire
 from tests.waiting import until_sync
 
 WHOLE = re.compile(r"word149.*start again\.", re.DOTALL)
@@ -52,16 +54,23 @@ def test_a_reload_in_the_middle_loses_and_doubles_nothing(chat: Chat) -> None:
     expect(chat.written).to_have_count(1)
 
 
-def test_a_cut_in_the_middle_goes_on_from_the_cursor(chat: Chat) -> None:
-    chat.say(LONG)
-    chat.see_growing()
-    chat.page.context.set_offline(True)
-    expect(chat.banner).to_contain_text("offline")
-    chat.page.context.set_offline(False)
-    expect(chat.banner).to_be_hidden(timeout=SOON)
-    chat.see_answers(1)
-    expect(chat.answers).to_contain_text(WHOLE)
-    expect(chat.written).to_have_count(1)
+def test_cuts_in_the_middle_go_on_from_the_cursor(new_chat: NewChat, gateway: Gateway) -> None:
+    with wire(gateway.url) as line:
+        chat = new_chat(url=line.url)
+        chat.say("/status")
+        expect(chat.page.locator(".said.notice")).to_have_count(1, timeout=SOON)
+        chat.say(LONG)
+        chat.see_growing()
+        line.cut()
+        expect(chat.growing).to_have_text(re.compile("word9"), timeout=SOON)  # it goes on growing
+        line.cut(down=True)
+        expect(chat.banner).to_contain_text("The gateway cannot be reached", timeout=SOON)
+        line.down = False
+        expect(chat.banner).to_be_hidden(timeout=20_000)
+        chat.see_answers(1)
+        expect(chat.answers).to_contain_text(WHOLE)
+        expect(chat.written).to_have_count(2)
+        expect(chat.page.locator(".said")).to_have_count(2)
 
 
 def test_stop_takes_the_place_of_send_and_ends_the_turn(chat: Chat) -> None:

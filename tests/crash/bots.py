@@ -29,14 +29,14 @@ class TgDm(Scenario):
 
 
 class TgChunked(TgDm):
-    """An answer of more than one message."""
+    """An answer of three messages; without Markdown, so that what is shown is what was stored."""
 
     name = "tg_chunked"
-    text = "tell me all {n} [[long 9000]]"
+    text = "tell me all {n} [[stream 600 0]]"
     hits = ("send.before:2", "send.after:2")
 
     def expect(self, evidence: Evidence) -> Iterator[str]:
-        yield from super().expect(evidence)
+        yield from Look(evidence).ended(self.said, "answered")
         parts = len(evidence.database.parts)
         if parts != 3:
             yield f"the answer has {parts} parts"

@@ -29,13 +29,13 @@ def wire(desk: Desk, platform: LoopbackStandin, *, model: str = "scripted/echo",
 
 async def listed(desk: Desk, *words: str, count: int = 1) -> list[dict[str, object]]:
     """The rows of a list once there are so many."""
+    found: list[dict[str, object]] = []
 
-    async def enough() -> list[dict[str, object]] | None:
-        rows = await desk.rows(*words)
-        return rows if len(rows) >= count else None
+    async def enough() -> bool:
+        found[:] = await desk.rows(*words)
+        return len(found) >= count
 
-    found = await until(enough, 40, " ".join(words))
-    assert found is not None
+    await until(enough, 40, " ".join(words))
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doors.commands import SCRIPTED, Desk
+from tests.doors.commands import LOOPBACK, SCRIPTED, Desk
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -31,6 +31,13 @@ def held(desk: Desk) -> Generator[None]:
         yield
 
 
+def inner(row: dict[str, object], name: str) -> list[dict[str, object]]:
+    """The rows inside a row."""
+    found = row[name]
+    assert isinstance(found, list)
+    return found
+
+
 async def test_a_conversation_and_what_can_be_seen_of_it(desk: Desk) -> None:
     said = await desk.run("chat", "hello")
     assert (said.code, said.out) == (0, "You said: hello\n"), said.err
@@ -38,8 +45,7 @@ async def test_a_conversation_and_what_can_be_seen_of_it(desk: Desk) -> None:
     (session,) = await desk.rows("sessions", "list")
     assert (session["state"], session["connection"]) == ("assistant", "terminal")
     shown = (await desk.run("sessions", "show", str(session["id"]), "--json")).row
-    assert isinstance(shown["messages"], list)
-    assert [message["text"] for message in shown["messages"]] == [
+    assert [message["text"] for message in inner(shown, "messages")] == [
         "hello",
         "You said: hello",
         "from a pipe",
@@ -48,8 +54,9 @@ async def test_a_conversation_and_what_can_be_seen_of_it(desk: Desk) -> None:
     newest, oldest = await desk.rows("turns", "list")
     turn = (await desk.run("turns", "show", str(newest["id"]), "--json")).row
     assert turn["state"] == "answered"
-    assert [(row["kind"], row["state"]) for row in turn["intents"]] == [("model", "done")]
-    assert [(row["kind"], row["state"]) for row in turn["deliveries"]] == [("answer", "sent")]
+    assert [(row["kind"], row["state"]) for row in inner(turn, "intents")] == [("model", "done")]
+    assert [(row["kind"], row["state"]) for row in inner(turn, "deliveries")] == [("answer", "sent")]
+    assert isinstance(turn["tokens"], dict)
     assert turn["tokens"]["output"] > 0
     assert await desk.rows("turns", "list", "--cursor", str(newest["id"])) == [oldest]
     assert (await desk.rows("status"))[0]["state"] == "stopped"
@@ -202,3 +209,14 @@ async def test_doctor_finds_what_is_wrong(desk: Desk) -> None:
     assert said.code == 1
     assert [row["id"] for row in said.rows if row["state"] == "FAIL"] == ["port"]
     assert all(row["fix"] for row in said.rows if row["state"] != "OK")
+
+
+async def test_looking_needs_no_secret_of_a_connection_and_testing_does(desk: Desk) -> None:
+    desk.write(SCRIPTED.format(model="scripted/echo") + LOOPBACK.format(url="http://127.0.0.1:1", policy="open"))
+    without = {"LOOP_TOKEN": ""}
+    said = await desk.run("connections", "list", "--json", environ=without)
+    assert [row["id"] for row in said.rows] == ["web", "api", "terminal", "loop"], said.err
+    for words in (("connections", "test"), ("up",), ("doctor",)):
+        said = await desk.run(*words, environ=without)
+        assert said.code == 78, words
+        assert "LOOP_TOKEN" in said.err + said.out

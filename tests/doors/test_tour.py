@@ -43,6 +43,10 @@ class Tour:
     def left(self) -> list[Path]:
         return list(self.folder.glob("quarterdeck-tour-*"))
 
+    @property
+    def gateways(self) -> list[Path]:
+        return list(self.folder.glob("quarterdeck-tour-*/data/runtime.json"))
+
     async def run(self, *words: str, columns: int = 80) -> Toured:
         begun = time.monotonic()
         async with self.process(*words, columns=columns) as process, asyncio.timeout(TOUR_SECONDS):
@@ -100,6 +104,7 @@ async def test_every_claim_holds(tour: Tour) -> None:
 async def test_a_swallowed_answer_fails_the_tour(tour: Tour) -> None:
     done = await tour.run("--json", "--sabotage", "kill")
     assert done.code == 1
+    assert set(done.scenes) == {"kill", "proof"}, done.err
     kill = done.scenes["kill"]
     assert kill["state"] == "failed"
     assert kill["facts"]["lost"] == 1
@@ -136,7 +141,9 @@ def counted(log: Path) -> tuple[int, int]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_stopped_tour_leaves_nothing_behind(tour: Tour, number: signal.Signals) -> None:
     async with tour.process() as process:
-        await until(lambda: list(tour.folder.glob("quarterdeck-tour-*/data/runtime.json")), 60, "a gateway")
+        ready = lambda: process.returncode is not None or tour.gateways  # noqa: E731  it reads as a condition
+        await until(ready, 60, "a gateway")
+        assert process.returncode is None, (tour.folder / "err").read_text()
         children = children_of(process.pid)
         assert len(children) == 2
         process.send_signal(number)

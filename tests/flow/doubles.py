@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -31,6 +32,9 @@ from quarterdeck.ports import (
     ToolOutput,
     ToolSpec,
 )
+
+
+T = TypeVar("T")
 
 
 class TestClock:
@@ -129,6 +133,8 @@ class Model:
         self.requests: list[ModelRequest] = []
         self.profiles: dict[str, ModelProfile] = {}
         self.cancelled = 0
+        self.manual = False  # without a script a call waits in `waiting` for its reply
+        self.waiting: list[asyncio.Future[Reply]] = []
         self._calls = 0
 
     def say(self, text: str, **more: object) -> Reply:
@@ -181,6 +187,8 @@ class Model:
         self.requests.append(request)
         reply = self.script.popleft() if self.script else Reply(f"re: {newest_words(request)}")
         try:
+            if self.manual:
+                reply = await queued(self.waiting)
             return await self._perform(reply, on_delta, call.model)
         except asyncio.CancelledError:
             self.cancelled += 1
@@ -202,6 +210,16 @@ class Model:
 
     async def close(self) -> None:
         return
+
+
+async def queued(waiting: "list[asyncio.Future[T]]") -> T:
+    """Wait in a line until a test sets what comes of it."""
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    waiting.append(future)
+    try:
+        return await future
+    finally:
+        waiting.remove(future)
 
 
 def newest_words(request: ModelRequest) -> str:
@@ -242,6 +260,8 @@ class Platform:
         self.script: deque[Answer] = deque()
         self.by_room: dict[str, deque[Answer]] = {}
         self.typed: list[str] = []
+        self.manual = False  # a call waits in `waiting` before it arrives
+        self.waiting: list[asyncio.Future[Answer]] = []
         self.files: dict[str, bytes | Exception | Held] = {}
         self._keys: dict[str, str] = {}
         self._ids = 0
@@ -315,7 +335,7 @@ class PlatformChannel:
         if len(text) > self.capabilities.text_limit:
             raise AssertionError(f"{len(text)} characters are sent, {self.capabilities.text_limit} are allowed")
         self._platform.calls.append((kind, room, text))
-        answer = self._platform.next_answer(room)
+        answer = await queued(self._platform.waiting) if self._platform.manual else self._platform.next_answer(room)
         if answer.arrives:
             if native_id:
                 self._platform.change(native_id, text)
@@ -375,6 +395,8 @@ class ToolDouble:
         self.runs: list[ToolRun] = []
         self.do: Do | None = do
         self.held: deque[Held] = deque()
+        self.manual = False  # a run waits in `waiting` behind its effect
+        self.waiting: list[asyncio.Future[ToolOutput]] = []
 
     def hold(self) -> Held:
         """The next run has had its effect, and its result waits for the test."""
@@ -387,6 +409,8 @@ class ToolDouble:
         self.runs.append(run)
         if self.held:
             await self.held.popleft().wait()
+        if self.manual:
+            return await queued(self.waiting)
         if self.do is not None:
             return await self.do(run, context)
         return ToolOutput(f"{run.tool} ran {len(self.runs)}")

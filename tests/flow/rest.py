@@ -65,9 +65,7 @@ def _turns(book: Book) -> list[str]:
         " WHERE i.outcome IN ('answered', 'absorbed') AND COALESCE(t.outcome, '') <> 'answered'"
     )
     found += [f"inbox {row['id']} is answered by a turn that is not" for row in book.rows(unanswered)]
-    silent = (
-        "SELECT id FROM turns WHERE outcome = 'answered' AND id NOT IN (SELECT turn_id FROM deliveries)"
-    )
+    silent = "SELECT id FROM turns WHERE outcome = 'answered' AND id NOT IN (SELECT turn_id FROM deliveries)"
     return found + [f"turn {row['id']} answered, but delivers nothing" for row in book.rows(silent)]
 
 
@@ -112,7 +110,10 @@ def _audit(book: Book) -> list[str]:
 def _events(book: Book) -> list[str]:
     found: list[str] = []
     for session in book.rows("SELECT id, head, fence FROM sessions"):
-        seqs = [row["seq"] for row in book.rows("SELECT seq FROM events WHERE session_id = :id ORDER BY seq", id=session["id"])]
+        seqs = [
+            row["seq"]
+            for row in book.rows("SELECT seq FROM events WHERE session_id = :id ORDER BY seq", id=session["id"])
+        ]
         if seqs != list(range(1, session["head"] + 1)):
             found.append(f"events of {session['id']} are numbered {seqs}, its head is {session['head']}")
     return found
@@ -141,8 +142,7 @@ def _histories(book: Book) -> list[str]:
     twice = "SELECT inbox_id, COUNT(*) AS n FROM messages WHERE inbox_id <> '' GROUP BY inbox_id HAVING n <> 1"
     found += [f"inbox {row['inbox_id']} is {row['n']} times in the history" for row in book.rows(twice)]
     lost = (
-        "SELECT id FROM inbox WHERE outcome IN ('answered', 'absorbed')"
-        " AND id NOT IN (SELECT inbox_id FROM messages)"
+        "SELECT id FROM inbox WHERE outcome IN ('answered', 'absorbed') AND id NOT IN (SELECT inbox_id FROM messages)"
     )
     return found + [f"inbox {row['id']} was answered and is not in the history" for row in book.rows(lost)]
 

@@ -114,7 +114,10 @@ async def test_an_edit_of_a_taken_message_is_a_correction(world: World) -> None:
     await world.ended(later)
     rows = world.rows("SELECT correction FROM inbox ORDER BY id")
     assert [row["correction"] for row in rows] == [0, 1, 1]
-    messages = [msgspec.json.decode(row["content"]) for row in world.rows("SELECT content FROM messages ORDER BY position, part")]
+    messages = [
+        msgspec.json.decode(row["content"])
+        for row in world.rows("SELECT content FROM messages ORDER BY position, part")
+    ]
     assert [m.get("correction", False) for m in messages if m["type"] == "user"] == [False, True, True]
 
 

@@ -1,4 +1,4 @@
-"""One guard of the pipeline each: what a person would see if it were missing. `make mutants` takes them out one by one."""
+"""One guard of the pipeline each: what people would see if it were missing. `make mutants` takes each of them out."""
 
 import asyncio
 import hashlib

@@ -54,7 +54,11 @@ async def test_a_call_that_may_work_later_is_tried_three_times(world: World) -> 
     assert world.platform.texts() == [
         "I could not get an answer (overload). Your message is kept; please send it again later."
     ]
-    assert [row["attempt"] for row in world.rows("SELECT attempt FROM intents WHERE kind = 'model' ORDER BY id")] == [1, 2, 3]
+    assert [row["attempt"] for row in world.rows("SELECT attempt FROM intents WHERE kind = 'model' ORDER BY id")] == [
+        1,
+        2,
+        3,
+    ]
     assert {row["state"] for row in world.rows("SELECT state FROM intents WHERE kind = 'model'")} == {"failed"}
 
 

@@ -13,7 +13,6 @@ from tests.flow.world import World
 from tests.waiting import until
 
 
-
 async def test_a_long_answer_is_sent_in_order(world: World) -> None:
     world.main.say("a" * 336 + "b" * 336 + "c")
     await world.say("go")

@@ -170,7 +170,9 @@ async def test_a_file_is_fetched_before_the_model_is_asked(world: World) -> None
     assert world.store.committed == ["accept", "take", "media", "model_intent", "end_turn", "send_outcome"]
 
 
-@pytest.mark.parametrize("why", [BadInput("file", "is too large", "Send less."), Retry("not now"), NotFound("it is gone")])
+@pytest.mark.parametrize(
+    "why", [BadInput("file", "is too large", "Send less."), Retry("not now"), NotFound("it is gone")]
+)
 async def test_a_file_that_cannot_be_fetched_says_why(world: World, why: Exception) -> None:
     world.platform.files["f"] = why
     assert list(await world.ended(await world.say("look", files=(file(),)))) == ["answered"]

@@ -96,7 +96,10 @@ async def test_a_lost_call_is_settled_at_its_reserve(world: World) -> None:
         " WHERE i.kind = 'model' AND l.kind = 'settle' ORDER BY i.id"
     )
     assert [tuple(row.values()) for row in rows] == [("lost", 100, 0), ("done", 10, 1)]
-    assert [row["attempt"] for row in world.rows("SELECT attempt FROM intents WHERE kind = 'model' ORDER BY id")] == [1, 2]
+    assert [row["attempt"] for row in world.rows("SELECT attempt FROM intents WHERE kind = 'model' ORDER BY id")] == [
+        1,
+        2,
+    ]
 
 
 async def test_the_request_is_the_same_after_a_crash(idle_world: World) -> None:

@@ -127,8 +127,15 @@ async def test_what_a_statement_returns_is_in_the_receipt(store: SqliteStore) ->
 
 
 async def test_a_failed_operation_leaves_the_others_of_its_group(store: SqliteStore, gates: Gates, path: Path) -> None:
-    results = await full_group(store, gates, op(put("a")), op(put("b"), rename("no", "no")), op(put("c"), put("a")), op(put("d")))
-    assert [type(result).__name__ for result in results] == ["Receipt", "ExpectationFailed", "IntegrityError", "Receipt"]
+    results = await full_group(
+        store, gates, op(put("a")), op(put("b"), rename("no", "no")), op(put("c"), put("a")), op(put("d"))
+    )
+    assert [type(result).__name__ for result in results] == [
+        "Receipt",
+        "ExpectationFailed",
+        "IntegrityError",
+        "Receipt",
+    ]
     assert words(path) == ["the group before", "a", "d"]
 
 
@@ -262,7 +269,7 @@ async def test_a_locked_database_is_a_retry(store: SqliteStore, path: Path) -> N
 
 # --- the disk -------------------------------------------------------------------------------------------------
 
-CHILD = '''
+CHILD = """
 import asyncio, os, resource, signal, sys
 from pathlib import Path
 from quarterdeck.base.crash import CrashPoints
@@ -294,8 +301,6 @@ async def full(path):
     await store.close()
 
 async def readonly(path):
-    os.chmod(path, 0o444)
-    os.chmod(path.parent, 0o555)
     if os.getuid() == 0:
         os.setgid(65534)
         os.setuid(65534)
@@ -305,14 +310,12 @@ async def readonly(path):
     await store.close()
 
 asyncio.run({"full": full, "readonly": readonly}[sys.argv[1]](Path(sys.argv[2])))
-'''
+"""
 
 
 async def child(what: str, path: Path) -> list[str]:
     command = [sys.executable, "-c", CHILD, what, str(path)]
-    done = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, cwd=ROOT
-    )
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -326,10 +329,15 @@ async def test_a_failed_commit_fails_its_group_and_everything_after_it(path: Pat
     assert len(words(path)) == 1, "nothing of the group is there after start-up"
 
 
-async def test_a_file_that_cannot_be_written_is_said_at_once(path: Path) -> None:
+async def test_a_file_that_cannot_be_written_is_a_retry(store: SqliteStore, path: Path) -> None:
     """The folder is for everybody to read, so that the child may be another user than root."""
+    await store.commit(op(put("a")))  # the log and its index are there, for whoever may only read
     open_folder(path)
+    for file in path.parent.glob(f"{path.name}*"):
+        file.chmod(0o444)
+    path.parent.chmod(0o555)
     assert await child("readonly", path) == ["Retry"]
+    path.parent.chmod(0o755)
 
 
 def open_folder(path: Path) -> None:

@@ -166,7 +166,9 @@ async def test_a_steering_message_beside_the_end_does_not_break_what_is_streamed
     held = growing(streamed, "second answer", "second")
     accepted = await streamed.say("go")
     await until(lambda: streamed.main.asked == 2)
-    await until(lambda: any("second" in text for _, _, text in streamed.platform.calls), what="the second answer to grow")
+    await until(
+        lambda: any("second" in text for _, _, text in streamed.platform.calls), what="the second answer to grow"
+    )
     held.release()
     await streamed.ended(accepted)
     await streamed.rest()

@@ -239,14 +239,21 @@ class World:
         )
 
     async def accept(self, inbound: Inbound) -> Acceptance:
-        parts = self.parts
+        """Raises Died when the world is killed before anybody was told."""
+        parts, died = self.parts, self.died
+        accepting = asyncio.create_task(parts.intake.accept(inbound))
+        dying = asyncio.create_task(died.wait())
         try:
-            async with asyncio.timeout(10):
-                return await parts.intake.accept(inbound)
-        except asyncio.CancelledError:
-            if parts.store.dead:
-                raise Died from None
-            raise
+            await asyncio.wait((accepting, dying), timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            if accepting.done() and not accepting.cancelled():
+                return accepting.result()
+            if died.is_set():
+                raise Died
+            raise AssertionError(f"{inbound.act_key} is not accepted within 10 s")
+        finally:
+            accepting.cancel()
+            dying.cancel()
+            await asyncio.wait((accepting, dying))
 
     async def say(self, text: str, **more: Any) -> Acceptance:
         return await self.accept(self.act(text, **more))
@@ -308,7 +315,9 @@ class World:
     def busy(self) -> list[str]:
         """What is not at rest."""
         left = self.rows("SELECT 'inbox ' || id AS what FROM inbox WHERE state <> 'ended'")
-        left += self.rows("SELECT 'part ' || delivery_id AS what FROM parts WHERE state IN ('ready','sending','streaming')")
+        left += self.rows(
+            "SELECT 'part ' || delivery_id AS what FROM parts WHERE state IN ('ready','sending','streaming')"
+        )
         left += self.rows("SELECT 'turn ' || id AS what FROM turns WHERE state <> 'ended'")
         left += self.rows("SELECT 'intent ' || kind || id AS what FROM intents WHERE state = 'open'")
         if self.parts.lanes.running or self.parts.outbox._rooms.running:

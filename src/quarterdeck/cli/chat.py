@@ -31,7 +31,7 @@ def chat(command: Command, given: argparse.Namespace) -> int:
     if not talking and not said:
         print("quarterdeck: there is nothing to say; give a text", file=sys.stderr)
         return 2
-    with gateway(load(given.config), serving=True) as opened:
+    with gateway(load(given.config), serving=True, wired=True) as opened:
         ask = {"room": given.room, "assistant": given.assistant}
         if not talking:
             return _exchange(opened, ask, said, _Plain(as_json=given.json))

@@ -32,7 +32,7 @@ class Command:
     """One command. `handler` is `module:function` below `quarterdeck.cli`, imported when it runs.
 
     `columns` are those of a table for people; a row whose state is not in `good` (if that is given) makes the
-    exit status 1.
+    exit status 1. A `wired` one needs the connections' secrets also without a running gateway.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Command:
     arguments: tuple[Argument, ...] = ()
     columns: tuple[str, ...] = ()
     good: tuple[str, ...] = ()
+    wired: bool = False
 
 
 CONFIG = Argument("--config", "The configuration file; else QUARTERDECK_CONFIG, else ./quarterdeck.toml.", local=True)

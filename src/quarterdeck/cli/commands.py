@@ -35,9 +35,12 @@ PROOF = (
 )
 
 
-def listed(name: str, text: str, arguments: tuple[Argument, ...], columns: str, good: str = "") -> Command:
+def listed(
+    name: str, text: str, arguments: tuple[Argument, ...], columns: str, good: str = "", *, wired: bool = False
+) -> Command:
     """A command of which the gateway gives rows; people see id, state and `columns`."""
-    return Command(name, text, "remote:listed", arguments, ("id", "state", *columns.split()), tuple(good.split()))
+    shown, fine = ("id", "state", *columns.split()), tuple(good.split())
+    return Command(name, text, "remote:listed", arguments, shown, fine, wired)
 
 
 def asked(name: str, text: str, *arguments: Argument) -> Command:
@@ -70,7 +73,7 @@ COMMANDS: tuple[Command, ...] = (
     asked("pairing approve", "Let the stranger with this code in.", CODE),
     asked("pairing deny", "Keep the stranger with this code out.", CODE),
     listed("connections list", "List connections.", (), "channel assistant last_inbound last_outbound detail"),
-    listed("connections test", "Try a connection's token and network.", (WHICH,), "detail", "ok stopped"),
+    listed("connections test", "Try a connection's token and network.", (WHICH,), "detail", "ok stopped", wired=True),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),
     Command("models pull", "Fetch the small local demo model.", "pull:pull", (MODEL,)),
     listed("models test", "Try a provider's address and key.", (WHICH,), "detail fix", "ok"),

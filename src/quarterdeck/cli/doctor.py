@@ -50,7 +50,7 @@ def _checks(file: str | None) -> Iterator[Row]:
     sane = time.time() > BUILT
     yield _row("date", "OK" if sane else "FAIL", time.strftime("%F %TZ", time.gmtime()), "Set the machine's clock.")
     try:
-        with gateway(loaded) as opened:
+        with gateway(loaded, wired=True) as opened:
             yield from _inside(loaded, opened)
     except CommandFailed as failed:
         yield _row("gateway", "FAIL", str(failed), "Wait for it, or stop that process.")

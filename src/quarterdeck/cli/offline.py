@@ -26,9 +26,9 @@ CLOSE_SECONDS = 60.0
 
 
 @contextmanager
-def offline(loaded: LoadedConfig, *, serving: bool) -> Generator[Callable[[], socket.socket]]:
+def offline(loaded: LoadedConfig, *, serving: bool, wired: bool) -> Generator[Callable[[], socket.socket]]:
     """Open the data directory here; yields how to connect. Raises what building raises, such as Locked."""
-    parts = _Parts(_quiet(loaded), serving)
+    parts = _Parts(_quiet(loaded), serving, wired)
     with ThreadPoolExecutor(1, "gateway") as thread:
         ended = thread.submit(parts.run)
         wait((parts.ready, ended), return_when=FIRST_COMPLETED)
@@ -44,9 +44,10 @@ def offline(loaded: LoadedConfig, *, serving: bool) -> Generator[Callable[[], so
 class _Parts:
     """What runs on the thread."""
 
-    def __init__(self, loaded: LoadedConfig, serving: bool) -> None:
+    def __init__(self, loaded: LoadedConfig, serving: bool, wired: bool) -> None:
         self._loaded = loaded
         self._serving = serving
+        self._wired = wired
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gateway: Gateway | None = None
         self._life: Life | None = None
@@ -73,7 +74,7 @@ class _Parts:
 
     async def _main(self) -> None:
         async with AsyncExitStack() as stack:
-            self._gateway = g = await build(self._loaded, os.environ, stack)
+            self._gateway = g = await build(self._loaded, os.environ, stack, channels=self._wired)
             async with Supervisor(g.log, g.clock) as supervisor:
                 if self._serving:
                     await self._start(g, supervisor)

@@ -80,7 +80,7 @@ class Ending:
                 statements += s.gate.close(row, close, assistant=state.assistant.id, usage=usage, detail=error)
             if new_step:
                 statements.append(journal.insert(state.turn_id, new_step, state.journal[new_step], now))
-            statements += messages.insert(state.session.id, state.turn_id, written, now)
+            statements += messages.insert(state.session.id, state.turn_id, state.position, written, now)
             statements += self._rows(state, outcome, error, now)
             statements.append(turns.end(state.turn_id, outcome, error, now))
             if outgoing:

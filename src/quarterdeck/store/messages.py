@@ -29,18 +29,23 @@ class NewMessage(msgspec.Struct, frozen=True):
     inbox_id: str = ""
 
 
-def insert(session_id: str, turn_id: str, new: Sequence[NewMessage], now: float) -> list[Statement]:
-    """Write messages under the session's head, in order; the head was raised earlier in the operation."""
+def insert(session_id: str, turn_id: str, origin: int, new: Sequence[NewMessage], now: float) -> list[Statement]:
+    """Write messages under the session's head, in order; the head was raised earlier in the operation.
+
+    `origin` is the position of the newest act that the turn took: a turn that ends after a reset which came behind
+    that act belongs to the old conversation.
+    """
     return [
         Statement(
             "messages.insert",
-            "INSERT INTO messages (tenant, session_id, position, part, content, turn_id, inbox_id, created_at)"
-            " SELECT :tenant, :session, head, :part, :content, :turn, :inbox, :now FROM sessions"
+            "INSERT INTO messages (tenant, session_id, position, part, origin, content, turn_id, inbox_id, created_at)"
+            " SELECT :tenant, :session, head, :part, :origin, :content, :turn, :inbox, :now FROM sessions"
             " WHERE tenant = :tenant AND id = :session",
             {
                 "tenant": TENANT,
                 "session": session_id,
                 "part": part,
+                "origin": origin,
                 "content": encode(one.message),
                 "turn": turn_id,
                 "inbox": one.inbox_id,
@@ -53,10 +58,10 @@ def insert(session_id: str, turn_id: str, new: Sequence[NewMessage], now: float)
 
 
 async def newest(store: Store, session_id: str, after: int, limit: int) -> list[StoredMessage]:
-    """The newest `limit` messages behind position `after`, oldest first."""
+    """The newest `limit` messages of turns whose acts came behind position `after`, oldest first."""
     rows = await store.fetch(
         f"SELECT {columns(StoredMessage)} FROM messages WHERE tenant = :tenant AND session_id = :session"
-        " AND position > :after ORDER BY position DESC, part DESC LIMIT :limit",
+        " AND position > :after AND origin > :after ORDER BY position DESC, part DESC LIMIT :limit",
         {"tenant": TENANT, "session": session_id, "after": after, "limit": limit},
     )
     return values(StoredMessage, rows)[::-1]

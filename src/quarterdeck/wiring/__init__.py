@@ -108,8 +108,13 @@ class Gateway:
         return [] if self.intake.open else ["intake is closed"]
 
 
-async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncExitStack) -> Gateway:
-    """Open the data directory and build all parts; `stack` closes them. Nothing runs yet."""
+async def build(
+    loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncExitStack, *, channels: bool = True
+) -> Gateway:
+    """Open the data directory and build all parts; `stack` closes them. Nothing runs yet.
+
+    Without `channels` no connection's secret is needed; what is to be sent waits for a gateway.
+    """
     config, clock = loaded.config, SystemClock()
     new_id, points = IdSource(clock), crash.from_environment(environ)
     level = Level(config.log.level)
@@ -148,7 +153,7 @@ async def build(loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncEx
     commands = SessionCommands(store, directory, auditor, clock).table()
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
-    for name, connection in config.connections.items():
+    for name, connection in config.connections.items() if channels else ():
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
         directory.attach(name, channel)

@@ -94,7 +94,7 @@ class Stage:
         told = self.folder / "messenger.out"
         words = ["quarterdeck.testing.messenger", "--log", str(self._chatlog), "--swallow", str(self.swallow)]
         child = self._start(told, *words)
-        until(lambda: told.read_bytes().endswith(b"\n"), READY_SECONDS, "the messenger's stand-in", child)
+        self._await(lambda: told.read_bytes().endswith(b"\n"), "the messenger's stand-in", child)
         url = msgspec.json.decode(told.read_bytes(), type=dict[str, str])["url"]
         self._address = urlsplit(url).netloc
         self.config.touch(mode=0o600)
@@ -131,7 +131,7 @@ class Stage:
         begun = time.monotonic()
         child = self._start(self.folder / "gateway.out", "quarterdeck", "up", "--config", str(self.config))
         self._gateway = child
-        until(lambda: self._runs(child), READY_SECONDS, "a ready gateway", child)
+        self._await(lambda: self._runs(child), "the gateway", child)
         return begun
 
     def kill(self) -> bool:
@@ -160,6 +160,13 @@ class Stage:
         runtime = self.data.read_runtime()
         return runtime is not None and runtime.pid == child.pid
 
+    def _await(self, condition: Callable[[], bool], what: str, child: Child) -> None:
+        """Wait until a child is ready. Raises StageFailed with what was said last when it ends before."""
+        until(lambda: condition() or child.poll() is not None, READY_SECONDS, f"{what} to be ready")
+        if child.poll() is not None:
+            said = self._errors.read_text(errors="replace").strip().rpartition("\n")[2]
+            raise StageFailed(f"{what} ended with status {child.returncode}: {said}")
+
     # --- processes --------------------------------------------------------------------------------------------
 
     def run(self, module: str, *words: str) -> Ended:
@@ -170,6 +177,10 @@ class Stage:
             return Ended(child.wait(COMMAND_SECONDS), out.read_text(errors="replace"))
         except subprocess.TimeoutExpired as error:
             raise StageFailed(f"{module} did not end within {COMMAND_SECONDS:.0f} s") from error
+
+    @property
+    def _errors(self) -> Path:
+        return self.folder / "errors.log"
 
     def close(self) -> None:
         """End every child that still runs."""
@@ -187,7 +198,7 @@ class Stage:
         Its standard input stays open as long as this process lives; the messenger ends with it.
         """
         environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-        with out.open("wb") as to_out, (self.folder / "errors.log").open("ab") as to_errors:
+        with out.open("wb") as to_out, self._errors.open("ab") as to_errors:
             child = subprocess.Popen(  # noqa: S603  our own program, with our own words
                 (sys.executable, "-P", "-m", module, *words),
                 env=environ | {TOKEN_VARIABLE: self._token},
@@ -211,13 +222,11 @@ def stage(folder: Path, swallow: int = 0) -> Generator[Stage]:
         made.close()
 
 
-def until(condition: Callable[[], T], seconds: float, what: str, child: Child | None = None) -> T:
-    """Look until it is true. Raises StageFailed when it never is, or when `child` ends first."""
+def until(condition: Callable[[], T], seconds: float, what: str) -> T:
+    """Look until it is true. Raises StageFailed when it never is."""
     limit = time.monotonic() + seconds
     while not (value := condition()):
-        if child is not None and child.poll() is not None:
-            raise StageFailed(f"{what}: the process ended with status {child.returncode}")
         if time.monotonic() > limit:
-            raise StageFailed(f"{what}: waited {seconds:.0f} s in vain")
+            raise StageFailed(f"waited {seconds:.0f} s in vain for {what}")
         time.sleep(PAUSE)
     return value

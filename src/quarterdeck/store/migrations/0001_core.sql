@@ -117,6 +117,7 @@ CREATE TABLE ledger (
 
 CREATE TABLE messages (
     tenant TEXT NOT NULL, session_id TEXT NOT NULL, position BIGINT NOT NULL, part BIGINT NOT NULL,
+    origin BIGINT NOT NULL,                  -- the newest act that its turn took: what a reset covers
     content BLOB NOT NULL,
     turn_id TEXT NOT NULL, inbox_id TEXT NOT NULL,
     created_at REAL NOT NULL,
