@@ -2,24 +2,22 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
 from quarterdeck.model.inbound import Room, Sender
-from quarterdeck.model.message import AssistantMessage, UserMessage, encode
-from quarterdeck.store import people, sessions
+from quarterdeck.model.message import AssistantMessage, UserMessage
+from quarterdeck.store import events, messages, people, sessions
+from quarterdeck.store.messages import NewMessage
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.sessions import NewSession
 from quarterdeck.store.sqlite import connect
 from quarterdeck.store.tenancy import TENANT
 
-QUESTION = encode(UserMessage("And what did we say about the beans last week?", sender="Ada", sent_at=1.0))
-ANSWER = encode(AssistantMessage("That nobody wants them, and that there is a tin left."))
-EVENT = msgspec.json.encode({"inbox": "inb_", "text": "And what did we say about the beans last week?"})
+QUESTION = UserMessage("And what did we say about the beans last week?", sender="Ada", sent_at=1.0)
+ANSWER = AssistantMessage("That nobody wants them, and that there is a tin left.")
 
 
 def seed(database: Path, stored: Mapping[int, int]) -> None:
@@ -51,21 +49,28 @@ def _session(connection: sqlite3.Connection, room: int, now: float) -> str:
 
 
 def _history(connection: sqlite3.Connection, session: str, count: int, now: float) -> None:
-    """Questions and answers by turns, each with an event."""
+    """Questions and answers by turns, each with an event: the first two as the product writes them, then copies."""
+    for n, message in ((1, QUESTION), (2, ANSWER)):
+        _execute(connection, sessions.advance(session, 1, now))
+        for statement in messages.insert(session, "turn_seeded", n, [NewMessage(message)], now):
+            _execute(connection, statement)
+        _execute(connection, events.insert(session, 0, "inbox.accepted", {"text": message.text}, now))
+    if count > 2:
+        _copy(connection, "messages", ("position", "origin"), session, count)
+        _copy(connection, "events", ("seq",), session, count)
+        _execute(connection, sessions.advance(session, count - 2, now))
 
-    def messages() -> Iterator[tuple[object, ...]]:
-        for n in range(1, count + 1):
-            yield TENANT, session, n, 0, QUESTION if n % 2 else ANSWER, f"turn_{(n + 1) // 2:028x}", "", now
 
-    def events() -> Iterator[tuple[object, ...]]:
-        for n in range(1, count + 1):
-            yield TENANT, session, n, "inbox.accepted" if n % 2 else "delivery", EVENT, now
-
-    connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?)", messages())
-    connection.executemany(
-        "INSERT INTO events (tenant, session_id, seq, kind, data, created_at) VALUES (?, ?, ?, ?, ?, ?)", events()
+def _copy(connection: sqlite3.Connection, table: str, numbered: Sequence[str], session: str, count: int) -> None:
+    """Fill numbers 3 to `count` of a session with copies of its rows 1 and 2 in turns."""
+    names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})") if name != "id"]
+    values = ["n.i" if name in numbered else f"old.{name}" for name in names]
+    connection.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < :count)"
+        f" INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(values)} FROM n"
+        f" JOIN {table} old ON old.tenant = :tenant AND old.session_id = :session AND old.{numbered[0]} = 2 - n.i % 2",
+        {"tenant": TENANT, "session": session, "count": count},
     )
-    _execute(connection, sessions.advance(session, count, now))
 
 
 def _execute(connection: sqlite3.Connection, statement: Statement) -> None:

@@ -1,5 +1,6 @@
 """The rows of a gateway's SQLite file, as far as they are judged."""
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -9,6 +10,8 @@ from typing import TypeVar
 import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -89,6 +92,11 @@ class Part(msgspec.Struct, frozen=True):
     state: str
     native_id: str
     resends: int
+
+    @property
+    def words(self) -> str:
+        """What a platform shows of its Markdown; of that, scenarios use escaped characters and nothing else."""
+        return ESCAPED.sub(r"\1", self.text)
 
     @property
     def name(self) -> str:

@@ -55,7 +55,7 @@ def _room(room: str, shown: Sequence[Entry], parts: Sequence[Part], growing: set
             continue
         part = next((part for part in parts if left[part.name] and _may_be(entry, part, growing)), None)
         if part is None:
-            same = any(entry.bare == part.text for part in parts)
+            same = any(entry.bare == part.words for part in parts)
             code = "shown_twice" if same else "unexplained"
             yield Violation(code, f"room {room}", f"message {entry.id} {entry.text[:80]!r}, key {entry.key}")
             continue
@@ -77,7 +77,7 @@ def tries_unsettled(part: Part) -> int:
 
 def _may_be(entry: Entry, part: Part, growing: set[str]) -> bool:
     """Whether an entry can be a try at a part: its words, or the beginning of an answer that grew."""
-    return entry.bare == part.text or (part.n == 0 and part.delivery_id in growing)
+    return entry.bare == part.words or (part.n == 0 and part.delivery_id in growing)
 
 
 def _result(content: bytes) -> Result | None:

@@ -112,7 +112,7 @@ def _arrivals(platform: Platform, database: Database) -> Iterator[Violation]:
             if entry is None:
                 evidence = f"room {room} has no message {part.native_id!r}: {part.text[:80]!r}"
                 yield Violation("not_shown", part.name, evidence)
-            elif entry.text not in (part.text, MARK + part.text):
+            elif entry.text not in (part.words, MARK + part.words):
                 evidence = f"the room shows {entry.text[:80]!r}, sent was {part.text[:80]!r}"
                 yield Violation("not_shown", part.name, evidence)
 

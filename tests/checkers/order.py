@@ -125,5 +125,5 @@ def _sent_as(entry: Entry, parts: Sequence[Part], least: int) -> Part | None:
     """The part that an entry is: by its id, else a first try by its words, if it can be the one at its place."""
     if by_id := next((part for part in parts if part.native_id == entry.id), None):
         return by_id
-    tries = [part for part in parts if part.resends and part.text == entry.text]
+    tries = [part for part in parts if part.resends and part.words == entry.text]
     return next((part for part in tries if part.seq >= least), tries[-1] if tries else None)

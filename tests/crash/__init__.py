@@ -1,8 +1,8 @@
 """Kill the gateway at every durable point, in every scenario, and let an independent judge look at what is left.
 
-    python -m tests.crash                      every point x every scenario, then 1,000 kills at random times
-    python -m tests.crash --all --seed S       only the first
-    python -m tests.crash --random N --seed S  only the second
+    python -m tests.crash                      1,000 kills at random times
+    python -m tests.crash --random N --seed S  N of them
+    python -m tests.crash --all --seed S       every point x every scenario
 
 The real command runs as a child process between two stand-ins that outlive it. A run kills it with SIGKILL at
 a point, starts it again, waits until nothing is left to do, stops it with SIGTERM, and judges the stand-ins'

@@ -18,6 +18,7 @@ class TgDm(Scenario):
     """One message, one answer."""
 
     name = "tg_dm"
+    proves = ("channel.telegram",)
     settings = Settings(telegram=True)
     text = "hello {n}"
 
@@ -60,6 +61,8 @@ class TgEdit(Scenario):
     """A message is changed while it waits, and once more while it is worked on."""
 
     name = "tg_edit"
+    ends = ("answered", "superseded")
+    proves = ("channel.telegram",)
     settings = Settings(telegram=True)
 
     async def drive(self, world: World) -> None:
@@ -139,6 +142,8 @@ class TgPairing(Scenario):
     """A stranger is let in by a person at the command line; what was written before is not answered."""
 
     name = "tg_pairing"
+    ends = ("answered", "refused")
+    proves = ("channel.telegram",)
     settings = Settings(telegram=True, dm_policy="pairing")
 
     async def drive(self, world: World) -> None:

@@ -66,6 +66,7 @@ class SteerTool(Scenario):
     """A message that is taken in after a tool's result."""
 
     name = "steer_tool"
+    ends = ("answered", "absorbed")
     settings = Settings(queue="steer")
 
     async def drive(self, world: World) -> None:
@@ -96,6 +97,7 @@ class Interrupt(Scenario):
     """A message that ends the turn before it."""
 
     name = "interrupt"
+    ends = ("answered", "superseded")
     settings = Settings(queue="interrupt")
 
     async def drive(self, world: World) -> None:
@@ -113,6 +115,7 @@ class ToolRow(Scenario):
     """A tool whose effect is a row of ours: a message to another room."""
 
     name = "tool_row"
+    proves = ("channel.loopback", "tool.send_message")
 
     async def drive(self, world: World) -> None:
         self.other = world.say("here I am {n}", room="r2")
@@ -129,6 +132,7 @@ class ToolExternal(Scenario):
     """A tool that acts on the world: done once, or told as unknown and at most once."""
 
     name = "tool_external"
+    proves = ("channel.loopback", "tool.http_post")
     text = 'do it {n} [[tool http_post {"payload": {"for": "{n}"}}]]'
 
     async def drive(self, world: World) -> None:

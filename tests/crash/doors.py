@@ -119,6 +119,7 @@ class ApiMessage(AtDoor):
     """A message over the native API, sent again with its key after the answer was committed."""
 
     name = "api_message"
+    proves = ("channel.web",)
 
     async def drive(self, world: World) -> None:
         session = msgspec.json.decode(await self.program.ask("/api/v1/sessions", {}), type=Session)
@@ -142,6 +143,7 @@ class OpenAICompletion(AtDoor):
     """A chat completion, asked for again with its key when it is there."""
 
     name = "openai_completion"
+    proves = ("channel.api",)
     path = "/v1/chat/completions"
 
     async def drive(self, world: World) -> None:

@@ -75,6 +75,7 @@ class EditWaiting(Scenario):
     """A message is changed while it waits: the newest words count."""
 
     name = "edit_waiting"
+    ends = ("answered", "superseded")
 
     async def drive(self, world: World) -> None:
         self.first = world.say("first {n} [[delay 0.6]]")

@@ -41,7 +41,7 @@ class Result(msgspec.Struct, kw_only=True):
         self.doubled += counts["doubled"]
         self.double_commits += counts["double_commit"]
         self.unclosed_intents += counts["unclosed"]
-        self.other += counts["order"] + counts["history"] + counts["audit"] + len(list(complaints))
+        self.other += sum(counts[name] for name in ("order", "history", "audit", "leak")) + len(list(complaints))
 
     @property
     def fine(self) -> bool:

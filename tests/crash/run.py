@@ -22,6 +22,7 @@ class Ran(msgspec.Struct, frozen=True):
     crash: str
     reached: bool
     kills: int = 0
+    outcomes: frozenset[str] = frozenset()
     violations: tuple[Violation, ...] = ()
     complaints: tuple[str, ...] = ()
     folder: str = ""
@@ -42,18 +43,21 @@ async def run(scenario: Scenario, crashes: Sequence[str], folder: Path, seed: st
     crash = crashes[-1] if crashes else ""
     complaints: list[str] = []
     violations: list[Violation] = []
+    outcomes: frozenset[str] = frozenset()
     async with world(folder, scenario.settings, seed, crashes, trace) as here:
         try:
             async with asyncio.timeout(RUN_SECONDS):
                 rested = await _live(scenario, here)
             evidence = await asyncio.to_thread(here.evidence)
             violations = await asyncio.to_thread(here.judge, evidence)
+            outcomes = frozenset(row.outcome or "" for row in evidence.database.inbox)
             complaints += scenario.expect(evidence)
             complaints += [] if rested else ["it never came to rest"]
         except* Exception as failed:  # whatever it is, it is this run's
             complaints += [f"{type(error).__name__}: {error}" for error in flat(failed)]
         kills = len(here.gateway.killed)
-    ran = Ran(scenario.name, crash, kills == len(crashes), kills, tuple(violations), tuple(complaints), str(folder))
+    reached = kills == len(crashes)
+    ran = Ran(scenario.name, crash, reached, kills, outcomes, tuple(violations), tuple(complaints), str(folder))
     if ran.fine:
         await asyncio.to_thread(shutil.rmtree, folder)
     return ran

@@ -14,12 +14,17 @@ from tests.crash.world import Said, World
 class Scenario:
     """What people do, and what has to come of it beside the judge's rules.
 
+    `ends` are outcomes in which its acts really end, undisturbed or killed; `proves` are further features by name.
     `crashes` kill the gateway before the point under test does; `hits` are further points with the hit at which
-    the short form kills too. One instance is for one run: it keeps what was said.
+    the short form kills too, `sure` those that it does not leave to chance. One instance is for one run: it keeps
+    what was said.
     """
 
     name = ""
     settings = Settings()
+    ends: tuple[str, ...] = ("answered",)
+    proves: tuple[str, ...] = ("channel.loopback",)
+    sure: tuple[str, ...] = ()
     crashes: tuple[str, ...] = ()
     hits: tuple[str, ...] = ()
 

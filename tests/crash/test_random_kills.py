@@ -12,7 +12,9 @@ SEED = os.environ.get("QUARTERDECK_CRASH_SEED", "0")
 KILLS = 10
 
 
-@pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.proves("M1", "M2", "M3", "A1", "A5", "channel.loopback")]
+
+
 @pytest.mark.parametrize("number", [0, 3])
 async def test_random_kills_under_load(number: int, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     ran = await segment(number, KILLS, tmp_path / "load", f"{SEED} {number}")

@@ -50,6 +50,7 @@ class ProviderDown(Provider500):
     """It goes on failing: the person is told."""
 
     name = "provider_down"
+    ends = ("failed",)
     text = "hello {n} [[status 500]]"
 
     def expect(self, evidence: Evidence) -> Iterator[str]:
@@ -78,6 +79,8 @@ class Stop(Scenario):
     """/stop during a turn, with one more message waiting."""
 
     name = "stop"
+    ends = ("answered", "stopped", "command")
+    proves = ("channel.loopback", "command.stop")
     command = "/stop {n}"
 
     async def drive(self, world: World) -> None:
@@ -103,6 +106,8 @@ class New(Scenario):
     """/new: what was said before is not shown to the model any more."""
 
     name = "new"
+    ends = ("answered", "command")
+    proves = ("channel.loopback", "command.new")
 
     async def drive(self, world: World) -> None:
         self.first = world.say("first {n}")
@@ -126,6 +131,7 @@ class Pairing(Scenario):
     """A stranger writes: refused, with one code."""
 
     name = "pairing"
+    ends = ("refused",)
     settings = Settings(dm_policy="pairing")
 
     async def drive(self, world: World) -> None:
@@ -142,10 +148,26 @@ class Pairing(Scenario):
             yield f"the stranger was sent {notices}"
 
 
+class Group(Scenario):
+    """A message in a group, where nobody asked for an assistant."""
+
+    name = "group"
+    ends = ("ignored",)
+
+    async def drive(self, world: World) -> None:
+        self.said = world.say("hello all {n}", group=True)
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from Look(evidence).ended(self.said, "ignored")
+        if evidence.platform.entries:
+            yield "the group was answered"
+
+
 class Expired(Scenario):
     """A message older than its time to live is not answered as if it were new."""
 
     name = "expired"
+    ends = ("answered", "expired")
 
     async def drive(self, world: World) -> None:
         self.old = world.say("old {n}", sent_at=time.time() - 2 * DAY)
@@ -162,6 +184,8 @@ class Poison(Scenario):
     """A message that kills its turn each time: it steps aside after three takes, and the lane goes on."""
 
     name = "poison"
+    ends = ("answered", "dead_lettered")
+    sure = ("provider.before:1",)
     deadly = ("op.take.after", "provider.before", "provider.delta", "provider.after", "op.end_turn.before")
     point = ""
 
@@ -203,6 +227,7 @@ TROUBLES: tuple[type[Scenario], ...] = (
     Stop,
     New,
     Pairing,
+    Group,
     Expired,
     Poison,
 )

@@ -74,6 +74,7 @@ class World:
         text: str,
         *,
         room: str = ROOM,
+        group: bool = False,
         duplicate: bool = False,
         attachments: Sequence[Upload] = (),
         sent_at: float | None = None,
@@ -83,7 +84,7 @@ class World:
         events = self._act(
             Inject(
                 id=f"p{self.chance.getrandbits(40):010x}",
-                room=Room(room),
+                room=Room(room, "group" if group else "dm"),
                 sender=PERSON,
                 text=text.replace("{n}", nonce),
                 sent_at=sent_at,

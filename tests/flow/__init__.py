@@ -1,1 +1,1 @@
-"""The way of a message, driven in process over the real store: nothing is stood in for but what lies behind the ports."""
+"""The way of a message, driven in process over the real store; stood in for is only what lies behind the ports."""

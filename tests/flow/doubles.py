@@ -33,7 +33,6 @@ from quarterdeck.ports import (
     ToolSpec,
 )
 
-
 T = TypeVar("T")
 
 

@@ -83,12 +83,15 @@ def _intents(book: Book) -> list[str]:
         for row in book.rows("SELECT * FROM intents")
         if row["state"] == "open" or row["closed_at"] is None
     ]
-    for row in book.rows(
+    ledger = (
         "SELECT i.id, SUM(l.kind = 'reserve') AS reserved, SUM(l.kind = 'settle') AS settled FROM intents i"
         " LEFT JOIN ledger l ON l.intent_id = i.id WHERE i.kind = 'model' GROUP BY i.id"
-    ):
-        if (row["reserved"], row["settled"]) != (1, 1):
-            found.append(f"model intent {row['id']} has {row['reserved']} reserves and {row['settled']} settles")
+    )
+    found += [
+        f"model intent {row['id']} has {row['reserved']} reserves and {row['settled']} settles"
+        for row in book.rows(ledger)
+        if (row["reserved"], row["settled"]) != (1, 1)
+    ]
     stray = "SELECT intent_id FROM ledger WHERE intent_id NOT IN (SELECT id FROM intents WHERE kind = 'model')"
     return found + [f"ledger row of {row['intent_id']}, which is no model intent" for row in book.rows(stray)]
 

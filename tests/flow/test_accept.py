@@ -190,6 +190,20 @@ async def test_a_new_conversation_shows_nothing_of_the_turn_that_it_stopped(worl
     assert "secret" not in str(world.main.requests[-1].messages)
 
 
+async def test_a_new_conversation_hides_a_turn_that_a_dead_process_left(world: World) -> None:
+    held = world.main.hold()
+    await world.say("my secret")
+    await held.reached()
+    world.parts.crash.arm("intake.acknowledge")
+    with pytest.raises(Died):
+        await world.say("/new")
+    await world.restart()
+    await world.rest()
+    await world.say("hello")
+    await world.rest()
+    assert "secret" not in str(world.main.requests[-1].messages)
+
+
 async def test_status_says_what_goes_on(world: World) -> None:
     held = world.main.hold("one")
     running = await world.say("one")

@@ -1,4 +1,4 @@
-"""An act is accepted in the very moment before an operation is committed: whatever it is, everything comes to an end."""
+"""An act is accepted in the very moment before an operation is committed: everything still comes to its end."""
 
 import asyncio
 from typing import Any

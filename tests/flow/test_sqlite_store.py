@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ class Gates(CrashPoints):
             assert self.go.wait(10), "nobody opened the gate"
 
     @contextlib.contextmanager
-    def stop_at(self, point: str):  # noqa: ANN201  a generator of nothing
+    def stop_at(self, point: str) -> Generator[None]:
         self.reached.clear()
         self.go.clear()
         self.at = point

@@ -1,7 +1,5 @@
 """An answer that grows on a platform that can edit: one message, whose id is known before anything else is shown."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 
@@ -13,12 +11,12 @@ from tests.waiting import until
 
 
 @pytest.fixture
-async def streamed(idle_world: World) -> AsyncIterator[World]:
+async def streamed(idle_world: World) -> World:
     """A world whose connection streams."""
     idle_world.settings.capabilities = Capabilities(400, edits=True, typing=True)
     idle_world.settings.wire = msgspec.structs.replace(idle_world.settings.wire, streaming=True)
     await idle_world.start()
-    yield idle_world
+    return idle_world
 
 
 def growing(world: World, text: str, first: str) -> Held:

@@ -119,7 +119,7 @@ async def test_calls_of_one_answer_run_at_once_and_results_keep_the_calls_order(
     await until(lambda: "tool_result" in world.store.committed)
     one.release()
     await world.ended(accepted)
-    asked = [m for m in world.main.requests[-1].messages if isinstance(m, AssistantMessage)][0]
+    asked = next(m for m in world.main.requests[-1].messages if isinstance(m, AssistantMessage))
     assert [result.call_id for result in results(world)] == [call.id for call in asked.calls]
     assert [result.status for result in results(world)] == ["ok", "error", "ok"]
 

@@ -161,7 +161,11 @@ class World:
     async def _begin(self, name: str, part: Lanes | Outbox, tasks: int) -> None:
         service = Service(name=name, run=part.run, max_tasks=tasks)
         log = self.parts.services.log
-        life = Life(service, lambda error: log.error("service.fatal", exc_info=error), log)
+
+        def fail(error: BaseException) -> None:
+            log.error("service.fatal", exc_info=error)
+
+        life = Life(service, fail, log)
         self.parts.lives.append((life, asyncio.create_task(part.run(life))))
         async with asyncio.timeout(10):
             await life.until_ready()

@@ -3,6 +3,7 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.flow.rest import wire_faults
 
 from quarterdeck.flow import context
 from quarterdeck.flow.context import CUT_MARK, Taken
@@ -20,7 +21,6 @@ from quarterdeck.model.turn import (
     tool_step,
 )
 from quarterdeck.ports import ModelProfile, ToolSpec
-from tests.flow.rest import wire_faults
 
 ASSISTANT = Assistant("default", "main/m", files=(("AGENTS.md", "Be kind.\n"), ("SOUL.md", "  "), ("USER.md", "Ada")))
 TOOL = ToolSpec("look", "Looks", "{}")

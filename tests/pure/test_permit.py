@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from tests.flow.doubles import TestClock
 
 from quarterdeck.base.errors import NotAllowed
 from quarterdeck.base.ids import IdSource
@@ -13,7 +14,6 @@ from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import Action, ModelCall, Part, StreamTo, ToolRun, digest_of
 from quarterdeck.model.permit import MintingKey, Permit, PresencePermit, StreamPermit
 from quarterdeck.store.operations import Receipt
-from tests.flow.doubles import TestClock
 
 PART = Part("wire", "r1", "hello", "dlv_1.0")
 FACTS = Facts(("main/m",), ("look",), ("wire/r1",))

@@ -36,5 +36,6 @@ class Resets:
                 self._auditor.record("change.session.reset", actor, about, outcome="done", content=reason.encode()),
             )
         )
-        self._lanes.cut(session.id, "stop")
+        after = await sessions.get(self._store, session_id)
+        self._lanes.cut(session.id, "stop", (after or session).stop_at + 1)
         self._live.committed(session.id)

@@ -82,6 +82,11 @@ class Life:
         """How many spawned tasks have not ended."""
         return len(self._tasks)
 
+    @property
+    def max_tasks(self) -> int:
+        """How many spawned tasks may run at once."""
+        return self._service.max_tasks
+
     def spawn(self, name: str, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         """Run `work` beside the service. It ends by itself, or is cancelled when the service ends.
 

@@ -51,7 +51,7 @@ class _Parts:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gateway: Gateway | None = None
         self._life: Life | None = None
-        self._end = asyncio.Event()
+        self._supervisor: Supervisor | None = None
         self.ready: Future[None] = Future()
 
     def run(self) -> None:
@@ -69,18 +69,19 @@ class _Parts:
 
     def stop(self) -> None:
         """Let the thread end, from any thread."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end.set)
+        if self._loop is not None and self._supervisor is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._supervisor.request_stop)
 
     async def _main(self) -> None:
         async with AsyncExitStack() as stack:
             self._gateway = g = await build(self._loaded, os.environ, stack, channels=self._wired)
-            async with Supervisor(g.log, g.clock) as supervisor:
+            async with Supervisor(g.log, g.clock) as self._supervisor:
+                supervisor = self._supervisor
                 if self._serving:
                     await self._start(g, supervisor)
                 await supervisor.start(Service(name="control", run=self._keep, max_tasks=MOST))
                 self.ready.set_result(None)
-                await self._end.wait()
+                await supervisor.wait()  # raises when a service has failed: whoever waits for it is cut off
             while await g.sealer.seal() == SLICE:
                 pass
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from quarterdeck.flow import context
+from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.sending import Outgoing, delivery_event
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Stream, TurnState
@@ -87,7 +88,7 @@ class Ending:
                 statements += outgoing.statements
                 statements.append(delivery_event(state.session.id, 1, outgoing, now))
             statements += self._record(state, outcome, error, now)
-            receipt = await s.store.commit(operation("end_turn", statements))
+            receipt = await commit_patiently(s.store, operation("end_turn", statements), s.log)
         except BaseException:
             if held:
                 s.outbox.release(*room)
@@ -110,7 +111,8 @@ class Ending:
         if state.stream is not None:
             if state.stream.permit is not None:
                 state.stream.permit.close()
-            return await self.streamed(state, state.stream, text or say("stopped"), ride=held)
+            words = text or say("superseded" if outcome == "superseded" else "stopped")
+            return await self.streamed(state, state.stream, words, ride=held)
         if not text:
             return None
         return await self._s.sending.compose(

@@ -4,6 +4,7 @@
 wait: a command's effect, a stranger's pairing code, an edit's replacement of what still waits.
 """
 
+import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -42,7 +43,7 @@ class Hints:
     def __init__(
         self,
         wake: Callable[[str], None],
-        cut: Callable[[str, CutReason], None],
+        cut: Callable[[str, CutReason, int], None],
         committed: Callable[[str], None],
         idle: Callable[[str], bool],
     ) -> None:
@@ -101,24 +102,32 @@ class Intake:
                 receipt = await self._store.commit(draft.operation)
             except ExpectationFailed as failed:
                 if failed.statement == "inbox.insert" and (seen := await self._seen(inbound)):
+                    self._hints.wake(seen.session_id)  # whoever accepted it may not have lived to say so
                     return seen
                 continue  # a pairing was asked or a session changed meanwhile: read again
+            except asyncio.CancelledError:  # the commit may have been kept: a hint too many is harmless
+                self._hint(draft)
+                raise
             return self._accepted(inbound, draft, receipt)
         raise Conflict("the conversation kept changing while this was accepted; send it again")
+
+    def _hint(self, draft: _Draft) -> None:
+        for reply in draft.replies:
+            self._outbox.enqueued(reply)
+        if draft.row.session_id:
+            self._hints.wake(draft.row.session_id)
 
     def _accepted(self, inbound: Inbound, draft: _Draft, receipt: Receipt) -> Accepted:
         self._crash.reach("intake.acknowledge")
         self._remember(draft.known)
         row = draft.row
-        for reply in draft.replies:
-            self._outbox.enqueued(reply)
         position = 0
         if row.session_id:
             position = int(receipt.one("sessions.advance")[0] or 0)
             if draft.cut:
-                self._hints.cut(row.session_id, draft.cut)
-            self._hints.wake(row.session_id)
+                self._hints.cut(row.session_id, draft.cut, position)
             self._hints.committed(row.session_id)
+        self._hint(draft)
         return Accepted(row.id, row.session_id, position, row.outcome)
 
     async def _seen(self, inbound: Inbound) -> Duplicate | None:

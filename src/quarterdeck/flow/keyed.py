@@ -70,10 +70,13 @@ class Keyed:
         """Take an idle key; while it is held no worker starts for it. False when it is not idle."""
         if not self.idle(key):
             return False
-        if self._life is None or self._life.stopping.is_set():
+        if self._life is None or self._life.stopping.is_set() or len(self._busy) >= self._at_once(self._life):
             return False
         self._busy[key] = False
         return True
+
+    def _at_once(self, life: Life) -> int:
+        return min(self._limit(), life.max_tasks)
 
     def release(self, key: str, *, wake: bool) -> None:
         """Give a held key back."""
@@ -107,7 +110,7 @@ class Keyed:
             await self._news.wait()
 
     def _start_ready(self, life: Life) -> None:
-        while self._ready and len(self._busy) < self._limit():
+        while self._ready and len(self._busy) < self._at_once(life):
             key, _ = self._ready.popitem(last=False)
             if key in self._busy:
                 self._busy[key] = True

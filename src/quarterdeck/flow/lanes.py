@@ -39,9 +39,9 @@ class Lanes:
         """Whether nothing runs in a lane and nothing is known to wait there."""
         return self._keyed.idle(session_id)
 
-    def cut(self, session_id: str, reason: CutReason) -> None:
-        """Cut the running turn of a session."""
-        self._turns.cut(session_id, reason)
+    def cut(self, session_id: str, reason: CutReason, position: int) -> None:
+        """Cut the running turn of a session, if it is for acts before `position`."""
+        self._turns.cut(session_id, reason, position)
 
     async def run(self, life: Life) -> None:
         """Serve until told to stop, then let the running turns end."""

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 
 from quarterdeck.base.errors import BadInput, Refused, Retry
+from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnState
 from quarterdeck.model.message import Attachment
@@ -30,24 +31,24 @@ async def fetch(services: Services, state: TurnState) -> None:
     for row in state.rows:
         fetched: list[FetchedFile] = []
         for attachment in state.taken[row.id].message.attachments:
-            file, blob = await _one(services, state, attachment)
+            async with state.cut.scope():
+                file, blob = await _one(services, state, attachment)
             fetched.append(file)
             if blob is not None:
                 rows.append(services.blobs.row(blob))
         if fetched:
             found[row.id] = tuple(fetched)
     step = MediaStep(found)
-    state.journal[MEDIA_STEP] = step
     now = services.clock.now()
-    await services.store.commit(
-        operation(
-            "media",
-            sessions.hold(state.session.id, state.fence, 0, now),
-            rows,
-            journal.insert(state.turn_id, MEDIA_STEP, step, now),
-            inbox.progressed(state.turn_id),
-        )
+    fetching = operation(
+        "media",
+        sessions.hold(state.session.id, state.fence, 0, now),
+        rows,
+        journal.insert(state.turn_id, MEDIA_STEP, step, now),
+        inbox.progressed(state.turn_id),
     )
+    await commit_patiently(services.store, fetching, services.log)
+    state.journal[MEDIA_STEP] = step
 
 
 def apply(state: TurnState) -> None:

@@ -6,6 +6,7 @@ import random
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow import context, streaming
 from quarterdeck.flow.groups import first_error
+from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Pending, TurnState
 from quarterdeck.flow.streaming import Show
@@ -49,7 +50,7 @@ class ModelCalls:
         state.pending = Pending(step, provider, profile, call, verdict)
         if not state.prepared:
             state.prepared = True
-            statements += await streaming.begin(self._s, state)
+            statements += await streaming.begin(self._s, state, riding=riding)
         return statements
 
     def committed(self, state: TurnState, receipt: Receipt) -> None:
@@ -59,6 +60,8 @@ class ModelCalls:
         pending.permit = self._s.gate.permit(pending.intent, receipt)
         if stream is not None and stream.intent and f"intent:{stream.intent.row.id}" in receipt.touched:
             stream.permit = self._s.gate.stream_permit(stream.intent, receipt)
+            if stream.permit is None:
+                stream.intent = None
         if pending.permit is None:  # a stop left the intent out: nothing to close
             state.pending = None
             state.cut.request("stop")
@@ -98,14 +101,9 @@ class ModelCalls:
             pending.intent.row, "failed", assistant=state.assistant.id, usage=failed.usage, detail=str(failed)
         )
         following = await self.prepare(state, riding=True)
-        receipt = await self._s.store.commit(
-            operation(
-                "model_retry",
-                sessions.hold(state.session.id, state.fence, 0, self._s.clock.now()),
-                close,
-                following,
-            )
-        )
+        hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
+        retry = operation("model_retry", hold, close, following)
+        receipt = await commit_patiently(self._s.store, retry, self._s.log)
         self.committed(state, receipt)
 
     async def _attempt(self, state: TurnState, pending: Pending) -> tuple[ModelAnswer, Show]:

@@ -16,6 +16,7 @@ from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.keyed import Keyed
 from quarterdeck.flow.live import Live
+from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.sending import Outgoing, Sending
 from quarterdeck.governance.gate import Gate, Intent
 from quarterdeck.model.action import Part
@@ -140,7 +141,12 @@ class Outbox:
         following = await outbox.next_of_room(self._store, part.connection, part.room_id)
         if following is None or following.state != "ready":
             return None
-        return max(0.0, following.not_before - self._clock.now())
+        return self._wait(following)
+
+    def _wait(self, part: PartRow) -> float:
+        """Seconds until a part may be tried; a wall clock that was set back does not make it wait for longer."""
+        longest = max(0.0, part.not_before - part.updated_at)
+        return min(longest, max(0.0, part.not_before - self._clock.now()))
 
     async def _next_part(self, key: str) -> float | None:
         connection, _, room_id = key.partition("|")
@@ -149,7 +155,7 @@ class Outbox:
         part = await outbox.next_of_room(self._store, connection, room_id)
         if part is None or part.state != "ready":
             return None  # nothing, or a flight whose outcome recovery settles
-        if (wait := part.not_before - self._clock.now()) > 0:
+        if (wait := self._wait(part)) > 0:
             return wait
         flight = await self._take_off(part)
         if flight is None:
@@ -225,18 +231,18 @@ class Outbox:
         statements: list[Statement] = [*close, move]
         if flight.session and state != "ready":
             statements += self._event(flight, state, now)
-        await self._store.commit(operation("send_outcome", statements))
+        await commit_patiently(self._store, operation("send_outcome", statements), self._log)
         if flight.session:
             self._live.committed(flight.session)
         return state
 
     def _try_again(self, part: PartRow, result: NotSent, now: float) -> tuple[str, Statement]:
-        if part.attempts >= MAX_ATTEMPTS:
+        if result.room_only and part.attempts >= MAX_ATTEMPTS:  # a connection's trouble is not the part's
             self._log.error("send.failed", delivery=part.delivery_id, attempts=part.attempts, reason=result.reason)
             return "failed", outbox.move(part.delivery_id, part.n, "sending", "failed", now, error=result.reason)
         delay = result.retry_after
         if delay is None:
-            delay = min(BACKOFF_S[1], BACKOFF_S[0] * 2.0 ** (part.attempts - 1))
+            delay = _delay(part.attempts)
         if not result.room_only:
             self._connection_until[part.connection] = self._clock.monotonic() + delay
         move = outbox.move(
@@ -252,10 +258,12 @@ class Outbox:
         """
         now = self._clock.now()
         able = channel.capabilities if channel else None
-        if able and able.idempotent_sends and now - part.updated_at < able.idempotency_window:
-            return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason)
-        if part.native_id:  # an edit to the final text of a message that is known: again is harmless
-            return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason)
+        known = able is not None and able.idempotent_sends and now - part.updated_at < able.idempotency_window
+        if (known or part.native_id) and part.attempts < MAX_ATTEMPTS:  # the same call again is harmless
+            later = now + _delay(part.attempts)
+            return "ready", outbox.move(
+                part.delivery_id, part.n, "sending", "ready", now, error=reason, not_before=later
+            )
         if self._directory.limits.unknown == "resend_marked" and part.resends == 0:
             self._log.warning("send.unknown", delivery=part.delivery_id, reason=reason, action="resend_marked")
             return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason, resend=True)
@@ -280,3 +288,8 @@ class Outbox:
 
 def _key(connection: str, room_id: str) -> str:
     return f"{connection}|{room_id}"
+
+
+def _delay(attempts: int) -> float:
+    """Seconds before the next attempt, doubling with each."""
+    return min(BACKOFF_S[1], BACKOFF_S[0] * 2.0 ** min(attempts - 1, 16))

@@ -5,7 +5,7 @@ from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Sending
 from quarterdeck.ports import Rows, ToolContext
-from quarterdeck.store import people
+from quarterdeck.store import people, sessions
 from quarterdeck.store.database import Store
 
 
@@ -24,7 +24,7 @@ class Posting:
         if rules.rows:
             raise NotAllowed("default.send.known_room", f"{connection} has no rooms of its own", "Name another.")
         known = await people.room(self._store, people.room_id(connection, room))
-        if known is None:
+        if known is None or not await sessions.in_room(self._store, connection, known.id):
             raise NotFound(f"no room {room} on {connection} has spoken with this assistant")
         outgoing = await self._sending.compose(
             connection, known.id, text, kind="message", turn=turn, assistant=context.assistant

@@ -1,5 +1,7 @@
 """Messages that steer a running turn: taken in where every call has its result, recorded in the same operation."""
 
+import msgspec
+
 from quarterdeck.flow.context import Taken
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnState, user_message
@@ -32,7 +34,7 @@ class Steer:
         ids = tuple(row.id for row in rows)
         step = SteerStep(ids)
         state.steered += rows
-        state.taken.update({row.id: Taken(row.id, user_message(row)) for row in rows})
+        state.taken.update({row.id: steering(row) for row in rows})
         state.journal[steer_step(n)] = step
         state.position = max(state.position, *(row.position for row in rows))
         return [
@@ -50,3 +52,14 @@ class Steer:
             state.steered.remove(row)
             del state.taken[row.id]
         state.position = max(row.position for row in (*state.rows, *state.steered))
+
+
+def steering(row: InboxRow) -> Taken:
+    """A steering message as its turn sees it. Files are fetched before a turn's first answer; these are not."""
+    message = user_message(row)
+    attachments = tuple(
+        a if a.blob else msgspec.structs.replace(a, error="it came while an answer was being made; send it again")
+        for a in message.attachments
+    )
+    correction = bool(row.correction)
+    return Taken(row.id, msgspec.structs.replace(message, attachments=attachments, correction=correction))

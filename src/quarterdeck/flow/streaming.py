@@ -34,7 +34,7 @@ async def resume(services: Services, turn_id: str) -> Stream | None:
     return Stream(delivery, native, native_id=part.native_id, unsure=not part.native_id)
 
 
-async def begin(services: Services, state: TurnState) -> list[Statement]:
+async def begin(services: Services, state: TurnState, *, riding: bool) -> list[Statement]:
     """Let the answer grow on the platform: the delivery and its intent, for the operation of a model intent.
 
     Sets `state.stream`; gives no statements where the connection does not stream.
@@ -62,7 +62,7 @@ async def begin(services: Services, state: TurnState) -> list[Statement]:
             outbox.insert_part(delivery, 0, "", "streaming", now),
         ]
     action = StreamTo(stream.delivery.connection, stream.room, stream.delivery.id)
-    verdict = services.gate.check(action, state.scope("stream", rooms=(action.route,)))
+    verdict = services.gate.check(action, state.scope("stream", rooms=(action.route,)), riding=riding)
     if isinstance(verdict, Denied):
         return list(verdict.statements)
     stream.intent = verdict

@@ -1,6 +1,7 @@
 """Taking: which inbox rows the next turn of a session is for, and how it takes up what a dead process left."""
 
 import asyncio
+from itertools import takewhile
 
 import msgspec
 
@@ -10,6 +11,7 @@ from quarterdeck.flow.ending import when
 from quarterdeck.flow.sending import delivery_event
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Cut, TurnState, user_message
+from quarterdeck.flow.steer import steering
 from quarterdeck.flow.words import say
 from quarterdeck.governance.policy import POLICY_DIGEST
 from quarterdeck.model.message import Message, ToolResult
@@ -57,9 +59,9 @@ class Taking:
         if expired := [row for row in rows if row.expires_at <= now]:
             await self._expire(session, expired)
             return Claim(wait=0.0)
-        due = [row for row in rows if row.not_before <= now]
+        due = list(takewhile(lambda row: row.not_before <= now, rows))  # nothing overtakes what has its quiet time
         if not due:
-            return Claim(wait=max(0.01, min(row.not_before for row in rows) - now)) if rows else Claim()
+            return Claim(wait=max(0.01, rows[0].not_before - now)) if rows else Claim()
         return Claim(await self._fresh(session, _choose(due)))
 
     def take(self, state: TurnState) -> list[Statement]:
@@ -163,7 +165,7 @@ class Taking:
         state = await self._state(session, first, turn.id, turn.attempt + 1)
         state.journal = steps
         state.steered = [row for row in rows if row.id in taken_in]
-        state.taken.update({row.id: _taken(row) for row in state.steered})
+        state.taken.update({row.id: steering(row) for row in state.steered})
         state.position = turn.position
         state.stream = await streaming.resume(s, turn.id)
         waiting = await inbox.waiting(s.store, session.id, AT_ONCE)

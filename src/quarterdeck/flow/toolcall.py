@@ -13,6 +13,7 @@ from quarterdeck.flow import context
 from quarterdeck.flow.arguments import check_arguments
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.modelcall import ModelCalls
+from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnState
 from quarterdeck.flow.steer import Steer
@@ -21,7 +22,7 @@ from quarterdeck.model.action import ToolRun
 from quarterdeck.model.message import ToolCall, ToolResult
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, ModelStep, ToolStep, model_step, tool_step
-from quarterdeck.ports import Rows, Tool, ToolContext, ToolOutcomeUnknown
+from quarterdeck.ports import ProviderFailed, Rows, Tool, ToolContext, ToolOutcomeUnknown
 from quarterdeck.store import events, inbox, journal, sessions
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 
@@ -77,11 +78,11 @@ class ToolCalls:
         state.journal[model_step(n)] = ModelStep(answer)
         state.journal.update({step: ToolStep(result) for step, (result, _) in refused.items()})
         state.pending = None
-        receipt = await s.store.commit(operation("model_step", statements))
+        receipt = await commit_patiently(s.store, operation("model_step", statements), s.log)
         for plan in plans:
             plan.permit = s.gate.permit(plan.intent, receipt)
         s.live.committed(state.session.id)
-        await self._run(state, [plan for plan in plans if plan.permit is not None])
+        await self._run_permitted(state, plans)
 
     async def run_open(self, state: TurnState, n: int) -> None:
         """Go on with calls of answer n that an earlier attempt left without a result: new attempts, new intents."""
@@ -95,10 +96,10 @@ class ToolCalls:
         for name, (result, denied) in refused.items():
             statements += [journal.insert(state.turn_id, name, ToolStep(result), now), *denied]
             state.journal[name] = ToolStep(result)
-        receipt = await self._s.store.commit(operation("model_step", statements))
+        receipt = await commit_patiently(self._s.store, operation("model_step", statements), self._s.log)
         for plan in plans:
             plan.permit = self._s.gate.permit(plan.intent, receipt)
-        await self._run(state, [plan for plan in plans if plan.permit is not None])
+        await self._run_permitted(state, plans)
 
     # --- planning ---------------------------------------------------------------------------------------------
 
@@ -139,6 +140,13 @@ class ToolCalls:
         return events.insert(state.session.id, 0, "step", data, now)
 
     # --- running ----------------------------------------------------------------------------------------------
+
+    async def _run_permitted(self, state: TurnState, plans: list[Planned]) -> None:
+        """Run what may run. An intent that was left out means that a stop covers the turn."""
+        permitted = [plan for plan in plans if plan.permit is not None]
+        if len(permitted) < len(plans):
+            state.cut.request("stop")
+        await self._run(state, permitted)
 
     async def _run(self, state: TurnState, plans: list[Planned]) -> None:
         """Run all at once; results are committed one after another, the last with the next model intent."""
@@ -207,14 +215,20 @@ class ToolCalls:
         state.journal[plan.step] = ToolStep(finished.result)
         go_on = last and state.cut.reason is None and not self._at_limit(state)
         n = context.model_steps(state.journal)
+        refused: ProviderFailed | None = None
         while True:
             rows = await self._steer.waiting(state) if go_on else []
             statements = self._outcome(state, plan, finished, steer=len(rows))
             if go_on:
-                statements += self._steer.take(state, n, rows)
-                statements += await self._models.prepare(state, riding=True)
+                try:
+                    statements += self._steer.take(state, n, rows)
+                    statements += await self._models.prepare(state, riding=True)
+                except ProviderFailed as error:  # what the tool did is recorded all the same
+                    self._steer.undo(state, n, rows)
+                    refused, go_on = error, False
+                    continue
             try:
-                receipt = await self._s.store.commit(operation("tool_result", statements))
+                receipt = await commit_patiently(self._s.store, operation("tool_result", statements), self._s.log)
                 break
             except ExpectationFailed as failed:
                 if failed.statement != "inbox.take":
@@ -223,6 +237,8 @@ class ToolCalls:
         self._s.live.committed(state.session.id)
         if finished.rows is not None:
             finished.rows.committed()
+        if refused is not None:
+            raise refused
         if go_on:
             self._models.committed(state, receipt)
 
@@ -255,7 +271,7 @@ class ToolCalls:
         state.cut.check()
         if self._at_limit(state):
             return
-        following = await self._models.prepare(state)
+        following = await self._models.prepare(state, riding=True)
         hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
         receipt = await self._s.store.commit(operation("model_intent", hold, following))
         self._models.committed(state, receipt)

@@ -10,6 +10,7 @@ from quarterdeck.flow import context, media
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.ending import Ending
 from quarterdeck.flow.modelcall import ModelCalls
+from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.sending import Outgoing, delivery_event
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnCut, TurnState
@@ -44,9 +45,12 @@ class Turns:
         self._ending = Ending(services)
         self._running: dict[str, TurnState] = {}
 
-    def cut(self, session_id: str, reason: CutReason) -> None:
-        """Cut the session's running turn, if it has one here."""
-        if (state := self._running.get(session_id)) is not None:
+    def cut(self, session_id: str, reason: CutReason, position: int) -> None:
+        """Cut the session's running turn, if it has one here and it is for acts before `position`.
+
+        A lane may have taken the act that cuts before anybody was told of it: its own turn is not meant.
+        """
+        if (state := self._running.get(session_id)) is not None and state.position < position:
             state.cut.request(reason)
 
     async def run(self, session_id: str) -> float | None:
@@ -105,7 +109,11 @@ class Turns:
             media.apply(state)
             await self._ask(state)
             return True
-        following = await self._models.prepare(state)
+        try:
+            following = await self._models.prepare(state)
+        except ProviderFailed:  # the turn begins all the same, so that it can end and say so
+            await self._s.store.commit(operation("take", taken))
+            raise
         receipt = await self._s.store.commit(operation("take", taken, following))
         self._s.live.committed(state.session.id)
         self._models.committed(state, receipt)
@@ -135,7 +143,7 @@ class Turns:
         """Commit the next model intent on its own."""
         if context.model_steps(state.journal) >= state.assistant.max_steps:
             return
-        following = await self._models.prepare(state)
+        following = await self._models.prepare(state, riding=True)
         hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
         receipt = await self._s.store.commit(operation("model_intent", hold, following))
         self._models.committed(state, receipt)
@@ -186,8 +194,8 @@ class Turns:
         try:
             statements += self._steer.take(state, n, rows)
             statements += await self._models.prepare(state, riding=True)
-            receipt = await s.store.commit(operation("steer_step", statements))
-        except ExpectationFailed:
+            receipt = await commit_patiently(s.store, operation("steer_step", statements), s.log)
+        except (ExpectationFailed, ProviderFailed):
             self._steer.undo(state, n, rows)
             del state.journal[model_step(n)]
             state.pending, state.stream, state.prepared = pending, stream, True

@@ -17,7 +17,7 @@ from quarterdeck.base.errors import NotAllowed
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor, Decision
 from quarterdeck.governance.policy import POLICY_DIGEST, Allow, Deny, Facts, decide
-from quarterdeck.model.action import Action, ModelCall, StreamTo, ToolRun
+from quarterdeck.model.action import Action, ModelCall, Part, StreamTo, ToolRun
 from quarterdeck.model.permit import MintingKey, Permit, PresencePermit, StreamPermit
 from quarterdeck.model.turn import Usage
 from quarterdeck.store import intents
@@ -120,7 +120,12 @@ class Gate:
         statements += self._auditor.record(
             f"{row.kind}.outcome",
             Actor(id=assistant or "quarterdeck", kind="assistant" if assistant else "system"),
-            Subject(assistant=assistant, session=row.session_id, turn=row.turn_id, resource=row.route),
+            Subject(
+                assistant=assistant,
+                session=row.session_id,
+                turn=row.turn_id,
+                resource=row.delivery_id or ("" if row.kind == "stream" else row.route),
+            ),
             intent=row.id,
             outcome=state,
             content=detail.encode(),
@@ -152,9 +157,7 @@ class Gate:
         )
         statements = [intents.insert(row, scope.position, riding=riding)]
         if isinstance(action, ModelCall):
-            statements.append(
-                intents.reserve(row.id, action.route, action.reserve_in, action.reserve_out, now)
-            )
+            statements.append(intents.reserve(row.id, action.route, action.reserve_in, action.reserve_out, now))
         statements += self._auditor.record(
             f"{row.kind}.intent",
             Actor(id=scope.assistant or "quarterdeck", kind="assistant" if scope.assistant else "system"),
@@ -175,14 +178,13 @@ class Gate:
         return Denied(decision.rule, decision.reason, decision.next_step, tuple(statements))
 
     def _about(self, action: Action, scope: Scope) -> Subject:
-        return Subject(
-            assistant=scope.assistant, session=scope.session, turn=scope.turn, resource=action.route
-        )
+        resource = action.route
+        if isinstance(action, Part | StreamTo):  # its route names the room, and that may be a person's own id
+            resource = action.delivery if isinstance(action, StreamTo) else scope.delivery
+        return Subject(assistant=scope.assistant, session=scope.session, turn=scope.turn, resource=resource)
 
 
 def _settlement(intent_id: str, usage: Usage | None, now: float) -> Statement:
     if usage is None:
         return intents.settle_at_reserve(intent_id, now)
-    return intents.settle(
-        intent_id, usage.input, usage.output, usage.cached, reported=usage.reported, now=now
-    )
+    return intents.settle(intent_id, usage.input, usage.output, usage.cached, reported=usage.reported, now=now)

@@ -86,9 +86,7 @@ class Part(msgspec.Struct, frozen=True):
 
     def digest(self) -> str:
         """Digest of exactly what the room will show."""
-        return digest_of(
-            b"send", self.route.encode(), self.text.encode(), self.key.encode(), self.reply_to.encode()
-        )
+        return digest_of(b"send", self.route.encode(), self.text.encode(), self.key.encode(), self.reply_to.encode())
 
 
 class StreamTo(msgspec.Struct, frozen=True):

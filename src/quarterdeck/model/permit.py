@@ -32,9 +32,7 @@ class Permit:
     def spend(self, action: Action) -> None:
         """Allow `action` now. Raises NotAllowed when it is not what was permitted, or was done already."""
         if self._spent:
-            raise NotAllowed(
-                "permit.once", f"intent {self.intent_id} was already attempted", "Commit a new intent."
-            )
+            raise NotAllowed("permit.once", f"intent {self.intent_id} was already attempted", "Commit a new intent.")
         if action.route != self._route or action.digest() != self._digest:
             raise NotAllowed(
                 "permit.digest",
@@ -59,9 +57,7 @@ class StreamPermit:
     def check(self, action: StreamTo) -> None:
         """Allow one more update of the message. Raises NotAllowed for another room or delivery, or after `close`."""
         if not self._open or action.digest() != self._digest:
-            raise NotAllowed(
-                "permit.stream", "the stream's permit does not cover this", "Commit a new intent."
-            )
+            raise NotAllowed("permit.stream", "the stream's permit does not cover this", "Commit a new intent.")
 
     def close(self) -> None:
         """The turn is over; nothing more may be shown under this permit."""
@@ -82,9 +78,7 @@ class PresencePermit:
     def check(self, connection: str, room: str) -> None:
         """Raises NotAllowed for another room, or after the turn's end."""
         if not self._open or self.route != f"{connection}/{room}":
-            raise NotAllowed(
-                "permit.presence", "presence is allowed in the turn's room only", "Ask the gate."
-            )
+            raise NotAllowed("permit.presence", "presence is allowed in the turn's room only", "Ask the gate.")
 
     def close(self) -> None:
         """The turn is over."""

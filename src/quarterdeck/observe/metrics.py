@@ -18,9 +18,7 @@ class Metrics:
         self._turn_seconds = Histogram(
             "quarterdeck_turn_seconds", "Turn, from take to end", buckets=SECONDS, registry=self.registry
         )
-        self._model = Counter(
-            "quarterdeck_model_calls", "Model calls", ("provider", "result"), registry=self.registry
-        )
+        self._model = Counter("quarterdeck_model_calls", "Model calls", ("provider", "result"), registry=self.registry)
         self._model_seconds = Histogram(
             "quarterdeck_model_seconds",
             "One model call",
@@ -28,15 +26,9 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._tokens = Counter(
-            "quarterdeck_tokens", "Tokens used", ("provider", "kind"), registry=self.registry
-        )
-        self._tools = Counter(
-            "quarterdeck_tool_runs", "Tool runs", ("tool", "result"), registry=self.registry
-        )
-        self._sends = Counter(
-            "quarterdeck_sends", "Platform calls", ("connection", "result"), registry=self.registry
-        )
+        self._tokens = Counter("quarterdeck_tokens", "Tokens used", ("provider", "kind"), registry=self.registry)
+        self._tools = Counter("quarterdeck_tool_runs", "Tool runs", ("tool", "result"), registry=self.registry)
+        self._sends = Counter("quarterdeck_sends", "Platform calls", ("connection", "result"), registry=self.registry)
         self._send_seconds = Histogram(
             "quarterdeck_send_seconds",
             "One platform call",
@@ -58,9 +50,7 @@ class Metrics:
         self._turns.labels(outcome).inc()
         self._turn_seconds.observe(seconds)
 
-    def model(
-        self, provider: str, result: str, seconds: float, tokens_in: int = 0, tokens_out: int = 0
-    ) -> None:
+    def model(self, provider: str, result: str, seconds: float, tokens_in: int = 0, tokens_out: int = 0) -> None:
         """A model call ended."""
         self._model.labels(provider, result).inc()
         self._model_seconds.labels(provider).observe(seconds)

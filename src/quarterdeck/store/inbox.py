@@ -74,6 +74,7 @@ def insert(new: NewRow, now: float) -> Statement:
     params.update(tenant=TENANT, now=now, state="ended" if new.outcome else "waiting")
     earlier = (
         "FROM inbox o WHERE o.tenant = :tenant AND o.connection = :connection AND o.room_id = :room_id"
+        " AND o.session_id = :session_id"
         " AND o.message_ref = :message_ref AND o.message_ref <> ''"
     )
     return Statement(
@@ -119,9 +120,10 @@ def supersede_edited(new: NewRow, now: float) -> Statement:
         "inbox.supersede_edited",
         "UPDATE inbox SET state = 'ended', outcome = 'superseded', detail = :by, ended_at = :now"
         " WHERE tenant = :tenant AND connection = :connection AND room_id = :room_id AND message_ref = :ref"
-        " AND message_ref <> '' AND state = 'waiting' AND id <> :by",
+        " AND session_id = :session AND message_ref <> '' AND state = 'waiting' AND id <> :by",
         {
             "tenant": TENANT,
+            "session": new.session_id,
             "connection": new.connection,
             "room_id": new.room_id,
             "ref": new.message_ref,
@@ -137,7 +139,8 @@ def uncount_steer(session_id: str, new: NewRow) -> Statement:
         "sessions.uncount_steer",
         "UPDATE sessions SET untaken_steer = untaken_steer - (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant"
         " AND connection = :connection AND room_id = :room_id AND message_ref = :ref AND message_ref <> ''"
-        " AND state = 'waiting' AND mode = 'steer' AND id <> :by) WHERE tenant = :tenant AND id = :session",
+        " AND session_id = :session AND state = 'waiting' AND mode = 'steer' AND id <> :by)"
+        " WHERE tenant = :tenant AND id = :session",
         {
             "tenant": TENANT,
             "session": session_id,

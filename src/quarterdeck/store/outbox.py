@@ -223,12 +223,29 @@ _STATE = (
 
 
 async def listed(store: Store, state: str, limit: int, before: str) -> list[ListedDelivery]:
-    """Deliveries for people: newest first, behind id `before`; in one state, or all when it is empty."""
+    """Deliveries for people: newest first, behind id `before`; in one state, or all when it is empty.
+
+    What is in trouble or on its way is found by the index that holds only such parts; else a page of deliveries is
+    taken before any part is read.
+    """
+    page, some = "tenant = :tenant AND (:before = '' OR id < :before)", ""
+    if state in ("unknown", "failed", "refused", "held"):
+        some = "state IN ('unknown', 'failed', 'refused', 'held')"
+    elif state in ("ready", "sending", "streaming"):
+        some = "state IN ('ready', 'sending', 'streaming')"
+    if some:
+        page += f" AND id IN (SELECT delivery_id FROM parts WHERE tenant = :tenant AND {some} AND state = :state)"
     rows = await store.scan(
         f"SELECT {columns(Delivery, 'd.')}, {_STATE}, COUNT(*), MIN(CASE WHEN p.n = 0 THEN p.text END), MAX(p.error)"
-        " FROM deliveries d JOIN parts p ON p.tenant = d.tenant AND p.delivery_id = d.id"
-        " WHERE d.tenant = :tenant AND (:before = '' OR d.id < :before)"
+        f" FROM (SELECT * FROM deliveries WHERE {page} ORDER BY id DESC LIMIT :scanned) d"
+        " JOIN parts p ON p.tenant = d.tenant AND p.delivery_id = d.id"
         f" GROUP BY d.id HAVING :state = '' OR {_STATE} = :state ORDER BY d.id DESC LIMIT :limit",
-        {"tenant": TENANT, "state": state, "limit": limit, "before": before},
+        {
+            "tenant": TENANT,
+            "state": state,
+            "limit": limit,
+            "before": before,
+            "scanned": limit * 4 if state else limit,
+        },
     )
     return values(ListedDelivery, rows)

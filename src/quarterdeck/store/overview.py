@@ -6,6 +6,8 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.rows import value
 from quarterdeck.store.tenancy import TENANT
 
+_TROUBLE = "state IN ('unknown', 'failed', 'refused', 'held')"  # word for word as its index has it
+
 
 class Overview(msgspec.Struct, frozen=True):
     """Counts of rows; `newest` is when something was last recorded anywhere (Unix seconds, 0: never)."""
@@ -25,12 +27,13 @@ class Overview(msgspec.Struct, frozen=True):
 async def overview(store: Store, now: float) -> Overview:
     """All counts, each by an index that holds only such rows."""
     rows = await store.scan(
-        "SELECT (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND state = 'waiting'),"
+        "SELECT (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND state <> 'ended' AND state = 'waiting'),"
         " (SELECT COUNT(*) FROM turns WHERE tenant = :tenant AND state = 'running'),"
         " (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND state IN ('ready', 'sending', 'streaming')),"
-        " (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND state = 'unknown'),"
-        " (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND state IN ('failed', 'refused', 'held')),"
-        " (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND outcome = 'dead_lettered'),"
+        f" (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND {_TROUBLE} AND state = 'unknown'),"
+        f" (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND {_TROUBLE} AND state <> 'unknown'),"
+        " (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND outcome IN ('dead_lettered', 'failed')"
+        " AND outcome = 'dead_lettered'),"
         " (SELECT COUNT(*) FROM pairings WHERE tenant = :tenant AND state = 'asked' AND expires_at > :now),"
         " COALESCE((SELECT MAX(size) FROM audit_checkpoints WHERE tenant = :tenant), 0),"
         " (SELECT COUNT(*) FROM audit a WHERE a.rowid > COALESCE((SELECT p.audit_rowid FROM audit_positions p"

@@ -107,7 +107,7 @@ def ask_pairing(pairing: Pairing) -> Statement:
     marks = ", ".join(":" + name for name in Pairing.__struct_fields__)
     return Statement(
         "pairings.ask",
-        f"INSERT INTO pairings (tenant, {columns(Pairing)}) VALUES (:tenant, {marks})",
+        f"INSERT INTO pairings (tenant, {columns(Pairing)}) VALUES (:tenant, {marks}) ON CONFLICT DO NOTHING",
         {"tenant": TENANT, **{name: getattr(pairing, name) for name in Pairing.__struct_fields__}},
         expect=1,
     )

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.errors import QuarterdeckError, Retry, StoreFailed
+from quarterdeck.base.errors import Retry, StoreFailed
 from quarterdeck.store.database import Row
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Value
 
@@ -215,7 +215,7 @@ def _run_one(connection: sqlite3.Connection, operation: Operation) -> _Result:
             touched[statement.name] = touched.get(statement.name, 0) + count
             if statement.expect is not None and count != statement.expect:
                 raise ExpectationFailed(operation.name, statement.name, count)
-    except (sqlite3.Error, QuarterdeckError, OverflowError) as error:
+    except Exception as error:  # whatever it is belongs to this operation, not to the writer
         if connection.in_transaction:
             connection.execute("ROLLBACK TO operation")
             connection.execute("RELEASE operation")

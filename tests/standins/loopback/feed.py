@@ -21,9 +21,7 @@ class Feed:
         self.acks: deque[Ack] = deque(maxlen=MAX_ACKS)
         self.seq = 0
         self._note = note
-        self._waiting: asyncio.Future[bool] | None = (
-            None  # True: there is news, False: a newer poll has begun
-        )
+        self._waiting: asyncio.Future[bool] | None = None  # True: there is news, False: a newer poll has begun
 
     def add(self, event: Event) -> Event:
         """Give the event the next seq and wake the poll. Raises Refused above MAX_PENDING."""

@@ -61,9 +61,7 @@ class Rooms:
             self._note("message", room=room, id=entry.id, key=post.key, repeated=True)
             return entry
         at = time.time()
-        entry = Entry(
-            id=self.next_id(), author=BOT, text=post.text, at=at, key=post.key, reply_to=post.reply_to
-        )
+        entry = Entry(id=self.next_id(), author=BOT, text=post.text, at=at, key=post.key, reply_to=post.reply_to)
         self._entries[room][entry.id] = entry
         if post.key is not None and self._settings.keys:
             self._keys[room, post.key] = (at, entry)

@@ -129,9 +129,7 @@ class LoopbackStandin:
     def _watched(self, route: Route, handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(http: web.Request) -> web.Response:
             body = await http.read()
-            request = Request(
-                n=next(self._numbers), at=time.time(), route=route, method=http.method, path=http.path_qs
-            )
+            request = Request(n=next(self._numbers), at=time.time(), route=route, method=http.method, path=http.path_qs)
             self.requests.append(request)
             self._note("request", n=request.n, route=route, method=request.method, path=request.path)
             try:
@@ -143,9 +141,7 @@ class LoopbackStandin:
 
         return handle
 
-    async def _answer(
-        self, http: web.Request, body: bytes, request: Request, handler: Handler
-    ) -> web.Response:
+    async def _answer(self, http: web.Request, body: bytes, request: Request, handler: Handler) -> web.Response:
         fault: Fault | None = None
         try:
             if request.route != "effect" and http.headers.get("Authorization") != f"Bearer {self.token}":

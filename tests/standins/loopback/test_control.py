@@ -110,9 +110,7 @@ async def test_the_record_of_a_process_tells_the_whole_story(tmp_path: Path) -> 
         (None, False),
     ]
     ends = {line["n"]: line["fate"] for line in lines if line["event"] == "end"}
-    assert [ends[line["n"]] for line in lines if line["event"] == "request"] == ["answered"] * 5 + [
-        "dropped_after"
-    ]
+    assert [ends[line["n"]] for line in lines if line["event"] == "request"] == ["answered"] * 5 + ["dropped_after"]
 
 
 def ask(connection: http.client.HTTPConnection, method: str, path: str, body: object = None) -> Any:

@@ -28,7 +28,7 @@ from quarterdeck.base.errors import Conflict, NotFound, QuarterdeckError, Retry
 from quarterdeck.flow.live import Watcher
 from quarterdeck.model.inbound import Inbound, Room
 from quarterdeck.model.message import UserMessage, decode
-from quarterdeck.store import inbox, people
+from quarterdeck.store import inbox, people, turns
 from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.sessions import NewSession
 
@@ -117,6 +117,8 @@ class OpenAIDoor:
             return None
 
         async def stop() -> None:
+            if not await self._alone(inbound):
+                return
             act_key = f"{inbound.sender.native_id}/{self._doors.new_id('act')}"
             message = msgspec.structs.replace(
                 inbound, act_key=act_key, room=Room(inbound.room.native_id, title=inbound.room.title), text="/stop",
@@ -128,6 +130,16 @@ class OpenAIDoor:
                 self._doors.log.warning("stream.stop_failed", reason=error.code)
 
         return stop
+
+    async def _alone(self, inbound: Inbound) -> bool:
+        """Whether this request's row is the only one of its conversation that is not ended."""
+        row = await inbox.find(self._doors.store, inbound.connection, inbound.act_key)
+        if row is None or row.state == "ended":
+            return False
+        waiting = await inbox.count_waiting(self._doors.store, row.session_id)
+        if row.state == "taken":
+            return waiting == 0
+        return waiting == 1 and await turns.running(self._doors.store, row.session_id) is None
 
     # --- the stream -------------------------------------------------------------------------------------------
 

@@ -34,9 +34,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what people wrote
     answer = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints must not be taken for our answer
-    os.environ["OMP_WAIT_POLICY"] = (
-        "passive"  # read when the library loads: else its threads spin at every barrier
-    )
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # read when the library loads: else its threads spin at every barrier
     sys.path.insert(0, order["engine"])
     xllamacpp: Any = importlib.import_module("xllamacpp")
     server = xllamacpp.Server(_settings(xllamacpp.CommonParams(), order))
@@ -72,9 +70,7 @@ def _settings(params: Any, order: dict[str, Any]) -> Any:
     params.n_ctx = order["context_tokens"] * order["parallel"]  # the engine divides it among its slots
     params.n_predict = order["max_tokens"]  # where a request names no limit
     params.n_gpu_layers = 0
-    params.cache_ram_mib = (
-        0  # kept prompts would grow to 8 GB by default; each slot still reuses its own prefix
-    )
+    params.cache_ram_mib = 0  # kept prompts would grow to 8 GB by default; each slot still reuses its own prefix
     params.warmup = False
     params.verbosity = ERRORS_AND_WARNINGS
     params.n_threads_http = HTTP_THREADS

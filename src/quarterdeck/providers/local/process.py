@@ -72,8 +72,7 @@ class EngineProcess(asyncio.SubprocessProtocol):
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={name: value for name, value in environment.items() if name in PASSED}
-            | {"OMP_WAIT_POLICY": "passive"},
+            env={name: value for name, value in environment.items() if name in PASSED} | {"OMP_WAIT_POLICY": "passive"},
             start_new_session=True,  # an interrupt typed at the terminal is for the gateway
         )
         return child
@@ -92,9 +91,7 @@ class EngineProcess(asyncio.SubprocessProtocol):
                 if not await self.healthy():
                     raise Retry("the demo model was loaded but does not answer; try again")
         except TimeoutError as error:
-            raise Retry(
-                f"the demo model was not ready after {deadline_s:.0f} s; this machine may be busy"
-            ) from error
+            raise Retry(f"the demo model was not ready after {deadline_s:.0f} s; this machine may be busy") from error
         except (msgspec.MsgspecError, EOFError) as error:
             raise cause_of_death(self._live().get_returncode(), self.last_words()) from error
 
@@ -152,7 +149,7 @@ class EngineProcess(asyncio.SubprocessProtocol):
             self._live().send_signal(number)
 
     def _live(self) -> asyncio.SubprocessTransport:
-        assert self._transport is not None  # noqa: S101  asyncio calls connection_made before it hands us out
+        assert self._transport is not None
         return self._transport
 
     # --- called by asyncio ----------------------------------------------------------------------------------
@@ -192,9 +189,7 @@ def cause_of_death(status: int | None, words: tuple[str, ...]) -> QuarterdeckErr
         package = " (on Debian: apt-get install libgomp1)" if "libgomp" in missing[1] else ""
         return GiveUp(f"the demo model's engine needs the system library {missing[1]}; install it{package}")
     if status == -signal.SIGILL:
-        return GiveUp(
-            "the demo model's engine needs a processor with AVX2; configure another provider instead"
-        )
+        return GiveUp("the demo model's engine needs a processor with AVX2; configure another provider instead")
     if "failed to load model" in text:
         return GiveUp("the demo model's file cannot be loaded; remove DATA_DIR/models and pull again")
     if status == -signal.SIGKILL:

