@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from tests.shape_source import CONSTANT, Source, dotted
 
-STATEMENT = re.compile(
-    r"\b(SELECT\s|INSERT\s+(OR\s+\w+\s+)?INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|VALUES\s*\()"
-)
+STATEMENT = re.compile(r"\b(SELECT\s|INSERT\s+(OR\s+\w+\s+)?INTO\s|UPDATE\s+\S+\s+SET\s|DELETE\s+FROM\s|VALUES\s*\()")
 A_TYPE = re.compile(r"[A-Z]\w*$")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)
 

@@ -54,7 +54,7 @@ async def test_a_long_conversation_takes_no_more_of_the_cache_than_it_holds(worl
     message = UserMessage("x" * 80)
     await history.read(row)
     for _ in range(10 * KEEP):
-        history.extend(row, row.fence, (message,), 100)
+        history.extend(row, row.fence, (message,), (100,))
     assert history._bytes <= 100 * (KEEP + 3)
     assert session in history._entries, "what fits is kept"
 

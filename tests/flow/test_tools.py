@@ -203,7 +203,7 @@ async def test_calls_of_an_answer_that_was_cut_short_are_not_run(world: World) -
     assert list(await world.ended(await world.say("go"))) == ["answered"]
     await world.rest()
     assert tool.runs == []
-    assert [kind for kind, _ in world.history()] == ["user", "assistant", "tool"]
+    assert [kind for kind, _ in world.history()] == ["user", "assistant"]
 
 
 async def test_calls_of_an_answer_that_was_cut_short_are_not_run_after_a_crash(world: World) -> None:

@@ -78,9 +78,7 @@ def parser(name: str) -> ArgumentParser:
     """The options that every stand-in process has."""
     options = ArgumentParser(prog=f"python -m tests.standins.{name}")
     options.add_argument("--port", type=int, default=0)
-    options.add_argument(
-        "--record", type=Path, default=None, help="append what happens to this JSON-lines file"
-    )
+    options.add_argument("--record", type=Path, default=None, help="append what happens to this JSON-lines file")
     options.add_argument("--tied", action="store_true", help="stop when standard input closes")
     return options
 

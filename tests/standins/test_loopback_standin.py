@@ -72,9 +72,7 @@ async def test_limit_takes_the_oldest(platform: LoopbackStandin, bot: Bot) -> No
     assert [event["seq"] for event in await bot.events(after=2, limit=2)] == [3, 4]
 
 
-async def test_a_waiting_poll_wakes_at_once_and_otherwise_ends_empty(
-    platform: LoopbackStandin, bot: Bot
-) -> None:
+async def test_a_waiting_poll_wakes_at_once_and_otherwise_ends_empty(platform: LoopbackStandin, bot: Bot) -> None:
     began = time.monotonic()
     assert await bot.events(wait=0.2) == []
     assert 0.2 <= time.monotonic() - began < 5
@@ -278,9 +276,7 @@ async def test_a_dropped_request_is_processed_or_not(
     before = state()
     platform.fault(Fault(route=route, kind=kind, count=2))  # aiohttp itself repeats a dropped GET or PUT once
     with pytest.raises((aiohttp.ServerDisconnectedError, TimeoutError)):
-        await bot.call(
-            method, target, body, timeout=aiohttp.ClientTimeout(total=0.3 if kind == "hang" else 10)
-        )
+        await bot.call(method, target, body, timeout=aiohttp.ClientTimeout(total=0.3 if kind == "hang" else 10))
     assert (state() != before) == done
     fate = {"hang": "hung", "drop_before": "dropped_before", "drop_after": "dropped_after"}[kind]
     await until(lambda: platform.requests[-1].seconds is not None)
@@ -291,9 +287,7 @@ async def test_a_dropped_request_is_processed_or_not(
     assert state() != before
 
 
-async def test_a_resend_after_a_lost_answer_doubles_only_without_keys(
-    platform: LoopbackStandin, bot: Bot
-) -> None:
+async def test_a_resend_after_a_lost_answer_doubles_only_without_keys(platform: LoopbackStandin, bot: Bot) -> None:
     for keys, shown in ((True, 1), (False, 3)):
         platform.settings = Settings(keys=keys)
         platform.fault(Fault(route="messages", kind="drop_after"))

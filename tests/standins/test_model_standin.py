@@ -138,9 +138,7 @@ async def test_arguments_come_in_fragments(client: openai.AsyncOpenAI) -> None:
     fragments = [part.function.arguments for part in parts if part.index == 0 and part.function]
     assert fragments[0] == ""
     assert len(fragments) > 3
-    assert [part.id is not None for part in parts if part.index == 0] == [True] + [False] * (
-        len(fragments) - 1
-    )
+    assert [part.id is not None for part in parts if part.index == 0] == [True] + [False] * (len(fragments) - 1)
 
 
 async def test_after_the_results_the_answer_quotes_them(client: openai.AsyncOpenAI) -> None:
@@ -176,9 +174,7 @@ async def test_the_last_asking_message_decides(client: openai.AsyncOpenAI) -> No
 
 
 @pytest.mark.parametrize("length", [1, 40, 1500, 20_000])
-async def test_a_long_answer_has_its_length_and_closed_fences(
-    client: openai.AsyncOpenAI, length: int
-) -> None:
+async def test_a_long_answer_has_its_length_and_closed_fences(client: openai.AsyncOpenAI, length: int) -> None:
     text = (await ask(client, f"[[long {length}]] m1")).choices[0].message.content
     assert len(text) == length
     assert text.startswith("re: m1"[:length])
@@ -280,18 +276,14 @@ async def test_a_cut_answer_raises_and_the_second_attempt_is_whole(
     assert (await ask(client, "[[cut 2 x1]] hello there")).choices[0].message.content == "re: hello there"
 
 
-async def test_a_hanging_request_ends_when_its_client_goes(
-    model: ModelStandin, client: openai.AsyncOpenAI
-) -> None:
+async def test_a_hanging_request_ends_when_its_client_goes(model: ModelStandin, client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.APITimeoutError):
         await ask(client, "[[hang]]", timeout=0.1)
     await until(lambda: model.calls[0].disconnected)
     assert (model.calls[0].kind, model.calls[0].status) == ("hang", None)
 
 
-async def test_a_client_that_leaves_a_stream_is_noticed(
-    model: ModelStandin, client: openai.AsyncOpenAI
-) -> None:
+async def test_a_client_that_leaves_a_stream_is_noticed(model: ModelStandin, client: openai.AsyncOpenAI) -> None:
     async with await ask(client, "[[stream 1000 20]]", stream=True) as stream:
         await anext(stream)
     await until(lambda: model.calls[0].disconnected)

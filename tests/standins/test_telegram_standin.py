@@ -85,9 +85,7 @@ async def test_updates_stay_until_an_offset_confirms_them(client: Client, stand_
     assert (await stand_in.driver.poller()).pending == 0
 
 
-async def test_a_long_poll_answers_as_soon_as_there_is_something(
-    client: Client, stand_in: RunningStandIn
-) -> None:
+async def test_a_long_poll_answers_as_soon_as_there_is_something(client: Client, stand_in: RunningStandIn) -> None:
     poll = asyncio.create_task(client.updates(timeout=30))
     await stand_in.driver.until_polling()
     await stand_in.driver.write("/start now")
@@ -152,9 +150,7 @@ async def test_sent_and_edited_messages_are_on_record(client: Client, stand_in: 
     assert "message to delete not found" in (await fails(client.delete(number))).text
 
 
-async def test_the_text_limit_counts_utf16_units_after_parsing(
-    client: Client, stand_in: RunningStandIn
-) -> None:
+async def test_the_text_limit_counts_utf16_units_after_parsing(client: Client, stand_in: RunningStandIn) -> None:
     failed = await fails(client.send(EMOJI * 2049))
     assert failed.kind == "bad"
     assert "message is too long" in failed.text
@@ -237,9 +233,7 @@ async def test_photos_and_chat_actions(stand_in: RunningStandIn, plain: PlainHtt
     assert [entry["text"] for entry in await stand_in.driver.sent()] == ["seen"]
 
 
-async def test_commands_and_button_answers(
-    client: Client, stand_in: RunningStandIn, plain: PlainHttp
-) -> None:
+async def test_commands_and_button_answers(client: Client, stand_in: RunningStandIn, plain: PlainHttp) -> None:
     assert await client.set_commands({"help": "what I can do"}) == {"help": "what I can do"}
     assert "bot_command_invalid" in (await fails(client.set_commands({"Nicht gut": "x"}))).text
     await stand_in.driver.press(await client.send("sure?"), "yes")
@@ -259,9 +253,7 @@ async def test_a_planned_429_is_obeyable(client: Client, stand_in: RunningStandI
 
 
 @pytest.mark.parametrize("html", [False, True])
-async def test_a_planned_502_is_a_network_matter(
-    client: Client, stand_in: RunningStandIn, html: bool
-) -> None:
+async def test_a_planned_502_is_a_network_matter(client: Client, stand_in: RunningStandIn, html: bool) -> None:
     await stand_in.driver.fault("error", "sendMessage", status=502, html=html)
     assert (await fails(client.send("x"))).kind == "network"
     assert await stand_in.driver.sent() == []
@@ -308,9 +300,7 @@ async def test_updates_come_twice_late_and_in_disorder(client: Client, stand_in:
     assert await client.updates(offset=batch[0][0] + 1) == []
 
 
-async def test_strict_rates_allow_one_message_a_second_and_chat(
-    client: Client, stand_in: RunningStandIn
-) -> None:
+async def test_strict_rates_allow_one_message_a_second_and_chat(client: Client, stand_in: RunningStandIn) -> None:
     await client.send("free")
     await client.send("free")
     await stand_in.driver.strict_rates(True)
@@ -326,9 +316,7 @@ async def test_a_webhook_and_polling_exclude_each_other(
 ) -> None:
     poll = asyncio.create_task(client.updates(timeout=30))
     await stand_in.driver.until_polling()
-    assert (await plain.call("setWebhook", url="https://bot.example/hook"))[1][
-        "description"
-    ] == "Webhook was set"
+    assert (await plain.call("setWebhook", url="https://bot.example/hook"))[1]["description"] == "Webhook was set"
     assert "terminated by setwebhook request" in (await fails(poll)).text
     assert "use deletewebhook to delete the webhook first" in (await fails(client.updates())).text
     await stand_in.driver.write("waits")
@@ -386,9 +374,7 @@ async def test_parameters_come_in_every_form(stand_in: RunningStandIn) -> None:
         ),
     ],
 )
-async def test_refusals_word_for_word(
-    plain: PlainHttp, parameters: dict[str, object], description: str
-) -> None:
+async def test_refusals_word_for_word(plain: PlainHttp, parameters: dict[str, object], description: str) -> None:
     status, answer = await plain.call("sendMessage", chat_id=PERSON, **parameters)
     assert (status, answer["description"]) == (400, f"Bad Request: {description}")
 

@@ -98,7 +98,7 @@ class Ending:
         elif held:
             s.outbox.release(*room)
         added = tuple(one.message for one in written)
-        s.history.extend(state.session, state.fence, added, sum(len(encode(m)) for m in added))
+        s.history.extend(state.session, state.fence, added, tuple(len(encode(m)) for m in added))
         s.live.committed(state.session.id)
         s.metrics.turn(outcome, s.clock.monotonic() - state.started)
 

@@ -15,8 +15,12 @@ KEEP = 200  # messages of a session that are read; no model is shown more
 class _Entry(msgspec.Struct, frozen=True):
     fence: int
     history_from: int
-    size: int
     messages: tuple[Message, ...]
+    sizes: tuple[int, ...]  # of each message's stored content
+
+    @property
+    def size(self) -> int:
+        return sum(self.sizes)
 
 
 class History:
@@ -36,16 +40,17 @@ class History:
             return entry.messages
         rows = await messages.newest(self._store, session.id, session.history_from, KEEP)
         found = tuple(decode(row.content) for row in rows)
-        self._put(session.id, _Entry(session.fence, session.history_from, sum(len(r.content) for r in rows), found))
+        sizes = tuple(len(row.content) for row in rows)
+        self._put(session.id, _Entry(session.fence, session.history_from, found, sizes))
         return found
 
-    def extend(self, session: Session, fence: int, added: tuple[Message, ...], size: int) -> None:
-        """A turn of `session` under `fence` wrote these messages, `size` bytes of content."""
+    def extend(self, session: Session, fence: int, added: tuple[Message, ...], sizes: tuple[int, ...]) -> None:
+        """A turn of `session` under `fence` wrote these messages, of so many bytes of content each."""
         entry = self._entries.get(session.id)
         if entry is None or entry.history_from != session.history_from:
             return
-        kept = (*entry.messages, *added)[-KEEP:]
-        self._put(session.id, _Entry(fence, entry.history_from, entry.size + size, kept))
+        kept, left = (*entry.messages, *added)[-KEEP:], (*entry.sizes, *sizes)[-KEEP:]
+        self._put(session.id, _Entry(fence, entry.history_from, kept, left))
 
     def _put(self, session_id: str, entry: _Entry) -> None:
         old = self._entries.pop(session_id, None)

@@ -128,6 +128,7 @@ class Outbox:
             native_id=outgoing.native_id,
             attempts=1,
             resends=outgoing.resends,
+            first_at=delivery.created_at,
             not_before=0.0,
             error="",
             updated_at=delivery.created_at,
@@ -181,7 +182,7 @@ class Outbox:
         )
         permit = self._gate.permit(intent, receipt)
         assert permit is not None  # no session's stop covers a delivery that is already ready
-        taken = msgspec.structs.replace(part, attempts=part.attempts + 1)
+        taken = msgspec.structs.replace(part, attempts=part.attempts + 1, first_at=part.first_at or self._clock.now())
         return Flight(taken, call, intent, permit, delivery.session_id, delivery.turn_id)
 
     async def _fly(self, flight: Flight) -> str:
@@ -258,7 +259,7 @@ class Outbox:
         """
         now = self._clock.now()
         able = channel.capabilities if channel else None
-        known = able is not None and able.idempotent_sends and now - part.updated_at < able.idempotency_window
+        known = able is not None and able.idempotent_sends and now - part.first_at < able.idempotency_window
         if (known or part.native_id) and part.attempts < MAX_ATTEMPTS:  # the same call again is harmless
             later = now + _delay(part.attempts)
             return "ready", outbox.move(

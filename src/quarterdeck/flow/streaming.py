@@ -11,7 +11,8 @@ from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Stream, TurnState
 from quarterdeck.governance.gate import Denied
 from quarterdeck.model.action import StreamTo
-from quarterdeck.ports import MARK_RESERVE, Delta, MaybeSent, NotSent, SendRefused, SendResult, Sent
+from quarterdeck.model.permit import StreamPermit
+from quarterdeck.ports import MARK_RESERVE, Channel, Delta, MaybeSent, NotSent, SendRefused, SendResult, Sent
 from quarterdeck.store import outbox
 from quarterdeck.store.operations import Statement, operation
 from quarterdeck.store.outbox import Delivery
@@ -157,17 +158,7 @@ class Show:
         if not stream.native_id and await self._behind(stream.delivery):
             self._grown.set()
             return PIECE_S
-        text = self.text[: channel.capabilities.text_limit - MARK_RESERVE]
-        action = StreamTo(stream.delivery.connection, stream.room, stream.delivery.id)
-        result: SendResult = MaybeSent("not heard of in time")
-        try:
-            async with asyncio.timeout(SHOW_SECONDS):
-                result = await channel.show(action, text, stream.native_id, stream.permit)
-        except TimeoutError:
-            self._services.log.warning("stream.show_late", turn=self._state.turn_id)
-        except asyncio.CancelledError:
-            stream.unsure = not stream.native_id
-            raise
+        result = await self._show(channel, stream, stream.permit)
         match result:
             case Sent():
                 self._services.crash.reach("stream.shown")
@@ -181,6 +172,21 @@ class Show:
                 stream.permit.close()
                 stream.permit = None
         return EDIT_S
+
+    async def _show(self, channel: Channel, stream: Stream, permit: StreamPermit) -> SendResult:
+        text = self.text[: channel.capabilities.text_limit - MARK_RESERVE]
+        action = StreamTo(stream.delivery.connection, stream.room, stream.delivery.id)
+        try:
+            async with asyncio.timeout(SHOW_SECONDS):
+                return await channel.show(action, text, stream.native_id, permit)
+        except TimeoutError:
+            self._services.log.warning("stream.show_late", turn=self._state.turn_id)
+        except asyncio.CancelledError:
+            stream.unsure = not stream.native_id
+            raise
+        except Exception as error:
+            self._services.log.error("stream.adapter_failed", turn=self._state.turn_id, exc_info=error)
+        return MaybeSent("not heard of")
 
     async def _behind(self, delivery: Delivery) -> bool:
         """Whether the room waits for something: what grows does not overtake it."""

@@ -188,10 +188,12 @@ class ToolCalls:
                 output = await plan.tool.run(plan.run, about, plan.permit)
         except (Refused, Retry) as error:
             finished = Finished(ToolResult(call.id, call.name, f"Failed. {error}", "error"), "failed")
-        except (ToolOutcomeUnknown, TimeoutError) as error:
-            self._s.log.error("tool.unknown", tool=call.name, turn=state.turn_id, reason=str(error), alert=True)
-            self._s.metrics.alert("tool_unknown")
-            finished = Finished(ToolResult(call.id, call.name, UNKNOWN, "unknown"), "unknown")
+        except ToolOutcomeUnknown as error:
+            finished = self._unknown(plan, state, str(error))
+        except TimeoutError:
+            finished = (
+                self._unknown(plan, state, "no end in time") if plan.run.effect == "external" else self._late(plan)
+            )
         except Exception as error:
             self._s.log.error("tool.adapter_failed", tool=call.name, turn=state.turn_id, exc_info=error)
             finished = self._crashed(plan, error)
@@ -202,6 +204,17 @@ class ToolCalls:
         self._s.crash.reach("tool.after")
         self._s.metrics.tool(call.name, finished.result.status)
         return finished
+
+    def _unknown(self, plan: Planned, state: TurnState, reason: str) -> Finished:
+        """What acts on the world may have acted: nobody repeats it, a person looks."""
+        self._s.log.error("tool.unknown", tool=plan.call.name, turn=state.turn_id, reason=reason, alert=True)
+        self._s.metrics.alert("tool_unknown")
+        return Finished(ToolResult(plan.call.id, plan.call.name, UNKNOWN, "unknown"), "unknown")
+
+    def _late(self, plan: Planned, state: TurnState) -> Finished:
+        if plan.run.effect == "external":
+            return self._unknown(plan, state, "no end in time")
+        return Finished(ToolResult(plan.call.id, plan.call.name, "Failed: it took too long.", "error"), "failed")
 
     def _crashed(self, plan: Planned, error: Exception) -> Finished:
         """A tool broke: what acts on the world may have acted, everything else has merely failed."""

@@ -5,6 +5,8 @@
 Each arrow is a commit; what runs between two commits may be lost in a crash and is done again, or told as unknown.
 """
 
+import msgspec
+
 from quarterdeck.base.errors import Conflict, NotFound
 from quarterdeck.flow import context, media
 from quarterdeck.flow.commands import CutReason
@@ -18,6 +20,7 @@ from quarterdeck.flow.steer import Steer
 from quarterdeck.flow.taking import Claim, Taking
 from quarterdeck.flow.toolcall import ToolCalls
 from quarterdeck.flow.words import say
+from quarterdeck.model.message import AssistantMessage
 from quarterdeck.model.turn import ModelAnswer, ModelStep, model_step
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.store import inbox, journal, sessions
@@ -92,7 +95,9 @@ class Turns:
             await self._ending.failed(state, say("too_many_steps", steps=steps), "too many steps")
             return True
         answer, _ = await self._models.answer(state)
-        if answer.message.calls and answer.finish in ("stop", "tool_calls"):
+        if answer.finish not in ("stop", "tool_calls"):  # cut short or refused: its calls are not meant to be run
+            answer = msgspec.structs.replace(answer, message=AssistantMessage(answer.message.text))
+        if answer.message.calls:
             await self._tools.record_and_run(state, answer)
             return False
         return await self._finish(state, answer)

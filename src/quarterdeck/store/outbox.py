@@ -34,6 +34,7 @@ class PartRow(msgspec.Struct, frozen=True):
     native_id: str
     attempts: int
     resends: int
+    first_at: float
     not_before: float
     error: str
     updated_at: float
@@ -62,8 +63,8 @@ def insert_part(
     return Statement(
         "parts.insert",
         "INSERT INTO parts (tenant, delivery_id, n, connection, room_id, text, reply_to, state, native_id, attempts,"
-        " resends, not_before, error, updated_at) VALUES (:tenant, :delivery, :n, :connection, :room, :text,"
-        " :reply_to, :state, '', :attempts, 0, 0, '', :now)",
+        " resends, first_at, not_before, error, updated_at) VALUES (:tenant, :delivery, :n, :connection, :room, :text,"
+        " :reply_to, :state, '', :attempts, 0, 0, 0, '', :now)",
         {
             "tenant": TENANT,
             "delivery": delivery.id,
@@ -103,6 +104,7 @@ def move(
         "parts.move",
         "UPDATE parts SET state = :target, native_id = CASE WHEN :native = '' THEN native_id ELSE :native END,"
         " error = :error, not_before = :not_before, attempts = attempts + :attempt, resends = resends + :resend,"
+        " first_at = CASE WHEN :resend = 1 THEN 0 WHEN :attempt = 1 AND first_at = 0 THEN :now ELSE first_at END,"
         f" updated_at = :now WHERE tenant = :tenant AND delivery_id = :delivery AND n = :n AND state = :source{guard}",
         {
             "tenant": TENANT,

@@ -226,6 +226,6 @@ def _run_one(connection: sqlite3.Connection, operation: Operation) -> _Result:
 
 def _unavailable(error: BaseException) -> BaseException:
     """Full disk, read-only file, lock held: not kept, and may work later. Anything else is what it is."""
-    if isinstance(error, sqlite3.Error) and (error.sqlite_errorcode & 0xFF) in UNAVAILABLE:
+    if isinstance(error, sqlite3.Error) and (getattr(error, "sqlite_errorcode", 0) & 0xFF) in UNAVAILABLE:
         return Retry(f"the database cannot be written now: {error}", 5.0)
     return error

@@ -144,9 +144,7 @@ def _wrong_shape(text: str) -> Refused:
 
 
 def _empty(path: str) -> Refused:
-    message = (
-        f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array"
-    )
+    message = f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array"
     return Refused(f"{message} instead.", path, "empty_array")
 
 
@@ -158,39 +156,27 @@ def _supported(value: str, known: tuple[str, ...], path: str) -> Refused:
 def _check_name(name: str, path: str) -> None:
     """Names of tools; the wording is unverified."""
     if len(name) > 64:
-        message = (
-            f"Invalid '{path}': string too long. Expected a string with maximum length 64, but got a string "
-        )
+        message = f"Invalid '{path}': string too long. Expected a string with maximum length 64, but got a string "
         raise Refused(f"{message}with length {len(name)} instead.", path, "string_above_max_length")
     if not NAME.match(name):
-        message = (
-            f"Invalid '{path}': string does not match pattern. Expected a string that matches the pattern "
-        )
+        message = f"Invalid '{path}': string does not match pattern. Expected a string that matches the pattern "
         raise Refused(f"{message}'{NAME.pattern}'.", path, "invalid_value")
 
 
 def _check_options(request: ChatRequest) -> None:
     """Rules for the fields beside the messages; wordings unverified except that of the empty array."""
     if request.stream_options is not None and not request.stream:
-        raise Refused(
-            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
-        )
+        raise Refused("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
     if request.tools is None:
         if request.tool_choice is not None:
-            message = (
-                "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified."
-            )
+            message = "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified."
             raise Refused(message, "tool_choice")
         return
     if not request.tools:
         raise _empty("tools")
     if len(request.tools) > MAX_TOOLS:
-        message = (
-            f"Invalid 'tools': array too long. Expected an array with maximum length {MAX_TOOLS}, but got an "
-        )
-        raise Refused(
-            f"{message}array with length {len(request.tools)} instead.", "tools", "array_above_max_length"
-        )
+        message = f"Invalid 'tools': array too long. Expected an array with maximum length {MAX_TOOLS}, but got an "
+        raise Refused(f"{message}array with length {len(request.tools)} instead.", "tools", "array_above_max_length")
     for index, tool in enumerate(request.tools):
         _check_name(tool.function.name, f"tools[{index}].function.name")
 
@@ -207,14 +193,10 @@ def _check_message(index: int, message: Message) -> None:
             raise _supported(part.type, PARTS, f"messages[{index}].content[{number}].type")
     may_be_null = message.role == "assistant" and (message.tool_calls or message.refusal)
     if message.content is None and not may_be_null:
-        raise Refused(
-            "Invalid value for 'content': expected a string, got null.", f"messages.[{index}].content"
-        )
+        raise Refused("Invalid value for 'content': expected a string, got null.", f"messages.[{index}].content")
     if message.role == "tool" and message.tool_call_id is None:  # wording unverified
         path = f"messages.[{index}].tool_call_id"
-        raise Refused(
-            "Missing parameter 'tool_call_id': messages with role 'tool' must have a 'tool_call_id'.", path
-        )
+        raise Refused("Missing parameter 'tool_call_id': messages with role 'tool' must have a 'tool_call_id'.", path)
 
 
 def _check_pairs(messages: list[Message]) -> None:

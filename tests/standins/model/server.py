@@ -171,9 +171,7 @@ class ModelStandin:
     async def _stream(
         self, http: web.Request, call: Call, frames: wire.Frames, spacing: float, fault: Fault | None
     ) -> web.StreamResponse:
-        answer = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream; charset=utf-8", **_names(call)}
-        )
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8", **_names(call)})
         deltas = frames.deltas if fault is None else frames.deltas[: fault.after]
         try:
             await answer.prepare(http)
@@ -274,9 +272,7 @@ def _names(call: Call) -> dict[str, str]:
 
 
 def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=body, status=status, headers={"Content-Type": "application/json", **(headers or {})}
-    )
+    return web.Response(body=body, status=status, headers={"Content-Type": "application/json", **(headers or {})})
 
 
 def _refusal(refused: Refused) -> web.Response:

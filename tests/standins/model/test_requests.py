@@ -114,9 +114,7 @@ async def test_requests_within_the_rules_are_accepted(model: ModelStandin) -> No
         result("c1"),
     ]
     async with client_of(model.url) as client:
-        answer = await ask(
-            client, *history, user("go"), max_tokens=5, temperature=0, extra_body={"made_up": 1}
-        )
+        answer = await ask(client, *history, user("go"), max_tokens=5, temperature=0, extra_body={"made_up": 1})
     assert answer.choices[0].message.content == "re: go"
 
 

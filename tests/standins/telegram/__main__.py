@@ -13,7 +13,5 @@ if __name__ == "__main__":
     options.add_argument("--token", default=DEFAULT_TOKEN)
     options.add_argument("--strict-rates", action="store_true", help="enforce 1/s per chat and 30/s over all")
     given = options.parse_args()
-    standin = in_process(
-        token=given.token, state_file=given.record, strict_rates=given.strict_rates, port=given.port
-    )
+    standin = in_process(token=given.token, state_file=given.record, strict_rates=given.strict_rates, port=given.port)
     asyncio.run(stay(standin, given.tied))

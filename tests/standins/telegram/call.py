@@ -41,8 +41,7 @@ class Call:
     def summary(self) -> dict[str, object]:
         """Return the parameters as the journal keeps them: files by name, size and digest."""
         return {
-            name: value.summary() if isinstance(value, Upload) else value
-            for name, value in self._parameters.items()
+            name: value.summary() if isinstance(value, Upload) else value for name, value in self._parameters.items()
         }
 
     def text(self, name: str) -> str:

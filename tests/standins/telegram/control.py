@@ -68,9 +68,7 @@ def sent_messages(records: Iterable[Record]) -> list[Record]:
             found[key] = {**record, "wordings": wordings, "deleted_at": None}
         elif record["event"] == "edited" and key in found:
             entry = found[key]
-            entry.update(
-                text=record["text"], entities=record["entities"], reply_markup=record["reply_markup"]
-            )
+            entry.update(text=record["text"], entities=record["entities"], reply_markup=record["reply_markup"])
             entry["wordings"] = [*_list(entry["wordings"]), {"at": record["at"], "text": record["text"]}]
         elif record["event"] == "deleted" and key in found:
             found[key]["deleted_at"] = record["at"]
@@ -157,9 +155,7 @@ class _Control:
 
     async def requests(self, request: web.Request) -> web.Response:
         method = request.query.get("method", "")
-        return await self._listing(
-            request, "request", method, lambda records: requests_with_status(records, method)
-        )
+        return await self._listing(request, "request", method, lambda records: requests_with_status(records, method))
 
     async def acked(self, request: web.Request) -> web.Response:
         return await self._listing(request, "acked", "", lambda _records: self._state.journal.of("acked"))
@@ -167,9 +163,7 @@ class _Control:
     async def events(self, request: web.Request) -> web.Response:
         event = request.query.get("event", "")
         journal = self._state.journal
-        return await self._listing(
-            request, event, "", lambda records: journal.of(event) if event else list(records)
-        )
+        return await self._listing(request, event, "", lambda records: journal.of(event) if event else list(records))
 
     async def poller(self, request: web.Request) -> web.Response:
         updates = self._state.updates

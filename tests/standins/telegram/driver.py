@@ -77,9 +77,7 @@ class TelegramDriver:
             kind="document", content=encoded, file_name=file_name, user_id=user_id, text=caption, **more
         )
 
-    async def send_photo(
-        self, content: bytes, *, user_id: int = 7001, caption: str = "", **more: object
-    ) -> Injected:
+    async def send_photo(self, content: bytes, *, user_id: int = 7001, caption: str = "", **more: object) -> Injected:
         """Let a person send a photo."""
         encoded = base64.b64encode(content).decode()
         return await self._act(kind="photo", content=encoded, user_id=user_id, text=caption, **more)
@@ -168,9 +166,7 @@ class TelegramDriver:
             return await _decoded(answer, kind)
 
     async def _post(self, what: str, body: Record, kind: type[Answer]) -> Answer:
-        async with self._session.post(
-            f"{self._url}/_control/{what}", data=msgspec.json.encode(body)
-        ) as answer:
+        async with self._session.post(f"{self._url}/_control/{what}", data=msgspec.json.encode(body)) as answer:
             return await _decoded(answer, kind)
 
 

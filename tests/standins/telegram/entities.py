@@ -92,9 +92,7 @@ class _HtmlReader:
     def _start(self, tag: str, rest: str, start: int) -> None:
         if tag not in TAG_TYPES:
             raise cannot_parse(f'Unsupported start tag "{tag}" at byte offset {self._byte(start)}')
-        attributes = {
-            match[1].lower(): match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(rest)
-        }
+        attributes = {match[1].lower(): match[2] or match[3] or match[4] or "" for match in _ATTRIBUTE.finditer(rest)}
         if tag == "span" and attributes.get("class") != "tg-spoiler":
             raise cannot_parse(f'Tag "span" must have class "tg-spoiler" at byte offset {self._byte(start)}')
         self.open.append(_Open(tag, self.units, self._extra(tag, attributes)))
@@ -125,16 +123,13 @@ class _HtmlReader:
         # the vendor takes "</>" as the end of whatever is open
         if tag and tag != opened.tag:
             raise cannot_parse(
-                f"Unmatched end tag at byte offset {self._byte(start)}, "
-                f'expected "</{opened.tag}>", found "</{tag}>"'
+                f'Unmatched end tag at byte offset {self._byte(start)}, expected "</{opened.tag}>", found "</{tag}>"'
             )
         length = self.units - opened.offset
         inner_code = opened.tag == "code" and bool(self.open) and self.open[-1].tag == "pre"
         if length == 0 or inner_code or (opened.tag == "a" and not opened.extra["url"]):
             return
-        self.entities.append(
-            {"type": TAG_TYPES[opened.tag], "offset": opened.offset, "length": length, **opened.extra}
-        )
+        self.entities.append({"type": TAG_TYPES[opened.tag], "offset": opened.offset, "length": length, **opened.extra})
 
 
 def _referred(match: re.Match[str]) -> str:

@@ -43,9 +43,7 @@ async def get_updates(state: State, call: Call) -> list[Json]:
     if state.webhook is not None:
         raise refusals.conflict_webhook_active()
     state.updates.allow(call.json("allowed_updates"))
-    batch = await state.updates.get(
-        call.integer("offset"), call.integer("limit", 100), call.integer("timeout")
-    )
+    batch = await state.updates.get(call.integer("offset"), call.integer("limit", 100), call.integer("timeout"))
     if len(batch) > 1 and state.faults.on_delivery("reorder"):
         batch = batch[::-1]
     if batch and state.faults.on_delivery("duplicate"):

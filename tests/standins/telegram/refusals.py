@@ -11,9 +11,7 @@ class Refusal(Exception):
     `retry_after` (seconds) also becomes the header Retry-After (server: HttpConnection.cpp, send_response).
     """
 
-    def __init__(
-        self, status: int, description: str, *, retry_after: int = 0, migrate_to_chat_id: int = 0
-    ) -> None:
+    def __init__(self, status: int, description: str, *, retry_after: int = 0, migrate_to_chat_id: int = 0) -> None:
         super().__init__(description)
         self.status = status
         self.description = description
@@ -80,8 +78,7 @@ def conflict_webhook_active() -> Refusal:
     """Server: process_get_updates_query."""
     return Refusal(
         409,
-        "Conflict: can't use getUpdates method while webhook is active; "
-        "use deleteWebhook to delete the webhook first",
+        "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first",
     )
 
 
@@ -97,9 +94,7 @@ def user_deactivated() -> Refusal:
 
 def migrated(to_chat_id: int) -> Refusal:
     """Wording seen; the parameter is in aiogram types/response_parameters.py."""
-    return Refusal(
-        400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=to_chat_id
-    )
+    return Refusal(400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=to_chat_id)
 
 
 def chat_not_found() -> Refusal:

@@ -77,9 +77,7 @@ class _Server:
             # also when the client goes away and this task with it: then nobody has seen an answer
             spent = round((time.monotonic() - started) * 1000, 1)
             kind = fault.kind if fault else None
-            self.state.journal.note(
-                "response", request=noted["n"], method=name, status=status, fault=kind, ms=spent
-            )
+            self.state.journal.note("response", request=noted["n"], method=name, status=status, fault=kind, ms=spent)
         return answer
 
     async def _answer(self, call: Call, fault: Fault | None) -> web.Response:
@@ -107,9 +105,7 @@ class _Server:
         return 0
 
     async def file(self, request: web.Request) -> web.Response:
-        noted = self.state.journal.note(
-            "request", method="file", parameters={"path": request.match_info["path"]}
-        )
+        noted = self.state.journal.note("request", method="file", parameters={"path": request.match_info["path"]})
         try:
             self._check_token(request)
             answer = web.Response(
@@ -117,9 +113,7 @@ class _Server:
             )
         except Refusal as refusal:
             answer = _refused(refusal)
-        self.state.journal.note(
-            "response", request=noted["n"], method="file", status=answer.status, fault=None
-        )
+        self.state.journal.note("response", request=noted["n"], method="file", status=answer.status, fault=None)
         return answer
 
     async def elsewhere(self, _request: web.Request) -> web.Response:
@@ -127,9 +121,7 @@ class _Server:
 
 
 def _json(status: int, body: object, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/json", headers=headers
-    )
+    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json", headers=headers)
 
 
 def _succeeded(result: object) -> web.Response:
@@ -146,9 +138,7 @@ def _refused(refusal: Refusal) -> web.Response:
 def _planned_error(fault: Fault) -> web.Response:
     phrase = HTTPStatus(fault.status).phrase
     if fault.html:
-        page = (
-            f"<html><head><title>{fault.status} {phrase}</title></head><body><h1>{phrase}</h1></body></html>"
-        )
+        page = f"<html><head><title>{fault.status} {phrase}</title></head><body><h1>{phrase}</h1></body></html>"
         return web.Response(text=page, status=fault.status, content_type="text/html")
     description = fault.description or phrase
     if fault.retry_after and not fault.description:

@@ -57,9 +57,7 @@ class Chat:
 
     def json(self) -> Json:
         """Return the Chat object."""
-        return present(
-            id=self.id, type=self.type, title=self.title, first_name=self.first_name, username=self.username
-        )
+        return present(id=self.id, type=self.type, title=self.title, first_name=self.first_name, username=self.username)
 
 
 @dataclass

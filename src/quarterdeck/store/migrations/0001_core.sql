@@ -143,6 +143,7 @@ CREATE TABLE parts (
     state TEXT NOT NULL,                     -- streaming | ready | sending | sent | unknown | refused | failed | held
     native_id TEXT NOT NULL, attempts BIGINT NOT NULL,
     resends BIGINT NOT NULL,                 -- marked repeats after an unknown outcome
+    first_at REAL NOT NULL,                  -- when it was first tried (0: not yet); its key is as old
     not_before REAL NOT NULL, error TEXT NOT NULL,
     updated_at REAL NOT NULL,
     UNIQUE (tenant, delivery_id, n)

@@ -1,0 +1,97 @@
+"""Does what every turn asks the database go through an index, so that a turn costs the same with a long history?
+
+SQLite uses the index of a part of a table only where the query repeats the index's condition word for word.
+"""
+
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.store import events, inbox, intents, outbox, turns
+from quarterdeck.store.database import Store
+from quarterdeck.store.migrate import migrate
+from quarterdeck.store.operations import Operation, Receipt, Statement, Value
+
+pytestmark = pytest.mark.proves("S6")
+
+Rows = list[tuple[Value, ...]]
+Ask = Callable[[Store], Awaitable[object]]
+
+
+class Explained:
+    """A store that notes how each query would be answered."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self.plans: list[str] = []
+
+    async def commit(self, operation: Operation) -> Receipt:
+        for statement in operation.statements:
+            self.explain(statement.sql, statement.params)
+        return Receipt(operation.name, {}, {})
+
+    async def fetch(self, sql: str, params: Mapping[str, Value]) -> Rows:
+        self.explain(sql, params)
+        return [(0,)] if "COUNT(*)" in sql else []
+
+    async def scan(self, sql: str, params: Mapping[str, Value]) -> Rows:
+        return await self.fetch(sql, params)
+
+    async def close(self) -> None:
+        self._database.close()
+
+    def explain(self, sql: str, params: Mapping[str, Value]) -> None:
+        found = self._database.execute(f"EXPLAIN QUERY PLAN {sql}", dict(params)).fetchall()
+        self.plans += [str(row[3]) for row in found]
+
+
+@pytest.fixture
+async def explained(tmp_path: Path) -> AsyncIterator[Explained]:
+    path = tmp_path / "empty.db"
+    migrate(path)
+    store = Explained(sqlite3.connect(path))
+    yield store
+    await store.close()
+
+
+ASKED: list[tuple[str, Ask]] = [
+    ("inbox_lane", lambda store: inbox.waiting(store, "s", 50)),
+    ("inbox_lane", lambda store: inbox.waiting_steer_first(store, "s", 50)),
+    ("inbox_lane", lambda store: inbox.count_waiting(store, "s")),
+    ("inbox_lane", lambda store: inbox.lanes(store, "", 500)),
+    ("inbox_turn", lambda store: inbox.of_turn(store, "t")),
+    ("parts_open", lambda store: outbox.next_of_room(store, "c", "r")),
+    ("parts_open", lambda store: outbox.rooms_with_ready(store, 500, 0)),
+    ("deliveries_turn", lambda store: outbox.of_turn(store, "t")),
+    ("intents_open", lambda store: intents.opened(store, ("send",), 200)),
+    ("intents_turn", lambda store: intents.of_turn(store, "t")),
+    ("turns_running", lambda store: turns.running(store, "s")),
+    ("INTEGER PRIMARY KEY", lambda store: events.after_any(store, 0, 100)),
+]
+
+
+@pytest.mark.parametrize(("index", "ask"), ASKED)
+async def test_a_query_uses_its_index(index: str, ask: Ask, explained: Explained) -> None:
+    await ask(explained)
+    assert any(index in plan for plan in explained.plans), explained.plans
+
+
+CHANGES: list[tuple[str, Statement]] = [
+    ("inbox_lane", inbox.stop_waiting("s", "b", 0.0)),
+    ("inbox_lane", inbox.quieten("s", 0.0)),
+    ("inbox_turn", inbox.progressed("t")),
+    (
+        "parts_open",
+        intents.insert(
+            intents.IntentRow("i", "send", "s", "t", "send", 1, "d", 0, "r", "", 0, "open", 0.0), None, riding=True
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("index", "statement"), CHANGES)
+async def test_a_change_uses_its_index(index: str, statement: Statement, explained: Explained) -> None:
+    await explained.commit(Operation("one", (statement,)))
+    assert any(index in plan for plan in explained.plans), explained.plans
