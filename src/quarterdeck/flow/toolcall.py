@@ -191,9 +191,7 @@ class ToolCalls:
         except ToolOutcomeUnknown as error:
             finished = self._unknown(plan, state, str(error))
         except TimeoutError:
-            finished = (
-                self._unknown(plan, state, "no end in time") if plan.run.effect == "external" else self._late(plan)
-            )
+            finished = self._late(plan, state)
         except Exception as error:
             self._s.log.error("tool.adapter_failed", tool=call.name, turn=state.turn_id, exc_info=error)
             finished = self._crashed(plan, error)
