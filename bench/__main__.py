@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -40,6 +41,9 @@ def main() -> int:
     root = Path(tempfile.mkdtemp(prefix="quarterdeck-bench-"))
     try:
         results = asyncio.run(run(given, root))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print(f"Stopped; its files are in {root}", file=sys.stderr)
+        return 1
     except (Failed, AssertionError, TimeoutError) as error:
         print(f"The run failed; its files are in {root}\n{error}", file=sys.stderr)
         return 1
@@ -55,7 +59,10 @@ def main() -> int:
 
 
 async def run(given: Namespace, root: Path) -> list[Result]:
-    """All rounds of the wanted promises."""
+    """All rounds of the wanted promises. SIGTERM, like SIGINT, ends them and leaves no child behind."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     where = setting()
     if where.load1 > QUIET_LOAD:
         print(f"The machine is busy (load {where.load1:g}): the figures below cannot be judged.", flush=True)

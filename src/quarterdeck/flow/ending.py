@@ -97,7 +97,8 @@ class Ending:
             s.outbox.launch(outgoing, receipt)
         elif held:
             s.outbox.release(*room)
-        added = tuple(one.message for one in written)
+        forgotten = state.position <= state.session.history_from  # a reset came behind what this turn was for
+        added = () if forgotten else tuple(one.message for one in written)
         s.history.extend(state.session, state.fence, added, tuple(len(encode(m)) for m in added))
         s.live.committed(state.session.id)
         s.metrics.turn(outcome, s.clock.monotonic() - state.started)

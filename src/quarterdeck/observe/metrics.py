@@ -1,7 +1,11 @@
 """Counters and durations, exposed as /metrics. Labels come from small closed sets, never from people."""
 
+from typing import TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
+
+M = TypeVar("M", Counter, Histogram)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -11,9 +15,6 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._accepted = Counter(
-            "quarterdeck_inbox_accepted", "Acts accepted", ("connection", "result"), registry=self.registry
-        )
         self._turns = Counter("quarterdeck_turns", "Turns ended", ("outcome",), registry=self.registry)
         self._turn_seconds = Histogram(
             "quarterdeck_turn_seconds", "Turn, from take to end", buckets=SECONDS, registry=self.registry
@@ -40,32 +41,29 @@ class Metrics:
             "quarterdeck_alerts", "Things a person should look at", ("kind",), registry=self.registry
         )
         self._gauges: dict[str, Gauge] = {}
-
-    def accepted(self, connection: str, result: str) -> None:
-        """An act was accepted, refused or known already."""
-        self._accepted.labels(connection, result).inc()
+        self._children: dict[tuple[int, tuple[str, ...]], Counter | Histogram] = {}
 
     def turn(self, outcome: str, seconds: float) -> None:
         """A turn ended."""
-        self._turns.labels(outcome).inc()
+        self._child(self._turns, outcome).inc()
         self._turn_seconds.observe(seconds)
 
     def model(self, provider: str, result: str, seconds: float, tokens_in: int = 0, tokens_out: int = 0) -> None:
         """A model call ended."""
-        self._model.labels(provider, result).inc()
-        self._model_seconds.labels(provider).observe(seconds)
+        self._child(self._model, provider, result).inc()
+        self._child(self._model_seconds, provider).observe(seconds)
         if tokens_in or tokens_out:
-            self._tokens.labels(provider, "input").inc(tokens_in)
-            self._tokens.labels(provider, "output").inc(tokens_out)
+            self._child(self._tokens, provider, "input").inc(tokens_in)
+            self._child(self._tokens, provider, "output").inc(tokens_out)
 
     def tool(self, tool: str, result: str) -> None:
         """A tool run ended."""
-        self._tools.labels(tool, result).inc()
+        self._child(self._tools, tool, result).inc()
 
     def sent(self, connection: str, result: str, seconds: float) -> None:
         """A platform call ended."""
-        self._sends.labels(connection, result).inc()
-        self._send_seconds.labels(connection).observe(seconds)
+        self._child(self._sends, connection, result).inc()
+        self._child(self._send_seconds, connection).observe(seconds)
 
     def alert(self, kind: str) -> None:
         """Something a person should look at."""
@@ -76,6 +74,13 @@ class Metrics:
         if name not in self._gauges:
             self._gauges[name] = Gauge(f"quarterdeck_{name}", text, registry=self.registry)
         self._gauges[name].set(value)
+
+    def _child(self, metric: M, *labels: str) -> M:
+        """A metric with its labels; looked up once for each of their small closed sets."""
+        key = (id(metric), labels)
+        if (child := self._children.get(key)) is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child  # pyright: ignore[reportReturnType]
 
     def exposition(self) -> bytes:
         """The text format of Prometheus."""
