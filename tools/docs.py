@@ -15,7 +15,7 @@ from pathlib import Path
 from quarterdeck.base.config_docs import reference_markdown
 from quarterdeck.base.crash import PLACES
 from quarterdeck.cli.reference import reference_markdown as command_line
-from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, EVENTS, PROVIDERS, TOOLS
+from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, EVENTS, PROVIDERS, TOOLS, TOUR
 from quarterdeck.model.turn import InboxOutcome
 from quarterdeck.store.operations import OPERATIONS
 
@@ -60,6 +60,7 @@ def catalogue() -> str:
         table("event", EVENTS, proofs),
         table("command", CHAT_COMMANDS, proofs),
         table("outcome", outcomes, proofs),
+        table("tour", TOUR, proofs),
         "Durable operations, each with a crash point before and after it:",
         "\n".join(f"- `{name}`: {what}" for name, what in OPERATIONS.items()),
         "Further crash points: " + ", ".join(f"`{place}`" for place in PLACES) + ".",

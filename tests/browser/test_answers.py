@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.chat import LONG, SOON, Chat
@@ -9,6 +10,8 @@ from tests.browser.conftest import NewChat
 from tests.browser.gateway import Gateway
 from tests.browser.wire import wire
 from tests.waiting import until_sync
+
+pytestmark = pytest.mark.proves("channel.web")
 
 WHOLE = re.compile(r"word149.*start again\.", re.DOTALL)
 

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.browser.chat import SOON, Chat
+
+pytestmark = pytest.mark.proves("channel.web")
 
 MESSAGES = re.compile(r"/api/v1/sessions/[^/]+/messages$")
 FILES = re.compile(r"/api/v1/blobs$")

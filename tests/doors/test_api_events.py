@@ -2,9 +2,13 @@
 
 from contextlib import AsyncExitStack
 
+import pytest
+
 from tests.doors.running import Running, Sent
 from tests.doors.test_api_sessions import answered, begin, write
 from tests.waiting import until
+
+pytestmark = pytest.mark.proves("event.inbox.accepted", "event.turn.started", "event.delivery", "event.turn.ended")
 
 
 def seqs(events: list[Sent]) -> list[int]:

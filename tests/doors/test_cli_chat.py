@@ -14,6 +14,8 @@ import pytest
 from tests.doors.commands import SCRIPTED, Desk
 from tests.waiting import until
 
+pytestmark = pytest.mark.proves("channel.terminal")
+
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 
 

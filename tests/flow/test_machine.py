@@ -26,6 +26,8 @@ from tests.flow.rest import broken_rules, wire_faults
 from tests.flow.world import Died, World
 from tests.waiting import until
 
+pytestmark = pytest.mark.proves("M1", "M2", "M3", "A1")
+
 T = TypeVar("T")
 STEPS = 2_000
 LOOKS = 3  # round trips through the store between two steps, in which the parts may work
@@ -307,7 +309,7 @@ def test_any_order_of_acts_and_troubles(machine: type[Gateway]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=32,
+            max_examples=45,
             stateful_step_count=45,
             deadline=None,
             suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),

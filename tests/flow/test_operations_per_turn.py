@@ -1,11 +1,14 @@
 """How many durable operations does each kind of turn take? Exactly these, by name."""
 
 import msgspec
+import pytest
 
 from quarterdeck.ports import Capabilities
 from tests.flow.doubles import Held, ToolDouble
 from tests.flow.world import World
 from tests.waiting import until
+
+pytestmark = pytest.mark.proves("S2")
 
 
 async def test_a_plain_turn_on_a_channel_is_four_operations(world: World) -> None:

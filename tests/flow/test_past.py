@@ -103,6 +103,7 @@ async def test_each_ended_turn_leaves_its_messages(world: World) -> None:
 # --- time -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("M5")
 async def test_a_late_answer_says_so(world: World) -> None:
     await world.say("old", sent_at=world.clock.now() - 400)
     await world.rest()
@@ -118,6 +119,7 @@ async def test_an_answer_in_time_does_not(world: World) -> None:
     assert world.platform.texts() == ["re: new"]
 
 
+@pytest.mark.proves("M5", "outcome.expired")
 @pytest.mark.parametrize("mode", ["followup", "steer", "collect"])
 async def test_what_waited_too_long_expires_with_a_word(world: World, mode: str) -> None:
     held = world.main.hold("first")

@@ -15,6 +15,8 @@ from quarterdeck.model.action import Action, ModelCall, Part, StreamTo, ToolRun,
 from quarterdeck.model.permit import MintingKey, Permit, PresencePermit, StreamPermit
 from quarterdeck.store.operations import Receipt
 
+pytestmark = pytest.mark.proves("G1")
+
 PART = Part("wire", "r1", "hello", "dlv_1.0")
 FACTS = Facts(("main/m",), ("look",), ("wire/r1",))
 SCOPE = Scope("default", "ses_1", "turn_1", "m1", 1, 5, FACTS)

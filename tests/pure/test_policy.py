@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from quarterdeck.governance.policy import Allow, Deny, Facts, decide
 from quarterdeck.model.action import Action, ModelCall, Part, StreamTo, ToolRun
 
+pytestmark = pytest.mark.proves("G3")
+
 MODEL = ModelCall("main", "m", b"{}", 1, 1)
 TOOL = ToolRun("look", "{}", "turn_1", "m1.t0", "none", True)
 PART = Part("wire", "r1", "hello", "dlv_1.0")

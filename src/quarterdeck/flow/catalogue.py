@@ -36,3 +36,7 @@ CHAT_COMMANDS: Mapping[str, str] = {
     "model": "show or choose the model",
     "help": "the list",
 }
+TOUR: Mapping[str, str] = {
+    "kill": "20 people write, the gateway is killed in mid-turn, everybody gets one answer",
+    "proof": "one byte of a copy of the record is flipped, and the entry is named",
+}
