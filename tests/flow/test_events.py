@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from quarterdeck.flow.catalogue import CHAT_COMMANDS, EVENTS
+from quarterdeck.model.inbound import Accepted
 from quarterdeck.store import events
 from tests.flow.doubles import ToolDouble
 from tests.flow.world import World
@@ -51,6 +52,7 @@ async def test_what_expired_is_told(world: World) -> None:
 async def test_commands_answer_at_once_and_are_all_named_by_help(world: World) -> None:
     for text in ("/help", "/status", "/model"):
         accepted = await world.say(text)
+        assert isinstance(accepted, Accepted)
         assert accepted.outcome == "command"
     await world.rest()
     helped, status, model = world.platform.texts()
