@@ -60,7 +60,11 @@ class MeDoor:
 
     async def metrics(self, call: Call, ask: Nothing) -> Response:
         """GET /metrics, in the text format of Prometheus."""
-        return Response(self._doors.metrics.exposition(), 200, media_type="text/plain; version=0.0.4")
+        doors = self._doors
+        doors.metrics.gauge("turns_running", "Turns that are running", doors.lanes.running)
+        doors.metrics.gauge("lanes_waiting", "Sessions that wait for a place", doors.lanes.waiting)
+        doors.metrics.gauge("ready", "1 while messages are taken in", float(not doors.ready()))
+        return Response(doors.metrics.exposition(), 200, media_type="text/plain; version=0.0.4")
 
     def _profile(self, assistant: Assistant) -> ModelProfile:
         try:

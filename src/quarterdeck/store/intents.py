@@ -6,7 +6,7 @@ import msgspec
 
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
-from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.rows import columns, values
 from quarterdeck.store.tenancy import TENANT
 
 
@@ -143,21 +143,3 @@ async def of_turn(store: Store, turn_id: str) -> list[IntentRow]:
         {"tenant": TENANT, "turn": turn_id},
     )
     return values(IntentRow, rows)
-
-
-async def attempts(store: Store, turn_id: str, step: str) -> int:
-    """How often a step was attempted so far."""
-    rows = await store.fetch(
-        "SELECT COALESCE(MAX(attempt), 0) FROM intents WHERE tenant = :tenant AND turn_id = :turn AND step = :step",
-        {"tenant": TENANT, "turn": turn_id, "step": step},
-    )
-    return int(rows[0][0] or 0)
-
-
-async def get(store: Store, intent_id: str) -> IntentRow | None:
-    """One intent."""
-    rows = await store.fetch(
-        f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND id = :id",
-        {"tenant": TENANT, "id": intent_id},
-    )
-    return value(IntentRow, rows[0]) if rows else None

@@ -65,13 +65,3 @@ async def newest(store: Store, session_id: str, after: int, limit: int) -> list[
         {"tenant": TENANT, "session": session_id, "after": after, "limit": limit},
     )
     return values(StoredMessage, rows)[::-1]
-
-
-async def before(store: Store, session_id: str, position: int, limit: int) -> list[StoredMessage]:
-    """Messages before `position` for people, newest last; for paging back through a conversation."""
-    rows = await store.scan(
-        f"SELECT {columns(StoredMessage)} FROM messages WHERE tenant = :tenant AND session_id = :session"
-        " AND position < :position ORDER BY position DESC, part DESC LIMIT :limit",
-        {"tenant": TENANT, "session": session_id, "position": position, "limit": limit},
-    )
-    return values(StoredMessage, rows)[::-1]

@@ -5,8 +5,8 @@ import hashlib
 import msgspec
 
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import Statement, Value
-from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, value
 from quarterdeck.store.tenancy import TENANT
 
 
@@ -162,15 +162,6 @@ def set_model(session_id: str, model: str) -> Statement:
     )
 
 
-def set_title(session_id: str, title: str) -> Statement:
-    """Name a session that has no name yet."""
-    return Statement(
-        "sessions.set_title",
-        "UPDATE sessions SET title = :title WHERE tenant = :tenant AND id = :id AND title = ''",
-        {"tenant": TENANT, "id": session_id, "title": title},
-    )
-
-
 async def get(store: Store, session_id: str) -> Session | None:
     """One session."""
     rows = await store.fetch(
@@ -199,15 +190,3 @@ async def in_room(store: Store, connection: str, room_id: str) -> bool:
         {"tenant": TENANT, "connection": connection, "room": room_id},
     )
     return bool(rows)
-
-
-async def recent(store: Store, limit: int, before: float | None, connection: str = "") -> list[Session]:
-    """Sessions by newest activity; `before` is the `updated_at` to go on behind."""
-    params: dict[str, Value] = {"tenant": TENANT, "limit": limit, "before": before, "connection": connection}
-    rows = await store.scan(
-        f"SELECT {columns(Session)} FROM sessions WHERE tenant = :tenant"
-        " AND (:before IS NULL OR updated_at < :before) AND (:connection = '' OR connection = :connection)"
-        " ORDER BY updated_at DESC LIMIT :limit",
-        params,
-    )
-    return values(Session, rows)
