@@ -64,20 +64,20 @@ class LoopbackChannel:
 
     async def receive(self, intake: IntakePort) -> None:
         """See ports.Channel.receive. Asking behind an event confirms it, so that comes after its commit."""
-        cursor = 0
+        cursor, wait = 0, 0.0  # the first question, and the first after trouble, is answered at once: health is known
         delay = RETRY_S[0]
         while True:
             try:
-                cursor = await self._poll(intake, cursor)
-                delay = RETRY_S[0]
+                cursor = await self._poll(intake, cursor, wait)
+                delay, wait = RETRY_S[0], self._settings.poll_seconds
             except (Retry, net.NetError) as error:
+                wait = 0.0
                 self._note(alive=False, detail=str(error))
                 self._log.warning("loopback.poll_failed", connection=self._name, reason=str(error))
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, RETRY_S[1])
 
-    async def _poll(self, intake: IntakePort, cursor: int) -> int:
-        wait = self._settings.poll_seconds
+    async def _poll(self, intake: IntakePort, cursor: int, wait: float) -> int:
         path = f"/events?after={cursor}&wait={wait:g}&limit=100"
         answer = await self._client.request(
             Outgoing(
