@@ -9,6 +9,7 @@ that holds no test, fails the run and is named at its end.
 
 import json
 import os
+import signal
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,10 @@ import pytest
 
 COMPLETE = os.environ.get("REQUIRE_SERVICES") == "1"
 PROOFS = Path(__file__).parents[1] / "test-results/proofs.json"
+
+
+# A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that: tests of Ctrl-C would fail.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Missing:
