@@ -59,7 +59,7 @@ SendResult = Sent | NotSent | MaybeSent | SendRefused
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a channel can do. `text_limit` is in the unit that `measure` of the channel's wire counts."""
+    """What a channel can do. `text_limit` is in the platform's own unit; windows are seconds."""
 
     text_limit: int
     edits: bool = False
