@@ -10,6 +10,7 @@ that holds no test, fails the run and is named at its end.
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,6 +80,9 @@ class Proofs:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if session.config.args not in ([], [str(session.config.rootpath / "tests")], ["tests"]):
             return  # only a run of everything says what is proven
+        chosen = session.config.option
+        if chosen.collectonly or chosen.keyword or chosen.markexpr:
+            return
         found: dict[str, dict[str, str]] = {}
         for nodeid, result in self._results.items():
             test = nodeid.partition("[")[0]
@@ -87,7 +91,19 @@ class Proofs:
                 tests[test] = "failed" if "failed" in (result, tests.get(test)) else result
         PROOFS.parent.mkdir(exist_ok=True)
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        PROOFS.write_text(json.dumps({"at": at, "features": found}, indent=1, sort_keys=True))
+        kept = {"at": at, "commit": commit(), "features": found}
+        PROOFS.write_text(json.dumps(kept, indent=1, sort_keys=True))
+
+
+def commit() -> str:
+    """The commit that is tested, as git knows it."""
+    try:
+        said = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=PROOFS.parents[1], check=False, capture_output=True, text=True
+        )
+    except OSError:
+        return "unknown"
+    return said.stdout.strip() or "unknown"
 
 
 def pytest_configure(config: pytest.Config) -> None:
