@@ -8,15 +8,16 @@ What every implementation promises
 - No call waits without a deadline. No implementation keeps a queue of things that a person could miss.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
 from quarterdeck.base.errors import QuarterdeckError
 from quarterdeck.model.action import Effect, ModelCall, Part, StreamTo, ToolRun
+from quarterdeck.model.asking import NO_WISHES, Options, ToolSpec
 from quarterdeck.model.inbound import Acceptance, Inbound
-from quarterdeck.model.message import Attachment, Message
+from quarterdeck.model.message import Attachment, Said
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.model.turn import ModelAnswer, Usage
 
@@ -138,32 +139,38 @@ class Channel(Protocol):
 # --- providers ------------------------------------------------------------------------------------------------
 
 
-class ToolSpec(msgspec.Struct, frozen=True):
-    """How a model is told of a tool. `parameters` is a JSON Schema object as JSON text."""
-
-    name: str
-    description: str
-    parameters: str
-
-
 class ModelRequest(msgspec.Struct, frozen=True):
-    """One question to a model, in our words."""
+    """One question to a model, in our words.
+
+    `tools` are all that it is told of, the client's own among them. `max_tokens` bounds the answer. `options` holds
+    the other wishes; a wire leaves out what its model does not know. `files` are the bytes of attachments by digest:
+    a wire writes those out that it has a form for, and names the others. `cache_key` is the same for all requests
+    that begin alike, for providers that keep a cache of prompts by it.
+    """
 
     model: str
     system: str
-    messages: tuple[Message, ...]
+    messages: tuple[Said, ...]
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int = 2048
+    options: Options = NO_WISHES
+    files: Mapping[str, bytes] = {}
+    cache_key: str = ""
 
 
-FailureKind = Literal["auth", "credit", "rate", "overload", "network", "timeout", "cut", "context", "invalid", "server"]
+FailureKind = Literal[
+    "auth", "credit", "access", "rate", "overload", "network", "timeout", "cut", "context", "invalid", "server"
+]
+"""What went wrong, by what helps: another key (auth: it is wrong; credit: nothing is left; rate: it has had enough),
+another model (access: the key may not use this one), time (rate, overload, network, timeout, cut, server), a shorter
+request (context), or nothing but a mended one (invalid)."""
 
 
 class ProviderFailed(QuarterdeckError):
-    """A model call brought no answer. `retryable` says whether the same request may work later.
+    """A model call brought no answer. `retryable` says whether the same request may work later, or with another key.
 
     `usage` is what the provider reported before it failed, None where it said nothing; then the reserved
-    amount is settled. `shown` is True when deltas had already been given out.
+    amount is settled.
     """
 
     code = "provider_failed"
@@ -197,7 +204,9 @@ class ModelProfile(msgspec.Struct, frozen=True):
     """What may be asked of a model. `label` is a note that people must see beside its answers.
 
     `system`: a prompt that takes the place of the assistant's (None: the assistant's own). `starters`: first
-    questions that it can handle, where ordinary ones are too much for it.
+    questions that it can handle, where ordinary ones are too much for it. `window` is how many tokens a request and
+    its answer may have together, 0 where nobody knows. `reads` are the media types of files that can be put into a
+    request, such as `image/png`; `file_bytes` is the most that one may have.
     """
 
     label: str = ""
@@ -206,6 +215,26 @@ class ModelProfile(msgspec.Struct, frozen=True):
     history_messages: int = 60
     max_tokens: int = 2048
     starters: tuple[str, ...] = ()
+    window: int = 0
+    reads: tuple[str, ...] = ()
+    file_bytes: int = 5_000_000
+
+
+class ListedModel(msgspec.Struct, frozen=True):
+    """A model that a key can reach. Numbers are tokens, 0 where the provider does not say."""
+
+    name: str
+    window: int = 0
+    max_output: int = 0
+    capabilities: tuple[str, ...] = ()  # of: tools, images, documents, structured, reasoning, embeddings
+
+
+class Embeddings(msgspec.Struct, frozen=True):
+    """One vector for each text, in the order of the texts."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    usage: Usage
+    model: str = ""
 
 
 class Provider(Protocol):
@@ -216,15 +245,23 @@ class Provider(Protocol):
         ...
 
     def prepare(self, request: ModelRequest) -> ModelCall:
-        """Encode the request for the wire. Pure: the same request gives the same bytes."""
+        """Encode the request for the wire: the same request gives the same bytes. Names the key to be used."""
         ...
 
     async def complete(self, call: ModelCall, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
         """Make one attempt. Spends the permit on `call` first. Raises ProviderFailed; never retries by itself."""
         ...
 
-    async def models(self) -> Sequence[str]:
-        """Names of the models that the key can reach. Raises ProviderFailed."""
+    def prepare_embedding(self, model: str, texts: Sequence[str], dimensions: int | None) -> ModelCall:
+        """Encode a request for vectors. Raises ProviderFailed (invalid) where this provider makes none."""
+        ...
+
+    async def embed(self, call: ModelCall, permit: Permit) -> Embeddings:
+        """Make one attempt at vectors. Spends the permit on `call` first. Raises ProviderFailed."""
+        ...
+
+    async def models(self) -> Sequence[ListedModel]:
+        """The models that the key can reach. Raises ProviderFailed."""
         ...
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from quarterdeck.base.errors import NotAllowed, Refused
 from quarterdeck.model.action import Effect, ModelCall, Part, StreamTo, ToolRun
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.message import AssistantMessage, Attachment, ToolCall, UserMessage
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
@@ -19,8 +20,10 @@ from quarterdeck.ports import (
     Capabilities,
     ChannelHealth,
     Delta,
+    Embeddings,
     FailureKind,
     IntakePort,
+    ListedModel,
     ModelProfile,
     ModelRequest,
     NotSent,
@@ -30,7 +33,6 @@ from quarterdeck.ports import (
     Sent,
     ToolContext,
     ToolOutput,
-    ToolSpec,
 )
 
 T = TypeVar("T")
@@ -204,8 +206,16 @@ class Model:
             raise reply.fail
         return ModelAnswer(AssistantMessage(reply.text, reply.calls), reply.finish, reply.usage, model)
 
-    async def models(self) -> Sequence[str]:
-        return ("m",)
+    def prepare_embedding(self, model: str, texts: Sequence[str], dimensions: int | None) -> ModelCall:
+        return ModelCall(self.name, model, msgspec.json.encode(texts), 10, 0)
+
+    async def embed(self, call: ModelCall, permit: Permit) -> Embeddings:
+        permit.spend(call)
+        texts = msgspec.json.decode(call.body, type=list[str])
+        return Embeddings(tuple((float(len(text)),) for text in texts), Usage(len(texts), 0))
+
+    async def models(self) -> Sequence[ListedModel]:
+        return (ListedModel("m"),)
 
     async def close(self) -> None:
         return

@@ -10,18 +10,22 @@ from quarterdeck.base.errors import ConfigRefused, NotAllowed, NotFound, Retry
 from quarterdeck.base.secrets import Secret, SecretReader, SecretRef
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.action import ModelCall
-from quarterdeck.model.message import AssistantMessage, Message, ToolResult, UserMessage
+from quarterdeck.model.asking import ToolSpec
+from quarterdeck.model.message import AssistantMessage, Said, ToolResult, UserMessage
 from quarterdeck.model.permit import MintingKey, Permit
 from quarterdeck.model.turn import ModelAnswer
 from quarterdeck.net.client import Client
 from quarterdeck.net.outgoing import Timeouts
-from quarterdeck.ports import Delta, ModelProfile, ModelRequest, Provider, ProviderFailed, ToolSpec
-from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible, configured
+from quarterdeck.ports import Delta, ListedModel, ModelProfile, ModelRequest, Provider, ProviderFailed
+from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
+from quarterdeck.providers.openai_compatible.adapter import ChatWire, configured
+from quarterdeck.providers.openai_compatible.wire import Dialect
 from tests.standins.model import KEY, ModelStandin, Settings, model_standin
 from tests.standins.raw_http import Peer, forever, serving
 from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.proves("provider.openai-compatible")]
+WIRE = ChatWire(ModelProfile(), Dialect())
 QUICK = Timeouts(connect=2, first_byte=0.3, idle=0.3, total=10)
 TOOL = ToolSpec("look_up", "Looks up.", '{"type":"object","properties":{}}')
 EVENT_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -41,19 +45,19 @@ async def model() -> AsyncIterator[ModelStandin]:
         yield standin
 
 
-def provider_at(client: Client, url: str, key: str | None = KEY, timeouts: Timeouts = QUICK) -> OpenAICompatible:
-    async def endpoint() -> Endpoint:
-        return Endpoint(f"{url}/v1/", None if key is None else Secret(key))
+def provider_at(client: Client, url: str, secret: str | None = KEY, timeouts: Timeouts = QUICK) -> HttpProvider:
+    async def endpoint(key: str) -> Endpoint:
+        return Endpoint(f"{url}/v1/", None if secret is None else Secret(secret))
 
-    return OpenAICompatible("main", client, endpoint, SystemClock(), timeouts=timeouts)
+    return HttpProvider("main", client, endpoint, SystemClock(), WIRE, timeouts=timeouts)
 
 
 @pytest.fixture
-def provider(client: Client, model: ModelStandin) -> OpenAICompatible:
+def provider(client: Client, model: ModelStandin) -> HttpProvider:
     return provider_at(client, model.url)
 
 
-def asked(provider: Provider, *messages: str | Message, name: str = "m") -> ModelCall:
+def asked(provider: Provider, *messages: str | Said, name: str = "m") -> ModelCall:
     history = tuple(UserMessage(m) if isinstance(m, str) else m for m in messages)
     return provider.prepare(ModelRequest(name, "Be kind.", history, (TOOL,)))
 
@@ -62,13 +66,13 @@ def permit_for(call: ModelCall) -> Permit:
     return Permit(MintingKey(), "int_1", call.digest(), call.route)
 
 
-async def ask(provider: Provider, *messages: str | Message) -> tuple[ModelAnswer, list[Delta]]:
+async def ask(provider: Provider, *messages: str | Said) -> tuple[ModelAnswer, list[Delta]]:
     deltas: list[Delta] = []
     call = asked(provider, *messages)
     return await provider.complete(call, permit_for(call), deltas.append), deltas
 
 
-async def fail(provider: Provider, *messages: str | Message) -> ProviderFailed:
+async def fail(provider: Provider, *messages: str | Said) -> ProviderFailed:
     with pytest.raises(ProviderFailed) as raised:
         await ask(provider, *messages)
     return raised.value
@@ -85,7 +89,7 @@ def chunked(body: bytes) -> bytes:
 # -- answers -----------------------------------------------------------------------------------------------
 
 
-async def test_a_plain_answer(provider: OpenAICompatible, model: ModelStandin) -> None:
+async def test_a_plain_answer(provider: HttpProvider, model: ModelStandin) -> None:
     answer, deltas = await ask(provider, "hello")
     assert (answer.message, answer.finish, answer.model) == (AssistantMessage("re: hello"), "stop", "m")
     assert answer.usage.reported
@@ -95,16 +99,14 @@ async def test_a_plain_answer(provider: OpenAICompatible, model: ModelStandin) -
     assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
 
 
-async def test_deltas_come_while_the_answer_grows(provider: OpenAICompatible) -> None:
+async def test_deltas_come_while_the_answer_grows(provider: HttpProvider) -> None:
     answer, deltas = await ask(provider, "[[stream 5 40]]")
     assert len(deltas) >= 3
     assert shown(deltas) == answer.message.text
     assert answer.message.text.startswith("piece 1 of 5. piece 2 of 5.")
 
 
-async def test_calls_in_parallel_and_the_answer_to_their_results(
-    provider: OpenAICompatible, model: ModelStandin
-) -> None:
+async def test_calls_in_parallel_and_the_answer_to_their_results(provider: HttpProvider, model: ModelStandin) -> None:
     text = '[[tool look_up {"q": "a ]] b"}]] [[tool send]] [[then]] [[tool third]] go'
     first, _ = await ask(provider, text)
     assert first.finish == "tool_calls"
@@ -120,7 +122,7 @@ async def test_calls_in_parallel_and_the_answer_to_their_results(
 
 
 async def test_bad_arguments_come_back_as_written_and_do_not_poison_the_next_request(
-    provider: OpenAICompatible,
+    provider: HttpProvider,
 ) -> None:
     first, _ = await ask(provider, "[[badjson]] [[tool look_up {}]] go")
     (call,) = first.message.calls
@@ -138,12 +140,12 @@ async def test_bad_arguments_come_back_as_written_and_do_not_poison_the_next_req
         ("[[refusal]]", "refusal", "I'm sorry, but I can't help with that."),
     ],
 )
-async def test_other_endings(provider: OpenAICompatible, text: str, finish: str, said: str) -> None:
+async def test_other_endings(provider: HttpProvider, text: str, finish: str, said: str) -> None:
     answer, deltas = await ask(provider, text)
     assert (answer.finish, answer.message.text, shown(deltas)) == (finish, said, said)
 
 
-async def test_usage_that_is_missing_is_estimated(provider: OpenAICompatible) -> None:
+async def test_usage_that_is_missing_is_estimated(provider: HttpProvider) -> None:
     call = asked(provider, "[[nousage]] hello")
     answer = await provider.complete(call, permit_for(call), lambda _: None)
     assert not answer.usage.reported
@@ -199,7 +201,7 @@ async def test_one_json_object_instead_of_a_stream(client: Client) -> None:
 # -- permits -----------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_sent_without_the_right_permit(provider: OpenAICompatible, model: ModelStandin) -> None:
+async def test_nothing_is_sent_without_the_right_permit(provider: HttpProvider, model: ModelStandin) -> None:
     call, other = asked(provider, "hello"), asked(provider, "other")
     spent = permit_for(call)
     spent.spend(call)
@@ -223,7 +225,7 @@ async def test_nothing_is_sent_without_the_right_permit(provider: OpenAICompatib
     [
         ("[[status 400]]", "invalid", False, None),
         ("[[status 402]]", "credit", False, None),
-        ("[[status 403]]", "auth", False, None),
+        ("[[status 403]]", "access", False, None),
         ("[[status 404]]", "invalid", False, None),
         ("[[status 408]]", "server", True, None),
         ("[[status 429]]", "rate", True, None),
@@ -237,14 +239,14 @@ async def test_nothing_is_sent_without_the_right_permit(provider: OpenAICompatib
     ],
 )
 async def test_failures(
-    provider: OpenAICompatible, model: ModelStandin, text: str, kind: str, retryable: bool, retry_after: float | None
+    provider: HttpProvider, model: ModelStandin, text: str, kind: str, retryable: bool, retry_after: float | None
 ) -> None:
     failed = await fail(provider, text)
     assert (failed.kind, failed.retryable, failed.retry_after) == (kind, retryable, retry_after)
     assert len(model.calls) == 1  # never tried again by itself
 
 
-async def test_the_next_attempt_is_whole(provider: OpenAICompatible) -> None:
+async def test_the_next_attempt_is_whole(provider: HttpProvider) -> None:
     assert (await fail(provider, "[[cut 2 x1]] hello there")).kind == "cut"
     assert (await ask(provider, "[[cut 2 x1]] hello there"))[0].message.text == "re: hello there"
 
@@ -271,8 +273,8 @@ async def test_a_conversation_that_is_too_long_and_a_model_that_does_not_exist(c
         call = asked(provider, "x", name="other")
         with pytest.raises(ProviderFailed, match="`other` does not exist") as raised:
             await provider.complete(call, permit_for(call), lambda _: None)
-        assert (raised.value.kind, raised.value.retryable) == ("invalid", False)
-        assert await provider.models() == ("m",)
+        assert (raised.value.kind, raised.value.retryable) == ("access", False)
+        assert await provider.models() == (ListedModel("m"),)
 
 
 async def test_nobody_listens(client: Client, model: ModelStandin) -> None:
@@ -326,19 +328,19 @@ async def test_an_error_whose_body_never_ends_is_told_by_its_status(client: Clie
 async def test_an_endpoint_that_is_not_there(
     client: Client, error: Exception, kind: str, retryable: bool, retry_after: float | None
 ) -> None:
-    async def endpoint() -> Endpoint:
+    async def endpoint(key: str) -> Endpoint:
         raise error
 
-    failed = await fail(OpenAICompatible("main", client, endpoint, SystemClock()), "x")
+    failed = await fail(HttpProvider("main", client, endpoint, SystemClock(), WIRE), "x")
     assert (failed.kind, failed.retryable, failed.retry_after) == (kind, retryable, retry_after)
 
 
 async def test_an_endpoint_that_never_gets_ready(client: Client) -> None:
-    async def endpoint() -> Endpoint:
+    async def endpoint(key: str) -> Endpoint:
         await asyncio.Event().wait()
         raise AssertionError
 
-    slow = OpenAICompatible("main", client, endpoint, SystemClock(), timeouts=Timeouts(total=0.05))
+    slow = HttpProvider("main", client, endpoint, SystemClock(), WIRE, timeouts=Timeouts(total=0.05))
     assert (await fail(slow, "x")).kind == "timeout"
 
 
@@ -378,7 +380,7 @@ async def test_a_provider_as_configured(client: Client, model: ModelStandin) -> 
             assert (await fail(provider, "hello")).kind == kind
         else:
             assert (await ask(provider, "hello"))[0].message.text == "re: hello"
-            assert await provider.models() == ("standin",)
+            assert await provider.models() == (ListedModel("standin"),)
         await provider.close()
     (body,) = model.bodies
     assert (body["max_completion_tokens"], body["temperature"], body.get("max_tokens")) == (2048, 0.0, None)

@@ -13,10 +13,11 @@ from quarterdeck.base.config import ConfigRefusals
 from quarterdeck.base.secrets import Secret
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.action import ModelCall
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.message import (
     AssistantMessage,
     Attachment,
-    Message,
+    Said,
     SystemEvent,
     ToolCall,
     ToolResult,
@@ -24,12 +25,14 @@ from quarterdeck.model.message import (
 )
 from quarterdeck.model.turn import ModelAnswer, Usage
 from quarterdeck.net.client import Blocked, MaybeSent, NetError, NotSent, TooLarge
-from quarterdeck.ports import ModelProfile, ModelRequest, ProviderFailed, ToolSpec
-from quarterdeck.providers.openai_compatible.answer import MAX_CALLS, MAX_EVENT, Reading
-from quarterdeck.providers.openai_compatible.events import EventParser
-from quarterdeck.providers.openai_compatible.failure import NOTHING_USED, refusal, retry_after, unreached
-from quarterdeck.providers.openai_compatible.settings import read_settings, read_timeouts
-from quarterdeck.providers.openai_compatible.wire import Dialect, encode, model_names
+from quarterdeck.ports import ListedModel, ModelProfile, ModelRequest, ProviderFailed
+from quarterdeck.providers.http.failure import NOTHING_USED, retry_after, unreached
+from quarterdeck.providers.http.sse import EventParser
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, Refusal
+from quarterdeck.providers.openai_compatible.answer import Reading
+from quarterdeck.providers.openai_compatible.failure import refusal
+from quarterdeck.providers.openai_compatible.settings import read_settings
+from quarterdeck.providers.openai_compatible.wire import Dialect, encode, models
 from tests.standins.model.requests import accept
 
 CALL = ModelCall("main", "m", b"{}", 50, 100)
@@ -38,15 +41,15 @@ LOOK_UP = ToolSpec("look_up", "Looks up.", '{ "type": "object",  "properties": {
 REPORT = Attachment("report.pdf", "application/pdf", 12_345, blob="b")
 
 
-def request(*messages: Message, **more: Any) -> ModelRequest:
+def request(*messages: Said, **more: Any) -> ModelRequest:
     return ModelRequest("m", "Be kind.", messages, **more)
 
 
-def body(*messages: Message, **more: Any) -> dict[str, Any]:
-    return json.loads(encode("main", request(*messages, **more), Dialect()).body)
+def body(*messages: Said, **more: Any) -> dict[str, Any]:
+    return json.loads(encode("main", "k0", request(*messages, **more), Dialect()).body)
 
 
-def said(message: Message) -> Any:
+def said(message: Said) -> Any:
     return body(message)["messages"][1]["content"]
 
 
@@ -63,7 +66,7 @@ def test_a_request_byte_for_byte() -> None:
         SystemEvent("approved"),
         UserMessage("bye", (REPORT,), correction=True),
     )
-    call = encode("main", request(*history, tools=(LOOK_UP,), max_tokens=7), Dialect())
+    call = encode("main", "k0", request(*history, tools=(LOOK_UP,), max_tokens=7), Dialect())
     assert call.body == (
         b'{"model":"m","messages":['
         b'{"role":"system","content":"Be kind."},'
@@ -86,7 +89,7 @@ def test_a_request_byte_for_byte() -> None:
 
 
 def test_what_is_empty_is_left_out() -> None:
-    call = encode("main", ModelRequest("m", "", (UserMessage("x"), AssistantMessage(""))), Dialect())
+    call = encode("main", "k0", ModelRequest("m", "", (UserMessage("x"), AssistantMessage(""))), Dialect())
     assert call.body == (
         b'{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","content":""}],'
         b'"max_tokens":2048,"stream":true,"stream_options":{"include_usage":true}}'
@@ -94,7 +97,7 @@ def test_what_is_empty_is_left_out() -> None:
 
 
 def test_a_dialect_renames_the_limit_and_adds_a_temperature() -> None:
-    made = encode("main", request(UserMessage("x")), Dialect("max_completion_tokens", 0.0)).body
+    made = encode("main", "k0", request(UserMessage("x")), Dialect("max_completion_tokens", 0.0)).body
     assert b'"max_completion_tokens":2048,"temperature":0.0,' in made
     assert b"max_tokens" not in made
 
@@ -131,7 +134,7 @@ def test_what_no_endpoint_would_take_again_is_repaired() -> None:
 def test_tool_parameters_cannot_add_fields_to_the_request() -> None:
     hostile = ToolSpec("t", "d", '{}}}],"model":"expensive","tools":[{"function":{"parameters":{}')
     with pytest.raises(ProviderFailed) as raised:
-        encode("main", request(UserMessage("x"), tools=(hostile,)), Dialect())
+        encode("main", "k0", request(UserMessage("x"), tools=(hostile,)), Dialect())
     assert (raised.value.kind, raised.value.retryable) == ("invalid", False)
 
 
@@ -141,7 +144,7 @@ people = st.builds(UserMessage, texts, st.lists(files, max_size=2).map(tuple), t
 
 
 @st.composite
-def rounds(draw: st.DrawFn) -> list[Message]:
+def rounds(draw: st.DrawFn) -> list[Said]:
     """An answer with calls and one result for each, in any order."""
     ids = draw(st.lists(st.text("abc123_", min_size=1, max_size=8), min_size=1, max_size=4, unique=True))
     calls = [ToolCall(i, draw(texts), draw(texts | st.just('{"a": [1]}'))) for i in ids]
@@ -157,14 +160,14 @@ specs = st.lists(st.builds(ToolSpec, st.text("ab_-9", min_size=1, max_size=64), 
 @settings(max_examples=150, deadline=None)
 @given(histories, texts, specs)
 def test_every_valid_history_is_acceptable_and_encodes_the_same_way(
-    history: list[Message], system: str, tools: list[ToolSpec]
+    history: list[Said], system: str, tools: list[ToolSpec]
 ) -> None:
     asked = ModelRequest("m", system, tuple(history), tuple(tools))
-    call = encode("main", asked, Dialect())
+    call = encode("main", "k0", asked, Dialect())
     read = accept(call.body, (), 128_000)
     assert [m.role for m in read.messages].count("tool") == sum(isinstance(m, ToolResult) for m in history)
     assert len(read.messages) == len(history) + bool(system)
-    assert encode("main", asked, Dialect()) == call
+    assert encode("main", "k0", asked, Dialect()) == call
     assert call.reserve_in >= 1
 
 
@@ -409,7 +412,7 @@ def error(**fields: object) -> bytes:
     ("status", "said", "kind", "retryable"),
     [
         (401, b"", "auth", False),
-        (403, b"<html>", "auth", False),
+        (403, b"<html>", "access", False),
         (402, b"{}", "credit", False),
         (429, error(code="insufficient_quota", type="insufficient_quota"), "credit", False),
         (429, error(code="rate_limit_exceeded"), "rate", True),
@@ -430,7 +433,7 @@ def error(**fields: object) -> bytes:
     ],
 )
 def test_what_a_status_means(status: int, said: bytes, kind: str, retryable: bool) -> None:
-    found = refusal(status, {"retry-after": "7"}, said, KEY, 0.0)
+    found = refusal(Refusal(status, {"retry-after": "7"}, said, KEY, 0.0))
     assert (found.kind, found.retryable) == (kind, retryable)
     assert found.retry_after == (7.0 if retryable else None)
     assert found.usage == (NOTHING_USED if status in (400, 401, 402, 403, 404, 429) else None)
@@ -460,7 +463,7 @@ def test_a_reason_holds_neither_the_key_nor_what_people_wrote() -> None:
     message = (
         f"You didn't set 'max_tokens'. Bad key {KEY.reveal()} in \"my dear diary\nsays\" and `gpt-4o`. " + "x" * 999
     )
-    text = str(refusal(400, {}, error(message=message, code="bad"), KEY, 0.0))
+    text = str(refusal(Refusal(400, {}, error(message=message, code="bad"), KEY, 0.0)))
     assert text.startswith("answered 400 (bad): You didn't set 'max_tokens'. Bad key *** in \"...\" and `gpt-4o`. xxx")
     assert len(text) == 300
     assert KEY.reveal() not in str(failed(event({"error": {"message": KEY.reveal(), "code": KEY.reveal()}})))
@@ -489,11 +492,10 @@ def test_what_the_clients_errors_mean(error: NetError, kind: str, retryable: boo
 
 def test_settings_are_read_from_the_providers_table() -> None:
     table = {"max_tokens": 9, "temperature": 0, "tools": False, "label": "demo", "headers": {"X-Title": "qd"}}
-    config = ProviderConfig(kind="openai-compatible", options=table, idle_seconds=4.0)
+    config = ProviderConfig(kind="openai-compatible", options=table)
     found = read_settings("main", config)
     assert found.profile() == ModelProfile(label="demo", tools=False, max_tokens=9)
     assert (found.temperature, found.headers, found.max_tokens_field) == (0.0, {"X-Title": "qd"}, "max_tokens")
-    assert (read_timeouts(config).first_byte, read_timeouts(config).idle, read_timeouts(config).total) == (60, 4, 300)
     assert read_settings("main", msgspec.structs.replace(config, options={})).max_tokens == 2048
 
 
@@ -515,7 +517,7 @@ def test_settings_that_cannot_be_are_refused(options: dict[str, object], told: s
 
 
 def test_the_list_of_models() -> None:
-    assert model_names(b'{"data":[{"id":"b"},{"id":"a","x":1}]}') == ("b", "a")
-    assert model_names(b'{"data":null}') == ()
+    assert models(b'{"data":[{"id":"b"},{"id":"a","x":1}]}') == (ListedModel("b"), ListedModel("a"))
+    assert models(b'{"data":null}') == ()
     with pytest.raises(ProviderFailed):
-        model_names(b"<html>")
+        models(b"<html>")

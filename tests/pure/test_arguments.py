@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.base.errors import BadInput
 from quarterdeck.flow.arguments import MAX_ARGUMENTS, check_arguments
-from quarterdeck.ports import ToolSpec
+from quarterdeck.model.asking import ToolSpec
 
 SCHEMA = (
     '{"type":"object","properties":{"s":{"type":"string","maxLength":5},"i":{"type":"integer"},"n":{"type":"number"},'

@@ -7,6 +7,7 @@ from tests.flow.rest import wire_faults
 
 from quarterdeck.flow import context
 from quarterdeck.flow.context import CUT_MARK, Taken
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, ToolCall, ToolResult, UserMessage
 from quarterdeck.model.turn import (
@@ -20,7 +21,7 @@ from quarterdeck.model.turn import (
     steer_step,
     tool_step,
 )
-from quarterdeck.ports import ModelProfile, ToolSpec
+from quarterdeck.ports import ModelProfile
 
 ASSISTANT = Assistant("default", "main/m", files=(("AGENTS.md", "Be kind.\n"), ("SOUL.md", "  "), ("USER.md", "Ada")))
 TOOL = ToolSpec("look", "Looks", "{}")

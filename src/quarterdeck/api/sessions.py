@@ -12,6 +12,7 @@ from quarterdeck.model.inbound import Accepted, Inbound, QueueMode, Room, Sender
 from quarterdeck.model.message import (
     AssistantMessage,
     Attachment,
+    LateResults,
     Message,
     SystemEvent,
     ToolResult,
@@ -197,3 +198,5 @@ def _fields(message: Message, at: tuple[int, int], turn: str, created_at: float,
             return shown.Message(*at, "tool", message.text, turn, made, name=message.name, status=message.status)
         case SystemEvent():
             return shown.Message(*at, "event", message.text, turn, made)
+        case LateResults():
+            return shown.Message(*at, "results", "\n".join(one.text for one in message.results), turn, made)

@@ -186,9 +186,9 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One entry of a history. `role` is user, assistant, tool or event.
+    """One entry of a history. `role` is user, assistant, tool, event, or results (of a client's own tools).
 
-    `status`: of a tool's result ok, error, denied, skipped or unknown; of a message that is not in the history
+    `status`: of a tool's result ok, error, denied, skipped, unknown or given; of a message that is not in the history
     yet `waiting` or `taken`.
     """
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from quarterdeck.base.errors import BadInput
-from quarterdeck.ports import ToolSpec
+from quarterdeck.model.asking import ToolSpec
 
 MAX_ARGUMENTS = 100_000
 

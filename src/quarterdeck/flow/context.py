@@ -7,17 +7,20 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.message import (
     AssistantMessage,
+    LateResults,
     Message,
+    Said,
     SystemEvent,
     ToolCall,
     ToolResult,
     UserMessage,
 )
 from quarterdeck.model.turn import ModelStep, SteerStep, Step, ToolStep, model_step, steer_step, tool_step
-from quarterdeck.ports import ModelProfile, ModelRequest, ToolSpec
+from quarterdeck.ports import ModelProfile, ModelRequest
 
 CUT_MARK = SystemEvent("Earlier messages of this conversation are not shown.")
 
@@ -84,15 +87,32 @@ def request(
     history: Sequence[Message],
     turn: Sequence[Message],
     tools: Sequence[ToolSpec],
+    cache_key: str = "",
 ) -> ModelRequest:
     """The request for the next model answer."""
+    options = assistant.options
     return ModelRequest(
         model=model,
         system=system_prompt(assistant) if profile.system is None else profile.system,
-        messages=(*window(history, profile.history_messages), *turn),
+        messages=said((*window(history, profile.history_messages), *turn)),
         tools=tuple(tools) if profile.tools else (),
-        max_tokens=profile.max_tokens,
+        max_tokens=min(profile.max_tokens, options.max_tokens or profile.max_tokens),
+        options=options,
+        cache_key=cache_key,
     )
+
+
+def said(messages: Sequence[Message]) -> tuple[Said, ...]:
+    """What a model is shown of them: the late results of a client's tools stand where their calls were."""
+    late = {result.call_id: result for one in messages if isinstance(one, LateResults) for result in one.results}
+    shown: list[Said] = []
+    for message in messages:
+        if isinstance(message, LateResults):
+            continue
+        if isinstance(message, ToolResult) and message.status == "given":
+            message = late.get(message.call_id, message)
+        shown.append(message)
+    return tuple(shown)
 
 
 def system_prompt(assistant: Assistant) -> str:

@@ -3,6 +3,8 @@
 import asyncio
 import random
 
+import msgspec
+
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow import context, streaming
 from quarterdeck.flow.groups import first_error
@@ -11,9 +13,10 @@ from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Pending, TurnState
 from quarterdeck.flow.streaming import Show
 from quarterdeck.governance.gate import Denied
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, model_step
-from quarterdeck.ports import Provider, ProviderFailed, ToolSpec
+from quarterdeck.ports import Provider, ProviderFailed
 from quarterdeck.store import sessions
 from quarterdeck.store.operations import Receipt, Statement, operation
 
@@ -39,7 +42,9 @@ class ModelCalls:
         model = route.partition("/")[2]
         profile = provider.profile(model)
         tools = self._tools(state) if profile.tools else ()
-        request = context.request(state.assistant, profile, model, state.history, state.messages(), tools)
+        request = context.request(
+            state.assistant, profile, model, state.history, state.messages(), tools, state.session.id
+        )
         call = provider.prepare(request)
         step = model_step(context.model_steps(state.journal) + 1)
         allowed = (*self._s.directory.models, state.assistant.model, *state.assistant.fallback)
@@ -114,7 +119,7 @@ class ModelCalls:
         try:
             async with state.cut.scope():
                 self._s.crash.reach("provider.before")
-                answer = await self._beside(pending, show)
+                answer = msgspec.structs.replace(await self._beside(pending, show), route=pending.call.route)
             self._s.crash.reach("provider.after")
             result = "answered"
             return answer, show

@@ -240,6 +240,6 @@ class Turns:
                 await self._ending.failed(state, say("too_long", seconds=seconds), "out of time")
 
     async def _end_failed(self, state: TurnState, failed: ProviderFailed) -> None:
-        text = say("failed_auth") if failed.kind in ("auth", "credit") else say("failed", reason=failed.kind)
+        text = say("failed_auth") if failed.kind in ("auth", "credit", "access") else say("failed", reason=failed.kind)
         self._s.metrics.alert(f"provider_{failed.kind}")
         await self._ending.failed(state, text, f"{failed.kind}: {failed}", usage=failed.usage)

@@ -18,13 +18,17 @@ def digest_of(*parts: bytes) -> str:
 
 
 class ModelCall(msgspec.Struct, frozen=True):
-    """One request to a model, encoded for its wire, with the tokens to reserve: input estimate and output cap."""
+    """One request to a model, encoded for its wire, with the tokens to reserve: input estimate and output cap.
+
+    `key` names the provider's key that it is made with (`k0`, `k1` ...; empty: it has none), never the secret.
+    """
 
     provider: str
     model: str
     body: bytes
     reserve_in: int
     reserve_out: int
+    key: str = ""
 
     kind = "model"
 
@@ -34,8 +38,8 @@ class ModelCall(msgspec.Struct, frozen=True):
         return f"{self.provider}/{self.model}"
 
     def digest(self) -> str:
-        """Digest of exactly what goes over the wire."""
-        return digest_of(b"model", self.route.encode(), self.body)
+        """Digest of exactly what goes over the wire, and of the key that it goes with."""
+        return digest_of(b"model", self.route.encode(), self.key.encode(), self.body)
 
 
 class ToolRun(msgspec.Struct, frozen=True):

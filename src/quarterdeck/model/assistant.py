@@ -3,6 +3,7 @@
 import msgspec
 
 from quarterdeck.model.action import digest_of
+from quarterdeck.model.asking import NO_WISHES, Options
 from quarterdeck.model.inbound import QueueMode
 
 WORKSPACE_FILES = ("AGENTS.md", "SOUL.md", "USER.md", "MEMORY.md")
@@ -20,6 +21,7 @@ class Assistant(msgspec.Struct, frozen=True):
     max_steps: int = 20
     turn_seconds: float = 300.0
     files: tuple[tuple[str, str], ...] = ()
+    options: Options = NO_WISHES
 
     def release(self) -> str:
         """Content address of everything that shapes behaviour."""

@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from quarterdeck.model.message import Attachment, Message
+from quarterdeck.model.asking import NO_WISHES, Options
+from quarterdeck.model.message import Attachment, Message, ToolResult
 
 RoomKind = Literal["dm", "group", "thread"]
 QueueMode = Literal["followup", "collect", "steer", "interrupt"]
@@ -31,7 +32,8 @@ class Inbound(msgspec.Struct, frozen=True):
 
     `message_ref` is the platform's id of the message (empty where there is none); an edit has the ref of what
     it edits. `sent_at` is Unix seconds by the platform's clock, 0 when unknown. `history` is what an API client
-    sent along for a session of one turn. `mode` overrides the assistant's queue mode.
+    sent along for a session of one turn, `options` how it wants to be answered, `results` what its own tools brought.
+    `mode` overrides the assistant's queue mode.
     """
 
     connection: str
@@ -46,6 +48,8 @@ class Inbound(msgspec.Struct, frozen=True):
     history: tuple[Message, ...] = ()
     mode: QueueMode | None = None
     assistant: str = ""
+    options: Options = NO_WISHES
+    results: tuple[ToolResult, ...] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What a session's history is made of: four kinds of message, each a frozen value.
+"""What a session's history is made of: frozen values, one kind for everybody who may say something.
 
 A history is valid when every tool call of an assistant message is followed by exactly one result before
 anything else is said; `flow/context.py` builds only valid ones and the provider wires rely on it.
@@ -8,11 +8,15 @@ from typing import Literal
 
 import msgspec
 
-ResultStatus = Literal["ok", "error", "denied", "skipped", "unknown"]
+ResultStatus = Literal["ok", "error", "denied", "skipped", "unknown", "given"]
+"""`given`: the call is of an API client's own tool; the client has it, and its result comes as `LateResults`."""
 
 
 class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file of a message. `blob` is the sha256 of stored bytes; empty when it could not be fetched (`error`)."""
+    """A file of a message. `blob` is the sha256 of stored bytes; empty when it could not be fetched (`error`).
+
+    `text` is what could be read out of a document, for models that cannot read it themselves.
+    """
 
     name: str
     mime: str
@@ -20,6 +24,7 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     blob: str = ""
     native_id: str = ""
     error: str = ""
+    text: str = ""
 
 
 class UserMessage(msgspec.Struct, frozen=True, tag="user", omit_defaults=True):
@@ -40,11 +45,24 @@ class ToolCall(msgspec.Struct, frozen=True):
     arguments: str
 
 
+class ProviderState(msgspec.Struct, frozen=True):
+    """What a model's own wire wants back unchanged with the message that it came with (signed reasoning and such).
+
+    `wire` and `model` say who wrote it; `data` is JSON text that only that wire reads.
+    """
+
+    wire: str
+    model: str
+    data: str
+
+
 class AssistantMessage(msgspec.Struct, frozen=True, tag="assistant", omit_defaults=True):
-    """What the model said, and the calls that it asked for."""
+    """What the model said, and the calls that it asked for. `reasoning` is kept apart and never sent to people."""
 
     text: str
     calls: tuple[ToolCall, ...] = ()
+    reasoning: str = ""
+    state: ProviderState | None = None
 
 
 class ToolResult(msgspec.Struct, frozen=True, tag="tool", omit_defaults=True):
@@ -62,7 +80,17 @@ class SystemEvent(msgspec.Struct, frozen=True, tag="event"):
     text: str
 
 
-Message = UserMessage | AssistantMessage | ToolResult | SystemEvent
+class LateResults(msgspec.Struct, frozen=True, tag="results"):
+    """What an API client's own tools brought. Each takes the place of the `given` result of its call."""
+
+    results: tuple[ToolResult, ...]
+
+
+Said = UserMessage | AssistantMessage | ToolResult | SystemEvent
+"""What a model is shown."""
+
+Message = Said | LateResults
+"""What is stored."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)

@@ -26,21 +26,28 @@ FinishReason = Literal["stop", "tool_calls", "length", "filter", "refusal"]
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens as the provider reported them; `reported` is False where we had to estimate."""
+    """Tokens as the provider reported them; `reported` is False where we had to estimate.
+
+    `input` counts all that was read: `cached` of it came from the provider's cache, `cache_write` was put there.
+    `output` counts all that was written: `reasoning` of it was not shown.
+    """
 
     input: int = 0
     output: int = 0
     cached: int = 0
     reported: bool = True
+    cache_write: int = 0
+    reasoning: int = 0
 
 
 class ModelAnswer(msgspec.Struct, frozen=True):
-    """One finished answer of a model."""
+    """One finished answer. `model` is what the provider calls who answered, `route` whom we had asked."""
 
     message: AssistantMessage
     finish: FinishReason
     usage: Usage
     model: str = ""
+    route: str = ""
 
 
 class ModelStep(msgspec.Struct, frozen=True, tag="model"):

@@ -46,17 +46,18 @@ class Builder:
 
         The engine hangs up after every stream, whatever its headers say, so no connection is kept.
         """
+        from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
         from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, STARTER_PROMPTS, SYSTEM_PROMPT
         from quarterdeck.providers.local.engine import LocalEngine
         from quarterdeck.providers.local.fetching import Fetching, UntilFetched
-        from quarterdeck.providers.openai_compatible.adapter import Endpoint, OpenAICompatible
+        from quarterdeck.providers.openai_compatible.adapter import ChatWire
         from quarterdeck.providers.openai_compatible.wire import Dialect
 
         data_dir = Path(self.config.data_dir)
         engine = LocalEngine(data_dir)
         self.stack.push_async_callback(engine.close)
 
-        async def endpoint() -> Endpoint:
+        async def endpoint(key: str) -> Endpoint:
             found = await engine.endpoint()
             return Endpoint(found.base_url, Secret(found.key))
 
@@ -68,10 +69,8 @@ class Builder:
             max_tokens=LIMITS.max_tokens,
             starters=STARTER_PROMPTS,
         )
-        dialect, headers = Dialect("max_tokens", LIMITS.temperature), {"Connection": "close"}
-        model = OpenAICompatible(
-            name, self.client, endpoint, self.clock, profile=profile, dialect=dialect, headers=headers
-        )
+        wire = ChatWire(profile, Dialect("max_tokens", LIMITS.temperature))
+        model = HttpProvider(name, self.client, endpoint, self.clock, wire, headers={"Connection": "close"})
         fetching = Fetching(data_dir, self.log)
         self.services.append(Service(name=f"fetch.{name}", run=fetching.run, stop_seconds=5.0))
         return UntilFetched(model, fetching)

@@ -178,7 +178,7 @@ async def list_models(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     for name in dict.fromkeys(route.partition("/")[0] for route in parts.directory.models):
         try:
             for model in await parts.directory.provider(name).models():
-                route = f"{name}/{model}"
+                route = f"{name}/{model.name}"
                 yield {"id": route, "state": "used" if route in used else "offered", "created_at": None, "detail": ""}
         except ProviderFailed as error:
             yield {"id": f"{name}/", "state": reach(error), "created_at": None, "detail": str(error)}
@@ -202,6 +202,8 @@ def reach(error: ProviderFailed) -> str:
             return "wrong_key"
         case "credit":
             return "no_credit"
+        case "access":
+            return "no_access"
         case "network" | "timeout" | "cut":
             return "unreachable"
         case _:

@@ -8,7 +8,15 @@ from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
 from quarterdeck.api.control.wire import Row
 from quarterdeck.api.shown import moment, moment_or_none
 from quarterdeck.base.errors import NotFound
-from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, ToolResult, decode
+from quarterdeck.model.message import (
+    AssistantMessage,
+    LateResults,
+    Message,
+    SystemEvent,
+    ToolResult,
+    UserMessage,
+    decode,
+)
 from quarterdeck.model.turn import ModelStep, SteerStep, Step, ToolStep
 from quarterdeck.store import inbox, intents, journal, outbox, sessions, turns, views
 from quarterdeck.store.overview import overview
@@ -144,7 +152,9 @@ def _message(message: Message) -> Row:
             return {"role": "tool", "text": message.text, "tool": message.name, "status": message.status}
         case SystemEvent():
             return {"role": "event", "text": message.text}
-        case _:
+        case LateResults():
+            return {"role": "results", "text": "\n".join(result.text for result in message.results)}
+        case UserMessage():
             return {"role": "user", "text": message.text, "sender": message.sender}
 
 

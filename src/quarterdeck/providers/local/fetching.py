@@ -10,7 +10,7 @@ from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, Usage
-from quarterdeck.ports import Delta, ModelProfile, ModelRequest, OnDelta, Provider
+from quarterdeck.ports import Delta, Embeddings, ListedModel, ModelProfile, ModelRequest, OnDelta, Provider
 from quarterdeck.providers.local.pull import Progress, pull
 from quarterdeck.providers.local.shelf import status
 
@@ -86,7 +86,15 @@ class UntilFetched:
         on_delta(Delta(text))
         return ModelAnswer(AssistantMessage(text), "stop", Usage(), call.model)
 
-    async def models(self) -> Sequence[str]:
+    def prepare_embedding(self, model: str, texts: Sequence[str], dimensions: int | None) -> ModelCall:
+        """See ports.Provider.prepare_embedding."""
+        return self._inner.prepare_embedding(model, texts, dimensions)
+
+    async def embed(self, call: ModelCall, permit: Permit) -> Embeddings:
+        """See ports.Provider.embed."""
+        return await self._inner.embed(call, permit)
+
+    async def models(self) -> Sequence[ListedModel]:
         """See ports.Provider.models."""
         return await self._inner.models() if self._fetching.ready else ()
 

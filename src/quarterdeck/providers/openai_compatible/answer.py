@@ -14,18 +14,9 @@ from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ToolCall
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
-from quarterdeck.providers.openai_compatible.events import EventParser
+from quarterdeck.providers.http.sse import EventParser
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE, believe, estimate_tokens
 from quarterdeck.providers.openai_compatible.failure import broken_off
-from quarterdeck.providers.openai_compatible.wire import UNREADABLE, estimate_tokens
-
-MAX_EVENT = 1024 * 1024
-"""Bytes of one line of a stream; a longer one is not an answer."""
-
-MAX_CALLS = 128
-"""Tool calls in one answer; more are not an answer either."""
-
-BELIEVABLE_TOKENS = 10_000_000
-"""No model reads or writes more in one call; a higher figure is not true."""
 
 _FINISH: Mapping[str, FinishReason] = {
     "length": "length",
@@ -260,16 +251,12 @@ class Reading:
             return estimate
         cached = (said.prompt_tokens_details or _Details()).cached_tokens or 0
         told = Usage(
-            _believe(said.prompt_tokens, 1, estimate.input),
-            _believe(said.completion_tokens, 1 if written else 0, estimate.output),
+            believe(said.prompt_tokens, 1, estimate.input),
+            believe(said.completion_tokens, 1 if written else 0, estimate.output),
         )
         cached_told = min(max(cached, 0), told.input)
         honest = (said.prompt_tokens, said.completion_tokens, cached) == (told.input, told.output, cached_told)
         return Usage(told.input, told.output, cached_told, reported=honest)
-
-
-def _believe(figure: int, least: int, estimate: int) -> int:
-    return figure if least <= figure <= BELIEVABLE_TOKENS else estimate
 
 
 def _read(data: bytes) -> _Chunk | None:

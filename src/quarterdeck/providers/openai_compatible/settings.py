@@ -8,7 +8,6 @@ from msgspec import Meta
 
 from quarterdeck.base.config import decode_settings
 from quarterdeck.base.settings import ProviderConfig, Table
-from quarterdeck.net.outgoing import Timeouts
 from quarterdeck.ports import ModelProfile
 
 MaxTokensField = Literal["max_tokens", "max_completion_tokens"]
@@ -54,8 +53,3 @@ class Settings(Table, frozen=True):
 def read_settings(name: str, config: ProviderConfig) -> Settings:
     """The own settings of provider `name`. Raises ConfigRefusals with every problem."""
     return decode_settings(config.options, Settings, f"providers.{name}")
-
-
-def read_timeouts(config: ProviderConfig) -> Timeouts:
-    """How long each phase of a call may take."""
-    return Timeouts(first_byte=config.first_byte_seconds, idle=config.idle_seconds, total=config.total_seconds)

@@ -11,30 +11,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from quarterdeck.model.action import ModelCall
-from quarterdeck.model.message import (
-    AssistantMessage,
-    Attachment,
-    Message,
-    SystemEvent,
-    ToolCall,
-    ToolResult,
-    UserMessage,
-)
-from quarterdeck.ports import ModelRequest, ProviderFailed, ToolSpec
+from quarterdeck.model.asking import ToolSpec
+from quarterdeck.model.message import AssistantMessage, Said, SystemEvent, ToolCall, ToolResult, UserMessage
+from quarterdeck.ports import ListedModel, ModelRequest, ProviderFailed
+from quarterdeck.providers.http import notes
+from quarterdeck.providers.http.wire import UNREADABLE, estimate_tokens
 from quarterdeck.providers.openai_compatible.settings import MaxTokensField
-
-CORRECTION = "(correction of an earlier message) "
-SYSTEM_EVENT = "[system event] "
-MAX_NOTE = 200
-"""Characters of a file's name, or of the reason why it is missing, that a model is shown."""
 
 _NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _MAX_NAME = 64
-_BRACKETS = str.maketrans("[]", "()")
-
-
-UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""What decoding raises for bytes from outside; the last for brackets nested without end."""
 
 
 class Dialect(msgspec.Struct, frozen=True):
@@ -92,7 +77,7 @@ _encoder = msgspec.json.Encoder()
 _object = msgspec.json.Decoder(dict[str, object])
 
 
-def encode(provider: str, request: ModelRequest, dialect: Dialect) -> ModelCall:
+def encode(provider: str, key: str, request: ModelRequest, dialect: Dialect) -> ModelCall:
     """The call for this request; the same request gives the same bytes.
 
     Raises ProviderFailed (invalid) when a tool's parameters are not a JSON object.
@@ -110,15 +95,10 @@ def encode(provider: str, request: ModelRequest, dialect: Dialect) -> ModelCall:
             temperature=UNSET if dialect.temperature is None else dialect.temperature,
         )
     )
-    return ModelCall(provider, request.model, body, estimate_tokens(len(body)), cap)
+    return ModelCall(provider, request.model, body, estimate_tokens(len(body)), cap, key)
 
 
-def estimate_tokens(length: int) -> int:
-    """Tokens of a text of so many UTF-8 bytes, on the safe side for all scripts; at least one."""
-    return max(1, length * 3 // 10)
-
-
-def _message(message: Message) -> _Message:
+def _message(message: Said) -> _Message:
     match message:
         case UserMessage():
             return _user(message)
@@ -131,9 +111,8 @@ def _message(message: Message) -> _Message:
 
 
 def _user(message: UserMessage) -> _Message:
-    text = CORRECTION + message.text if message.correction else message.text
-    notes = [_attachment(file) for file in message.attachments]
-    return _Message("user", "\n".join([text, *notes] if text else notes) if notes else text)
+    text, files = notes.said(message), [notes.attachment(file) for file in message.attachments]
+    return _Message("user", "\n".join([text, *files] if text else files) if files else text)
 
 
 def _assistant(message: AssistantMessage) -> _Message:
@@ -148,25 +127,7 @@ def _result(message: ToolResult) -> _Message:
 
 def _event(message: SystemEvent) -> _Message:
     # As "user": many endpoints accept "system" only as the first message.
-    return _Message("user", SYSTEM_EVENT + message.text)
-
-
-def _attachment(file: Attachment) -> str:
-    name = _line(file.name) or "unnamed"
-    if file.error:
-        return f"[attached file: {name} could not be fetched: {_line(file.error)}]"
-    return f"[attached file: {name}, {_line(file.mime) or 'unknown type'}, {_size(file.size)}]"
-
-
-def _line(text: str) -> str:
-    """One short line without brackets, so that a file's name cannot end its note and begin another."""
-    return " ".join(text.translate(_BRACKETS).split())[:MAX_NOTE]
-
-
-def _size(size: int) -> str:
-    if size < 1000:
-        return f"{size} bytes"
-    return f"{size / 1000:.0f} kB" if size < 999_500 else f"{size / 1_000_000:.1f} MB"
+    return _Message("user", notes.SYSTEM_EVENT + message.text)
 
 
 def _call(call: ToolCall) -> _Call:
@@ -199,9 +160,9 @@ class _Models(msgspec.Struct, frozen=True):
 _models = msgspec.json.Decoder(_Models)
 
 
-def model_names(body: bytes) -> tuple[str, ...]:
-    """The names in the body of `GET {base_url}/models`. Raises ProviderFailed for anything else."""
+def models(body: bytes) -> tuple[ListedModel, ...]:
+    """The models in the body of `GET {base_url}/models`. Raises ProviderFailed for anything else."""
     try:
-        return tuple(model.id for model in _models.decode(body).data or ())
+        return tuple(ListedModel(model.id) for model in _models.decode(body).data or ())
     except UNREADABLE:
         raise ProviderFailed("server", "the list of models cannot be read", retryable=True) from None

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import msgspec
 
 from quarterdeck.model.action import ModelCall
-from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, UserMessage
+from quarterdeck.model.message import AssistantMessage, Said, SystemEvent, UserMessage
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, Usage
-from quarterdeck.ports import Delta, ModelProfile, ModelRequest, OnDelta, ProviderFailed
+from quarterdeck.ports import Delta, Embeddings, ListedModel, ModelProfile, ModelRequest, OnDelta, ProviderFailed
 
 HELP = (
     "You are talking to Quarterdeck's built-in script, not to a model; everything around it is real. "
@@ -35,7 +35,7 @@ class ScriptedProvider:
 
     def prepare(self, request: ModelRequest) -> ModelCall:
         """See ports.Provider.prepare."""
-        body = _encoder.encode(request)
+        body = _encoder.encode(msgspec.structs.replace(request, files={}))
         return ModelCall(self._name, request.model, body, len(body) // 4, 200)
 
     async def complete(self, call: ModelCall, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
@@ -52,15 +52,23 @@ class ScriptedProvider:
         usage = Usage(input=len(call.body) // 4, output=len(text) // 4)
         return ModelAnswer(AssistantMessage(text), "stop", usage, call.model)
 
-    async def models(self) -> Sequence[str]:
+    def prepare_embedding(self, model: str, texts: Sequence[str], dimensions: int | None) -> ModelCall:
+        """A script has no vectors."""
+        raise ProviderFailed("invalid", f"provider {self._name} makes no embeddings", retryable=False)
+
+    async def embed(self, call: ModelCall, permit: Permit) -> Embeddings:
+        """A script has no vectors."""
+        raise ProviderFailed("invalid", f"provider {self._name} makes no embeddings", retryable=False)
+
+    async def models(self) -> Sequence[ListedModel]:
         """The scripts."""
-        return MODELS
+        return tuple(ListedModel(name) for name in MODELS)
 
     async def close(self) -> None:
         """Nothing is held."""
 
 
-def _last_text(messages: Sequence[Message]) -> str:
+def _last_text(messages: Sequence[Said]) -> str:
     for message in reversed(messages):
         if isinstance(message, UserMessage | SystemEvent):
             return message.text

@@ -8,8 +8,9 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import BadInput
 from quarterdeck.model.action import Effect, ToolRun
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.permit import Permit
-from quarterdeck.ports import ToolContext, ToolOutput, ToolSpec
+from quarterdeck.ports import ToolContext, ToolOutput
 
 
 class _Arguments(msgspec.Struct, frozen=True):

@@ -4,10 +4,11 @@ import msgspec
 
 from quarterdeck.base.errors import Refused, Retry
 from quarterdeck.model.action import Effect, ToolRun
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.permit import Permit
 from quarterdeck.net.client import Client, MaybeSent, NotSent, TooLarge
 from quarterdeck.net.outgoing import Outgoing, Timeouts
-from quarterdeck.ports import ToolContext, ToolOutcomeUnknown, ToolOutput, ToolSpec
+from quarterdeck.ports import ToolContext, ToolOutcomeUnknown, ToolOutput
 
 MAX_ANSWER = 100_000
 

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from quarterdeck.model.action import Effect, ToolRun
+from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.permit import Permit
-from quarterdeck.ports import Rows, ToolContext, ToolOutput, ToolSpec
+from quarterdeck.ports import Rows, ToolContext, ToolOutput
 
 Post = Callable[[str, str, str, ToolContext, str], Awaitable[Rows]]  # connection, room, text, for whom, turn
 

@@ -1,0 +1,35 @@
+"""How is written as text what a wire has no form for? Pure, and the same for all wires."""
+
+from quarterdeck.model.message import Attachment, UserMessage
+
+CORRECTION = "(correction of an earlier message) "
+SYSTEM_EVENT = "[system event] "
+MAX_NOTE = 200
+"""Characters of a file's name, or of the reason why it is missing, that a model is shown."""
+
+_BRACKETS = str.maketrans("[]", "()")
+
+
+def said(message: UserMessage) -> str:
+    """The words of a person's message."""
+    return CORRECTION + message.text if message.correction else message.text
+
+
+def attachment(file: Attachment) -> str:
+    """A file that is not put into the request: its text where it has one, else what it is."""
+    name = _line(file.name) or "unnamed"
+    if file.error:
+        return f"[attached file: {name} could not be fetched: {_line(file.error)}]"
+    head = f"[attached file: {name}, {_line(file.mime) or 'unknown type'}, {_size(file.size)}]"
+    return f"{head}\n{file.text}\n[end of {name}]" if file.text else head
+
+
+def _line(text: str) -> str:
+    """One short line without brackets, so that a file's name cannot end its note and begin another."""
+    return " ".join(text.translate(_BRACKETS).split())[:MAX_NOTE]
+
+
+def _size(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1000:.0f} kB" if size < 999_500 else f"{size / 1_000_000:.1f} MB"
