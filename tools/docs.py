@@ -14,7 +14,7 @@ from pathlib import Path
 from quarterdeck.base.config_docs import reference_markdown
 from quarterdeck.base.crash import PLACES
 from quarterdeck.cli.reference import reference_markdown as command_line
-from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, EVENTS, PROVIDERS, TOOLS, TOUR
+from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, CONTEXT, EVENTS, PROVIDERS, TOOLS, TOUR
 from quarterdeck.model.turn import InboxOutcome
 from quarterdeck.store.operations import OPERATIONS
 
@@ -56,6 +56,7 @@ def catalogue() -> str:
         table("channel", CHANNELS, proofs),
         table("provider", PROVIDERS, proofs),
         table("tool", TOOLS, proofs),
+        table("context", CONTEXT, proofs),
         table("event", EVENTS, proofs),
         table("command", CHAT_COMMANDS, proofs),
         table("outcome", outcomes, proofs),

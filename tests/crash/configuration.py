@@ -7,10 +7,11 @@ import msgspec
 
 SECRETS = {
     "MODEL_KEY": "sk-standin",
+    "OLD_KEY": "sk-no-longer-good",
     "LOOP_TOKEN": "loopback-token",
     "BOT_TOKEN": "4242424242:stand-in-bot-token",
 }
-"""What the stand-ins accept."""
+"""What the stand-ins accept; OLD_KEY they do not."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,23 +25,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     first_byte: float = 10.0
     dm_policy: str = "open"
     telegram: bool = False
+    old_key: bool = False  # the first of two keys is refused
+    fallback: bool = False  # the assistant's own model cannot be reached
+    context_tokens: int = 100_000
 
 
 def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
     """The TOML text; `model`, `platform` and `telegram` are the stand-ins' addresses."""
+    keys = ["OLD_KEY", "MODEL_KEY"] if settings.old_key else ["MODEL_KEY"]
     lines = [
         'data_dir = "./data"',
         "[server]",
         "port = 0",
         "[limits]",
         "turn_seconds = 30.0",
+        f"context_tokens = {settings.context_tokens}",
         "[providers.main]",
         'kind = "openai-compatible"',
         f"base_url = {json.dumps(model + '/v1')}",
-        'api_keys = [{ env = "MODEL_KEY" }]',
+        f"api_keys = [{', '.join(f'{{ env = {json.dumps(key)} }}' for key in keys)}]",
         f"first_byte_seconds = {settings.first_byte}",
+        "max_tokens = 500",
+        "[providers.gone]",
+        'kind = "openai-compatible"',
+        'base_url = "http://127.0.0.1:9/v1"',
+        "max_retries = 0",
         "[assistants.default]",
-        'model = "main/test"',
+        f"model = {json.dumps('gone/test' if settings.fallback else 'main/test')}",
+        f"fallback = {json.dumps(['main/test'] if settings.fallback else [])}",
         'tools = ["time", "send_message", "http_post"]',
         f"queue = {json.dumps(settings.queue)}",
         f"debounce_ms = {settings.debounce_ms}",

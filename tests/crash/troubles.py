@@ -60,6 +60,48 @@ class ProviderDown(Provider500):
             yield "the person was not told"
 
 
+class Fallback(Provider500):
+    """The assistant's own model cannot be reached; another answers, and goes on answering."""
+
+    name = "fallback"
+    proves = ("channel.loopback", "context.fallback")
+    settings = Settings(fallback=True)
+    text = "hello {n}"
+
+
+class KeyRotation(Provider500):
+    """The first of two keys is refused: the second is used at once."""
+
+    name = "key_rotation"
+    proves = ("channel.loopback", "context.keys")
+    settings = Settings(old_key=True)
+    text = "hello {n}"
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from super().expect(evidence)
+        if not any(request.kind == "refused 401" for request in evidence.requests):
+            yield "no key was refused"
+
+
+class Compaction(Scenario):
+    """A conversation grows until its beginning is summarized."""
+
+    name = "compaction"
+    proves = ("channel.loopback", "context.summary")
+    settings = Settings(context_tokens=2_000)
+
+    async def drive(self, world: World) -> None:
+        self.said = []
+        for _ in range(4):
+            self.said.append(world.say("hello {n} " + "word " * 180))
+            await world.rest()
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from Look(evidence).answered(*self.said)
+        if not any(step.step == "c1" and b'"summary":"re:' in step.content for step in evidence.database.steps):
+            yield "nothing was summarized"
+
+
 class Drain(Scenario):
     """SIGTERM in the middle of a turn, then another start."""
 
@@ -223,6 +265,9 @@ TROUBLES: tuple[type[Scenario], ...] = (
     ProviderHang,
     ProviderCut,
     ProviderDown,
+    Fallback,
+    KeyRotation,
+    Compaction,
     Drain,
     Stop,
     New,

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from quarterdeck.actions.pairing import Pairings
-from quarterdeck.flow.context import CUT_MARK, window
+from quarterdeck.flow.budget import CUT_MARK, Past, fit
 from quarterdeck.flow.sending import REPEAT_MARK
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.inbound import Acceptance, Duplicate
-from quarterdeck.model.message import AssistantMessage, Message, ToolCall, ToolResult, UserMessage
+from quarterdeck.model.message import AssistantMessage, Message, ToolCall, ToolResult, UserMessage, encode
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent
 from quarterdeck.store.inbox import MAX_TAKES
 from quarterdeck.store.operations import Statement, operation
@@ -283,9 +283,10 @@ def test_history_is_cut_where_a_person_speaks() -> None:
         UserMessage("new"),
         AssistantMessage("again"),
     ]
+    past = Past(tuple(history), tuple(len(encode(one)) for one in history))
     for limit in range(2, 5):
-        assert list(window(history, limit)) == [CUT_MARK, *history[4:]]
-    assert list(window(history, 6)) == history
+        assert fit(past, [], 100_000, limit) == [CUT_MARK, *history[4:]]
+    assert fit(past, [], 100_000, 6) == history
 
 
 # --- sending --------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ async def test_the_fallback_answers_and_stays_for_the_turn(idle_world: World) ->
     assert (world.main.asked, world.spare.asked) == (1, 2)
     assert world.platform.texts() == ["from the spare"]
     await world.ended(await world.say("again"))
-    assert world.main.asked == 2, "the next turn begins with the assistant's own model"
+    assert world.main.asked == 1, "the conversation stays with whoever answered"
 
 
 async def test_the_fallback_has_tries_of_its_own(idle_world: World) -> None:

@@ -103,9 +103,19 @@ async def test_a_call_that_cannot_be_run(world: World, name: str, arguments: str
     world.main.use((name, arguments))
     assert list(await world.ended(await world.say("go"))) == ["answered"]
     (result,) = results(world)
-    assert (result.status, result.text[: len(says)]) == ("error", says)
+    assert (result.status, result.text[: len(says)]) == ("invalid", says)
     assert tool.runs == []
     assert world.rows("SELECT id FROM intents WHERE kind = 'tool'") == []
+
+
+async def test_what_is_wrong_with_a_call_is_told_once_and_then_it_is_refused(world: World) -> None:
+    tool = await give(world, ToolDouble("look"))
+    for arguments in ('{"n": "two"}', '{"n": "three"}', '{"n": 4}'):
+        world.main.use(("look", arguments))
+    assert list(await world.ended(await world.say("go"))) == ["answered"]
+    assert [result.status for result in results(world)] == ["invalid", "denied", "ok"]
+    assert "called wrongly before" in results(world)[1].text
+    assert len(tool.runs) == 1
 
 
 async def test_calls_of_one_answer_run_at_once_and_results_keep_the_calls_order(world: World) -> None:
@@ -121,7 +131,7 @@ async def test_calls_of_one_answer_run_at_once_and_results_keep_the_calls_order(
     await world.ended(accepted)
     asked = next(m for m in world.main.requests[-1].messages if isinstance(m, AssistantMessage))
     assert [result.call_id for result in results(world)] == [call.id for call in asked.calls]
-    assert [result.status for result in results(world)] == ["ok", "error", "ok"]
+    assert [result.status for result in results(world)] == ["ok", "invalid", "ok"]
 
 
 async def test_arguments_reach_the_tool_in_canonical_form(world: World) -> None:

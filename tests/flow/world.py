@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.base.ids import IdSource
 from quarterdeck.base.supervise import Life, Service
@@ -189,7 +190,8 @@ class World:
             points, metrics, log,
         )  # fmt: skip
         lanes = Lanes(store, Turns(services), directory, log)
-        commands = SessionCommands(store, directory, auditor, clock).table()
+        mind = Mind(store, auditor, clock, new_id)
+        commands = {**SessionCommands(store, directory, auditor, clock).table(), **mind.table()}
         hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
         intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
         channel: Channel = PlatformChannel(self.platform, self.settings.capabilities, lambda: store.dead)

@@ -7,6 +7,8 @@ from quarterdeck.ports import FailureKind
 from quarterdeck.providers.http.keys import LONGEST_REST, KeyRing
 from tests.flow.doubles import TestClock
 
+pytestmark = pytest.mark.proves("context.keys")
+
 
 @pytest.fixture
 def clock() -> TestClock:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.flow.rest import wire_faults
 
 from quarterdeck.flow import context
-from quarterdeck.flow.context import CUT_MARK, Taken
+from quarterdeck.flow.context import Taken
 from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, ToolCall, ToolResult, UserMessage
@@ -97,38 +97,9 @@ def test_any_journal_gives_a_valid_history(plan: list[tuple[int, list[bool], boo
     assert context.turn_messages([taken("i1")], dict(steered), dict(journal)) == told
 
 
-@given(st.lists(journals, max_size=4), st.integers(0, 30))
-def test_any_window_of_a_history_is_valid_and_within_its_limit(
-    plans: list[list[tuple[int, list[bool], bool]]], limit: int
-) -> None:
-    history: list[Message] = []
-    for plan in plans:
-        journal, steered = build(plan)
-        history += context.turn_messages([taken("i1")], steered, journal)
-    shown = context.window(history, limit)
-    assert faults(shown) == []
-    assert len(shown) <= max(limit, 0) + 1
-    if len(history) <= limit:
-        assert list(shown) == history
-    else:
-        assert shown[0] == CUT_MARK
-        assert list(shown[1:]) == history[len(history) - len(shown) + 1 :]
-
-
-def test_a_window_begins_where_a_person_speaks() -> None:
-    history = [
-        UserMessage("1"),
-        AssistantMessage("", (ToolCall("a", "look", "{}"),)),
-        ToolResult("a", "look", "r"),
-        UserMessage("2"),
-    ]
-    assert context.window(history, 3) == (CUT_MARK, UserMessage("2"))
-    assert context.window(history[:3], 2) == (CUT_MARK,)
-
-
 def test_a_request_has_the_workspace_the_window_and_the_tools() -> None:
     made = context.request(
-        ASSISTANT, ModelProfile(max_tokens=9), "m", [UserMessage("before")], [UserMessage("now")], [TOOL]
+        ASSISTANT, ModelProfile(max_tokens=9), "m", [UserMessage("before"), UserMessage("now")], [TOOL]
     )
     assert made.system == "# AGENTS.md\nBe kind.\n\n# USER.md\nAda"
     assert (made.model, made.tools, made.max_tokens) == ("m", (TOOL,), 9)
@@ -136,9 +107,5 @@ def test_a_request_has_the_workspace_the_window_and_the_tools() -> None:
 
 
 def test_a_profile_may_forbid_tools_and_bring_its_own_prompt() -> None:
-    made = context.request(ASSISTANT, ModelProfile(tools=False, system=""), "m", [], [SystemEvent("x")], [TOOL])
+    made = context.request(ASSISTANT, ModelProfile(tools=False, system=""), "m", [SystemEvent("x")], [TOOL])
     assert (made.system, made.tools) == ("", ())
-
-
-def test_tokens_are_estimated_upwards() -> None:
-    assert [context.estimate_tokens(n) for n in (0, 1, 10, 1000)] == [1, 1, 3, 300]

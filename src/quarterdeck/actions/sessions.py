@@ -14,6 +14,7 @@ HELP = """What I understand besides ordinary messages:
 /stop - stop what I am doing and drop what waits
 /status - what I am doing
 /model - which model answers; /model NAME to choose another
+/pin TEXT - keep this in mind word for word; /pins lists, /unpin NUMBER takes off
 /help - this list"""
 
 

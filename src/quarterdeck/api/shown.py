@@ -188,8 +188,8 @@ class Call(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct, frozen=True):
     """One entry of a history. `role` is user, assistant, tool, event, or results (of a client's own tools).
 
-    `status`: of a tool's result ok, error, denied, skipped, unknown or given; of a message that is not in the history
-    yet `waiting` or `taken`.
+    `status`: of a tool's result ok, error, invalid, denied, skipped, unknown or given; of a message that is not in
+    the history yet `waiting` or `taken`.
     """
 
     position: int

@@ -61,6 +61,10 @@ class LimitsConfig(Table, frozen=True):
     concurrent_turns: Annotated[Count, Meta(description="Turns that run at the same time in one process.")] = 100
     turn_seconds: Annotated[Seconds, Meta(description="Model and tool time of one turn, in seconds.")] = 300.0
     turn_steps: Annotated[Count, Meta(description="Model calls in one turn.")] = 20
+    context_tokens: Annotated[
+        int,
+        Meta(ge=1_000, le=10_000_000, description="Most tokens of a conversation that a model is shown at once."),
+    ] = 100_000
     queue_per_session: Annotated[
         Count, Meta(description="Messages of one session that may wait; more are refused with a notice.")
     ] = 1000

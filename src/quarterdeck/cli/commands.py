@@ -61,6 +61,8 @@ COMMANDS: tuple[Command, ...] = (
     listed("config reload", "Put a changed configuration in force in the running gateway.", (), ""),
     listed("sessions list", "List conversations, newest first.", PAGE, "updated_at connection assistant title"),
     asked("sessions show", "Show a conversation with its newest messages.", ID),
+    listed("sessions summaries", "List a conversation's summaries, newest first.", (ID,), "created_at messages text"),
+    asked("sessions restore", "Drop the newest summary: the model is shown what it stood for.", ID, WHY),
     asked("sessions reset", "Stop what a conversation does and let it begin anew.", ID, WHY),
     listed("turns list", "List turns.", TURNS, "created_at model session error"),
     asked("turns show", "Show a turn: steps, intents, tool calls, tokens, deliveries.", ID),

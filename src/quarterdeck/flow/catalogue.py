@@ -34,7 +34,17 @@ CHAT_COMMANDS: Mapping[str, str] = {
     "new": "stop, and start a new conversation",
     "status": "what the assistant is doing",
     "model": "show or choose the model",
+    "pin": "keep something in mind, word for word",
+    "pins": "list what is pinned",
+    "unpin": "take a pin off",
     "help": "the list",
+}
+CONTEXT: Mapping[str, str] = {
+    "fallback": "another model answers where the assistant's own fails, and goes on answering for a while",
+    "keys": "the next of several keys where one is refused or has had enough",
+    "summary": "the oldest part of a long conversation, summarized as a journalled step; droppable",
+    "pins": "what people want kept in mind, word for word",
+    "cut": "what does not fit is shortened or left out, with a mark",
 }
 TOUR: Mapping[str, str] = {
     "kill": "20 people write, the gateway is killed in mid-turn, everybody gets one answer",

@@ -38,6 +38,7 @@ def _assistant(name: str, one: AssistantConfig, config: Config) -> Assistant:
         tools=tuple(tool for tool in one.tools if tool != "http_post" or "http_post" in config.tools),
         max_steps=config.limits.turn_steps,
         turn_seconds=config.limits.turn_seconds,
+        context_tokens=config.limits.context_tokens,
         files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
     )
 

@@ -22,8 +22,6 @@ from quarterdeck.model.message import (
 from quarterdeck.model.turn import ModelStep, SteerStep, Step, ToolStep, model_step, steer_step, tool_step
 from quarterdeck.ports import ModelProfile, ModelRequest
 
-CUT_MARK = SystemEvent("Earlier messages of this conversation are not shown.")
-
 
 class Taken(msgspec.Struct, frozen=True):
     """One inbox row of a turn, decoded."""
@@ -72,6 +70,15 @@ def skipped(call: ToolCall) -> ToolResult:
     return ToolResult(call.id, call.name, "Not started: the turn was stopped.", "skipped")
 
 
+def was_invalid(tool: str, n: int, journal: Mapping[str, Step]) -> bool:
+    """Whether a call of `tool` in an answer before answer n was wrong in itself."""
+    return any(
+        isinstance(step, ToolStep) and step.result.name == tool and step.result.status == "invalid"
+        for name, step in journal.items()
+        if not name.startswith(f"m{n}.")
+    )
+
+
 def open_calls(n: int, journal: Mapping[str, Step]) -> list[int]:
     """Indices of the calls of answer n that have no result yet."""
     step = journal.get(model_step(n))
@@ -84,8 +91,7 @@ def request(
     assistant: Assistant,
     profile: ModelProfile,
     model: str,
-    history: Sequence[Message],
-    turn: Sequence[Message],
+    messages: Sequence[Message],
     tools: Sequence[ToolSpec],
     cache_key: str = "",
 ) -> ModelRequest:
@@ -94,7 +100,7 @@ def request(
     return ModelRequest(
         model=model,
         system=system_prompt(assistant) if profile.system is None else profile.system,
-        messages=said((*window(history, profile.history_messages), *turn)),
+        messages=said(messages),
         tools=tuple(tools) if profile.tools else (),
         max_tokens=min(profile.max_tokens, options.max_tokens or profile.max_tokens),
         options=options,
@@ -103,15 +109,22 @@ def request(
 
 
 def said(messages: Sequence[Message]) -> tuple[Said, ...]:
-    """What a model is shown of them: the late results of a client's tools stand where their calls were."""
-    late = {result.call_id: result for one in messages if isinstance(one, LateResults) for result in one.results}
+    """What a model is shown of them: the late results of a client's tools stand where their calls were; where a call
+    is no longer shown, its result is told as something that happened.
+    """
+    late: dict[str, list[ToolResult]] = {}
+    for one in messages:
+        for result in one.results if isinstance(one, LateResults) else ():
+            late.setdefault(result.call_id, []).append(result)
     shown: list[Said] = []
     for message in messages:
         if isinstance(message, LateResults):
-            continue
-        if isinstance(message, ToolResult) and message.status == "given":
-            message = late.get(message.call_id, message)
-        shown.append(message)
+            parted = [one for one in message.results if any(one is left for left in late[one.call_id])]
+            shown += [SystemEvent(f"Result of {one.name}: {one.text}") for one in parted]
+        elif isinstance(message, ToolResult) and message.status == "given" and late.get(message.call_id):
+            shown.append(late[message.call_id].pop(0))
+        else:
+            shown.append(message)
     return tuple(shown)
 
 
@@ -119,18 +132,3 @@ def system_prompt(assistant: Assistant) -> str:
     """The assistant's workspace files, each under its name; empty files are left out."""
     sections = [f"# {name}\n{text.strip()}" for name, text in assistant.files if text.strip()]
     return "\n\n".join(sections)
-
-
-def window(history: Sequence[Message], limit: int) -> Sequence[Message]:
-    """The newest `limit` messages, cut where a person speaks so that no call is parted from its result."""
-    if len(history) <= limit:
-        return history
-    for start in range(len(history) - limit, len(history)):
-        if isinstance(history[start], UserMessage):
-            return (CUT_MARK, *history[start:])
-    return (CUT_MARK,)
-
-
-def estimate_tokens(text_length: int) -> int:
-    """Tokens of a text by its length: a quarter of its characters, a fifth more to be safe, at least one."""
-    return max(1, text_length * 3 // 10)

@@ -51,7 +51,9 @@ class Directory:
         providers: Mapping[str, Provider],
         tools: Mapping[str, Tool],
         limits: Limits,
+        retries: Mapping[str, int] | None = None,
     ) -> None:
+        self._retries = retries or {}
         self._assistants = assistants
         self._connections = connections
         self._providers = providers
@@ -111,6 +113,10 @@ class Directory:
         if (found := self._providers.get(name)) is None:
             raise NotFound(f"there is no provider {name!r}")
         return found
+
+    def retries(self, provider: str) -> int:
+        """Further attempts at a model of this provider after a failure that may pass."""
+        return self._retries.get(provider, 2)
 
     def tool(self, name: str) -> Tool | None:
         """A tool by name."""

@@ -99,7 +99,8 @@ class Ending:
             s.outbox.release(*room)
         forgotten = state.position <= state.session.history_from  # a reset came behind what this turn was for
         added = () if forgotten else tuple(one.message for one in written)
-        s.history.extend(state.session, state.fence, added, tuple(len(encode(m)) for m in added))
+        head = int(receipt.one("sessions.end_answered" if outcome == "answered" else "sessions.hold")[0] or 0)
+        s.history.extend(state.session, state.fence, head, added, tuple(len(encode(m)) for m in added))
         s.live.committed(state.session.id)
         s.metrics.turn(outcome, s.clock.monotonic() - state.started)
 

@@ -2,26 +2,33 @@
 
 import asyncio
 import random
+from collections.abc import Callable
 
 import msgspec
 
 from quarterdeck.base.errors import NotFound
-from quarterdeck.flow import context, streaming
+from quarterdeck.flow import budget, context, streaming
+from quarterdeck.flow.budget import Gauge, size_of
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.patience import commit_patiently
+from quarterdeck.flow.routes import Routes
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Pending, TurnState
 from quarterdeck.flow.streaming import Show
 from quarterdeck.governance.gate import Denied
+from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.permit import Permit
-from quarterdeck.model.turn import ModelAnswer, model_step
-from quarterdeck.ports import Provider, ProviderFailed
+from quarterdeck.model.turn import ModelAnswer, Usage, model_step
+from quarterdeck.ports import ModelProfile, ModelRequest, OnDelta, Provider, ProviderFailed
 from quarterdeck.store import sessions
 from quarterdeck.store.operations import Receipt, Statement, operation
 
-TRIES_PER_ROUTE = 3
 BACKOFF_S = (0.5, 20.0)
+PATIENCE_S = 10.0  # a provider that asks for a longer wait is passed over where there is another
+LONG_HISTORY = 40  # messages: a model that is shown fewer is not one for summaries
+KEY_CHANGES = 20  # in one turn
+SQUEEZES = 3  # how often a turn tries with half as much
 
 
 class ModelCalls:
@@ -29,34 +36,81 @@ class ModelCalls:
 
     def __init__(self, services: Services) -> None:
         self._s = services
+        self._routes = Routes(services.clock)
+        self._gauge = Gauge()
 
     async def prepare(self, state: TurnState, *, riding: bool = False) -> list[Statement]:
         """Build the next request and check it; sets `state.pending`. Raises ProviderFailed when it is denied.
 
         The statements go into the next operation; `committed` must be called with its receipt.
         """
-        if not state.routes_left:
-            state.routes_left = [state.session.model or state.assistant.model, *state.assistant.fallback]
-        route = state.routes_left[0]
-        provider = self._provider(route)
+        route, provider, profile = self._route(state)
         model = route.partition("/")[2]
-        profile = provider.profile(model)
         tools = self._tools(state) if profile.tools else ()
-        request = context.request(
-            state.assistant, profile, model, state.history, state.messages(), tools, state.session.id
-        )
-        call = provider.prepare(request)
+        limit = self.limit(state)
+        messages = budget.fit(state.past, state.messages(), limit, profile.history_messages)
+        request = context.request(state.assistant, profile, model, messages, tools, state.session.id)
         step = model_step(context.model_steps(state.journal) + 1)
-        allowed = (*self._s.directory.models, state.assistant.model, *state.assistant.fallback)
-        verdict = self._s.gate.check(call, state.scope(step, models=allowed), riding=riding)
-        if isinstance(verdict, Denied):
-            raise ProviderFailed("invalid", verdict.sentence, retryable=False)
-        statements = list(verdict.statements)
-        state.pending = Pending(step, provider, profile, call, verdict)
+        statements = self._check(state, step, provider, profile, provider.prepare(request), riding)
+        assert state.pending is not None
+        state.pending.size = 0 if request.files else size_of(messages) + self._overhead(state, profile)
         if not state.prepared:
             state.prepared = True
             statements += await streaming.begin(self._s, state, riding=riding)
         return statements
+
+    def prepare_quietly(self, state: TurnState, step: str, request: Callable[[str], ModelRequest]) -> list[Statement]:
+        """Check a request of our own, whose answer nobody is shown: `request` is given the model's name."""
+        route, provider, profile = self._route(state)
+        call = provider.prepare(request(route.partition("/")[2]))
+        return self._check(state, step, provider, profile, call, riding=True)
+
+    def summarizes(self, state: TurnState) -> bool:
+        """Whether the model that is asked is one that can write a summary."""
+        try:
+            _, _, profile = self._route(state)
+        except ProviderFailed:
+            return False
+        return profile.system is None and profile.history_messages >= LONG_HISTORY
+
+    def limit(self, state: TurnState) -> int:
+        """Bytes that the messages of the next request may have. Raises ProviderFailed without a provider."""
+        route, _, profile = self._route(state)
+        answer = min(profile.max_tokens, state.assistant.options.max_tokens or profile.max_tokens)
+        overhead = self._gauge.tokens(route, self._overhead(state, profile))
+        tokens = budget.room_for_messages(profile.window, state.assistant.context_tokens, answer, overhead)
+        return min([self._gauge.size(route, tokens), *state.squeezed])
+
+    def _route(self, state: TurnState) -> tuple[str, Provider, ModelProfile]:
+        """Who is asked next."""
+        if not state.routes_left:
+            wanted = [state.session.model or state.assistant.model, *state.assistant.fallback]
+            state.routes_left = self._routes.order(state.session.id, wanted)
+        route = state.routes_left[0]
+        provider = self._provider(route)
+        return route, provider, provider.profile(route.partition("/")[2])
+
+    def _overhead(self, state: TurnState, profile: ModelProfile) -> int:
+        """Bytes of what a request has beside its messages."""
+        prompt = sum(len(text) for _, text in state.assistant.files) if profile.system is None else len(profile.system)
+        tools = self._tools(state) if profile.tools else ()
+        return prompt + sum(len(tool.parameters) + len(tool.description) for tool in tools)
+
+    def _check(
+        self,
+        state: TurnState,
+        step: str,
+        provider: Provider,
+        profile: ModelProfile,
+        call: ModelCall,
+        riding: bool,
+    ) -> list[Statement]:
+        allowed = (*self._s.directory.models, state.assistant.model, *state.assistant.fallback)
+        verdict = self._s.gate.check(call, state.scope(step, models=allowed), riding=riding)
+        if isinstance(verdict, Denied):
+            raise ProviderFailed("invalid", verdict.sentence, retryable=False)
+        state.pending = Pending(step, provider, profile, call, verdict)
+        return list(verdict.statements)
 
     def committed(self, state: TurnState, receipt: Receipt) -> None:
         """The operation with the next intent is on disk; its permits can be minted."""
@@ -74,31 +128,88 @@ class ModelCalls:
 
     async def answer(self, state: TurnState) -> tuple[ModelAnswer, Show]:
         """Make the pending call, and further attempts where they help. Raises ProviderFailed or TurnCut."""
-        tries = 0
+        tries, keys = 0, 0
         while True:
             pending = state.pending
             assert pending is not None
             tries += 1
             try:
-                return await self._attempt(state, pending)
+                answer, show = await self._attempt(state, pending)
             except ProviderFailed as failed:
-                provider = pending.call.provider
-                self._s.log.warning(
-                    "model.failed",
-                    turn=state.turn_id,
-                    provider=provider,
-                    kind=failed.kind,
-                    reason=str(failed),
-                )
-                if failed.retryable and tries < TRIES_PER_ROUTE:
+                self._note(state, pending, failed)
+                if failed.retry_after == 0.0 and keys < KEY_CHANGES:  # another key is ready
+                    tries, keys = tries - 1, keys + 1
+                elif failed.kind == "context" and self._squeeze(state):
+                    tries = 0
+                elif self._worth_waiting(state, pending, failed, tries):
                     async with state.cut.scope():
                         await asyncio.sleep(_backoff(tries, failed.retry_after))
-                elif len(state.routes_left) > 1:
-                    del state.routes_left[0]
-                    tries = 0
-                else:
+                elif not self._give_up(state, pending, failed):
                     raise
+                else:
+                    tries = 0
                 await self._retry(state, pending, failed)
+            else:
+                self._answered(state, pending, answer)
+                return answer, show
+
+    async def answer_quietly(self, state: TurnState) -> ModelAnswer:
+        """Make the pending call once; nobody is shown how its answer grows. Raises ProviderFailed or TurnCut."""
+        pending = state.pending
+        assert pending is not None
+        assert pending.permit is not None
+        begun, answer = self._s.clock.monotonic(), None
+        try:
+            async with state.cut.scope():
+                self._s.crash.reach("provider.before")
+                answer = await self._ask(pending, pending.permit, lambda delta: None)
+            self._s.crash.reach("provider.after")
+            return answer
+        finally:
+            self._count(pending, "answered" if answer else "failed", begun, answer)
+
+    def _count(self, pending: Pending, result: str, begun: float, answer: ModelAnswer | None) -> None:
+        usage, seconds = answer.usage if answer else Usage(), self._s.clock.monotonic() - begun
+        self._s.metrics.model(pending.call.provider, result, seconds, usage.input, usage.output)
+
+    def _note(self, state: TurnState, pending: Pending, failed: ProviderFailed) -> None:
+        self._s.log.warning(
+            "model.failed",
+            turn=state.turn_id,
+            provider=pending.call.provider,
+            key=pending.call.key,
+            kind=failed.kind,
+            reason=str(failed),
+        )
+
+    def _answered(self, state: TurnState, pending: Pending, answer: ModelAnswer) -> None:
+        wanted = state.session.model or state.assistant.model
+        self._routes.answered(state.session.id, wanted, pending.call.route)
+        if answer.usage.reported and pending.size:
+            self._gauge.learn(pending.call.route, pending.size, answer.usage.input)
+
+    def _worth_waiting(self, state: TurnState, pending: Pending, failed: ProviderFailed, tries: int) -> bool:
+        """Whether the same route is tried again."""
+        if not failed.retryable or tries > self._s.directory.retries(pending.call.provider):
+            return False
+        return len(state.routes_left) == 1 or (failed.retry_after or 0.0) <= PATIENCE_S
+
+    def _give_up(self, state: TurnState, pending: Pending, failed: ProviderFailed) -> bool:
+        """Pass over a route; whether another is left."""
+        self._routes.gave_up(pending.call.route, failed.kind, failed.retry_after)
+        if len(state.routes_left) == 1:
+            return False
+        del state.routes_left[0]
+        self._s.metrics.fallback(pending.call.provider, failed.kind)
+        return True
+
+    def _squeeze(self, state: TurnState) -> bool:
+        """The model says that it is too much: show it half as much, where something can be left out."""
+        if len(state.squeezed) >= SQUEEZES or not (state.past.messages or context.model_steps(state.journal)):
+            return False
+        shown = size_of(budget.fit(state.past, state.messages(), self.limit(state), len(state.past.messages)))
+        state.squeezed.append(shown // 2)
+        return True
 
     async def _retry(self, state: TurnState, pending: Pending, failed: ProviderFailed) -> None:
         """A retry or fallback is a new intent, committed with the failed one's outcome."""
@@ -125,14 +236,7 @@ class ModelCalls:
             return answer, show
         finally:
             show.flush()
-            usage = answer.usage if answer else None
-            self._s.metrics.model(
-                pending.call.provider,
-                result,
-                self._s.clock.monotonic() - begun,
-                usage.input if usage else 0,
-                usage.output if usage else 0,
-            )
+            self._count(pending, result, begun, answer)
 
     async def _beside(self, pending: Pending, show: Show) -> ModelAnswer:
         """The call, and beside it what people see of it."""
@@ -141,13 +245,13 @@ class ModelCalls:
             async with asyncio.TaskGroup() as group:
                 group.create_task(show.beside())
                 try:
-                    return await self._ask(pending, pending.permit, show)
+                    return await self._ask(pending, pending.permit, show.delta)
                 finally:
                     show.end()
 
-    async def _ask(self, pending: Pending, permit: Permit, show: Show) -> ModelAnswer:
+    async def _ask(self, pending: Pending, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
         try:
-            return await pending.provider.complete(pending.call, permit, show.delta)
+            return await pending.provider.complete(pending.call, permit, on_delta)
         except ProviderFailed:
             raise
         except Exception as error:

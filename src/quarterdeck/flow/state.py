@@ -5,7 +5,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import msgspec
+
 from quarterdeck.base.errors import Stopping
+from quarterdeck.flow.budget import Past
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.context import Taken, turn_messages
 from quarterdeck.flow.directory import ConnectionRules
@@ -76,6 +79,7 @@ class Pending:
     call: ModelCall
     intent: Intent
     permit: Permit | None = None
+    size: int = 0  # bytes of what the model is shown, as we count them; 0: not to be learned from
 
 
 @dataclass
@@ -103,7 +107,7 @@ class TurnState:
     rules: ConnectionRules
     cut: Cut
     rows: list[InboxRow]
-    history: tuple[Message, ...]
+    past: Past
     started: float  # monotonic
     steered: list[InboxRow] = field(default_factory=list[InboxRow])
     journal: dict[str, Step] = field(default_factory=dict[str, Step])
@@ -114,7 +118,12 @@ class TurnState:
     stream: Stream | None = None
     lane_empty: bool = False  # nothing waited in the lane when the answer was there
     prepared: bool = False  # this attempt has prepared its first request
+    squeezed: list[int] = field(default_factory=list[int])  # bytes to which messages were cut as they were too much
     shown: int = 0  # model calls whose growing answers were shown
+
+    def keep_in_mind(self, mind: int) -> None:
+        """What is kept in mind of the conversation has changed."""
+        self.session = msgspec.structs.replace(self.session, mind=mind)
 
     def messages(self) -> list[Message]:
         """The turn's messages so far."""

@@ -129,7 +129,7 @@ class Taking:
             rules=s.directory.connection(session.connection),
             cut=Cut(deadline),
             rows=rows,
-            history=await s.history.read(session),
+            past=await s.history.read(session),
             started=s.clock.monotonic(),
             taken={row.id: _taken(row) for row in rows},
         )

@@ -115,12 +115,12 @@ class ToolCalls:
             if tool is None or call.name not in state.assistant.tools:
                 known = ", ".join(state.assistant.tools) or "none"
                 text = f"There is no tool {call.name!r}. Your tools: {known}."
-                refused[step] = (ToolResult(call.id, call.name, text, "error"), [])
+                refused[step] = (self._invalid(state, n, call, text), [])
                 continue
             try:
                 arguments = check_arguments(call.arguments, tool.spec)
             except BadInput as error:
-                refused[step] = (ToolResult(call.id, call.name, f"Not run. {error}", "error"), [])
+                refused[step] = (self._invalid(state, n, call, f"Not run. {error}"), [])
                 continue
             run = ToolRun(call.name, arguments, state.turn_id, step, tool.effect, tool.repeatable)
             verdict = self._s.gate.check(run, state.scope(step), riding=True)
@@ -130,6 +130,13 @@ class ToolCalls:
                 continue
             plans.append(Planned(step, call, tool, run, verdict))
         return plans, refused
+
+    def _invalid(self, state: TurnState, n: int, call: ToolCall, text: str) -> ToolResult:
+        """A call that is wrong in itself: the model is told what is wrong, once; then it is refused."""
+        if context.was_invalid(call.name, n, state.journal):
+            text = f"Refused: {call.name} was called wrongly before. Do not call it again; say what you could not do."
+            return ToolResult(call.id, call.name, text, "denied")
+        return ToolResult(call.id, call.name, text, "invalid")
 
     def _event(self, state: TurnState, n: int, answer: ModelAnswer, now: float) -> Statement:
         data: dict[str, object] = {

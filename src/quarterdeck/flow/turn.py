@@ -10,6 +10,7 @@ import msgspec
 from quarterdeck.base.errors import Conflict, NotFound
 from quarterdeck.flow import context, media
 from quarterdeck.flow.commands import CutReason
+from quarterdeck.flow.compaction import Compaction
 from quarterdeck.flow.ending import Ending
 from quarterdeck.flow.modelcall import ModelCalls
 from quarterdeck.flow.patience import commit_patiently
@@ -43,6 +44,7 @@ class Turns:
         self._s = services
         self._taking = Taking(services)
         self._models = ModelCalls(services)
+        self._compaction = Compaction(services, self._models)
         self._steer = Steer(services)
         self._tools = ToolCalls(services, self._models, self._steer)
         self._ending = Ending(services)
@@ -107,10 +109,11 @@ class Turns:
     async def _take(self, state: TurnState) -> bool:
         """Take the rows, together with the first model intent unless step 0 comes between."""
         taken = self._taking.take(state)
-        if media.wanted(state):
+        if media.wanted(state) or self._compaction.wanted(state):
             await self._s.store.commit(operation("take", taken))
             self._s.live.committed(state.session.id)
-            await media.fetch(self._s, state)
+            if media.wanted(state):
+                await media.fetch(self._s, state)
             media.apply(state)
             await self._ask(state)
             return True
@@ -145,7 +148,9 @@ class Turns:
         return True
 
     async def _ask(self, state: TurnState) -> None:
-        """Commit the next model intent on its own."""
+        """Commit the next model intent on its own; before the first, what is long ago may be summarized."""
+        if self._compaction.wanted(state):
+            await self._compaction.run(state)
         if context.model_steps(state.journal) >= state.assistant.max_steps:
             return
         following = await self._models.prepare(state, riding=True)
@@ -240,6 +245,12 @@ class Turns:
                 await self._ending.failed(state, say("too_long", seconds=seconds), "out of time")
 
     async def _end_failed(self, state: TurnState, failed: ProviderFailed) -> None:
-        text = say("failed_auth") if failed.kind in ("auth", "credit", "access") else say("failed", reason=failed.kind)
+        match failed.kind:
+            case "auth" | "credit" | "access":
+                text = say("failed_auth")
+            case "context":
+                text = say("failed_context")
+            case _:
+                text = say("failed", reason=failed.kind)
         self._s.metrics.alert(f"provider_{failed.kind}")
         await self._ending.failed(state, text, f"{failed.kind}: {failed}", usage=failed.usage)

@@ -22,6 +22,7 @@ class Assistant(msgspec.Struct, frozen=True):
     turn_seconds: float = 300.0
     files: tuple[tuple[str, str], ...] = ()
     options: Options = NO_WISHES
+    context_tokens: int = 100_000
 
     def release(self) -> str:
         """Content address of everything that shapes behaviour."""

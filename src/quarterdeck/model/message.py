@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
-ResultStatus = Literal["ok", "error", "denied", "skipped", "unknown", "given"]
-"""`given`: the call is of an API client's own tool; the client has it, and its result comes as `LateResults`."""
+ResultStatus = Literal["ok", "error", "invalid", "denied", "skipped", "unknown", "given"]
+"""`invalid`: not run, the call itself was wrong. `given`: the call is of an API client's own tool; the client has it,
+and its result comes as `LateResults`."""
 
 
 class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -74,6 +74,14 @@ class MediaStep(msgspec.Struct, frozen=True, tag="media"):
     blobs: dict[str, tuple["FetchedFile", ...]]
 
 
+class CompactStep(msgspec.Struct, frozen=True, tag="compact"):
+    """Journal entry `c1`: before its first answer the oldest messages were summarized, or could not be (`failed`)."""
+
+    summary: str
+    messages: int
+    failed: str = ""
+
+
 class FetchedFile(msgspec.Struct, frozen=True):
     """One inbound file after step 0: `blob` when it is stored, else `error`."""
 
@@ -83,7 +91,7 @@ class FetchedFile(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-Step = ModelStep | ToolStep | SteerStep | MediaStep
+Step = ModelStep | ToolStep | SteerStep | MediaStep | CompactStep
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Step)
@@ -100,6 +108,7 @@ def decode_step(stored: bytes) -> Step:
 
 
 MEDIA_STEP = "m0"
+COMPACT_STEP = "c1"
 
 
 def model_step(n: int) -> str:

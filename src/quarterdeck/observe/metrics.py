@@ -29,6 +29,10 @@ class Metrics:
         )
         self._tokens = Counter("quarterdeck_tokens", "Tokens used", ("provider", "kind"), registry=self.registry)
         self._tools = Counter("quarterdeck_tool_runs", "Tool runs", ("tool", "result"), registry=self.registry)
+        self._fallbacks = Counter(
+            "quarterdeck_fallbacks", "Models passed over for another", ("provider", "kind"), registry=self.registry
+        )
+        self._summaries = Counter("quarterdeck_summaries", "Long pasts summarized", ("result",), registry=self.registry)
         self._sends = Counter("quarterdeck_sends", "Platform calls", ("connection", "result"), registry=self.registry)
         self._send_seconds = Histogram(
             "quarterdeck_send_seconds",
@@ -55,6 +59,14 @@ class Metrics:
         if tokens_in or tokens_out:
             self._child(self._tokens, provider, "input").inc(tokens_in)
             self._child(self._tokens, provider, "output").inc(tokens_out)
+
+    def fallback(self, provider: str, kind: str) -> None:
+        """A model was passed over for another."""
+        self._fallbacks.labels(provider, kind).inc()
+
+    def summary(self, result: str) -> None:
+        """A long past was summarized, or could not be."""
+        self._summaries.labels(result).inc()
 
     def tool(self, tool: str, result: str) -> None:
         """A tool run ended."""

@@ -57,11 +57,21 @@ def insert(session_id: str, turn_id: str, origin: int, new: Sequence[NewMessage]
     ]
 
 
-async def newest(store: Store, session_id: str, after: int, limit: int) -> list[StoredMessage]:
-    """The newest `limit` messages of turns whose acts came behind position `after`, oldest first."""
+async def newest(store: Store, session_id: str, after: int, behind: tuple[int, int], limit: int) -> list[StoredMessage]:
+    """The newest `limit` messages behind the place `behind`, of turns whose acts came behind position `after`; oldest
+    first.
+    """
     rows = await store.fetch(
         f"SELECT {columns(StoredMessage)} FROM messages WHERE tenant = :tenant AND session_id = :session"
-        " AND position > :after AND origin > :after ORDER BY position DESC, part DESC LIMIT :limit",
-        {"tenant": TENANT, "session": session_id, "after": after, "limit": limit},
+        " AND position >= :position AND (position > :position OR part > :part) AND origin > :after"
+        " ORDER BY position DESC, part DESC LIMIT :limit",
+        {
+            "tenant": TENANT,
+            "session": session_id,
+            "after": after,
+            "position": behind[0],
+            "part": behind[1],
+            "limit": limit,
+        },
     )
     return values(StoredMessage, rows)[::-1]

@@ -29,6 +29,7 @@ class Session(msgspec.Struct, frozen=True):
     history_from: int
     created_at: float
     updated_at: float
+    mind: int = 0
 
 
 class NewSession(msgspec.Struct, frozen=True):
@@ -158,6 +159,16 @@ def set_model(session_id: str, model: str) -> Statement:
         "sessions.set_model",
         "UPDATE sessions SET model = :model WHERE tenant = :tenant AND id = :id",
         {"tenant": TENANT, "id": session_id, "model": model},
+        expect=1,
+    )
+
+
+def change_mind(session_id: str) -> Statement:
+    """What is kept in mind of the conversation changes (a summary, a pin): what was cached of it no longer holds."""
+    return Statement(
+        "sessions.change_mind",
+        "UPDATE sessions SET mind = mind + 1 WHERE tenant = :tenant AND id = :id RETURNING mind",
+        {"tenant": TENANT, "id": session_id},
         expect=1,
     )
 

@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.inbox import Inbox
+from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.sessions import SessionCommands
@@ -136,7 +137,12 @@ async def build(
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
     tools: dict[str, Tool] = {}
     directory = Directory(
-        configured.assistants(config), configured.connections(config), providers, tools, configured.limits(config)
+        configured.assistants(config),
+        configured.connections(config),
+        providers,
+        tools,
+        configured.limits(config),
+        {name: one.max_retries for name, one in config.providers.items()},
     )
     rooms = RoomNames(store)
     sending = Sending(directory, gate, auditor, rooms, clock, new_id)
@@ -150,7 +156,8 @@ async def build(
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
-    commands = SessionCommands(store, directory, auditor, clock).table()
+    mind = Mind(store, auditor, clock, new_id)
+    commands = {**SessionCommands(store, directory, auditor, clock).table(), **mind.table()}
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
     for name, connection in config.connections.items() if channels else ():
@@ -228,6 +235,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         deliveries=Deliveries(g.store, g.auditor, g.outbox, g.live, g.clock),
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
         pairings=Pairings(g.store, g.auditor, g.sending, g.outbox, g.clock),
+        mind=Mind(g.store, g.auditor, g.clock, g.new_id),
         resets=Resets(g.store, g.auditor, g.lanes, g.live, g.clock),
         tokens=g.tokens,
         signin=g.signin,

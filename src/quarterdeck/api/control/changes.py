@@ -47,6 +47,12 @@ async def reset_session(parts: Parts, caller: Caller, ask: Because) -> Rows:
     yield {"id": ask.id, "state": "reset"}
 
 
+async def restore_session(parts: Parts, caller: Caller, ask: Because) -> Rows:
+    """Drop a conversation's newest summary: what it stood for is shown to the model again."""
+    dropped = await parts.mind.restore(ask.id, caller.actor, ask.reason)
+    yield {"id": dropped.id, "state": "dropped"}
+
+
 async def retry_inbox(parts: Parts, caller: Caller, ask: Because) -> Rows:
     """Bring a row back."""
     await parts.inbox.retry(ask.id, caller.actor, ask.reason)

@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.inbox import Inbox
+from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.signin import Signin
@@ -49,6 +50,7 @@ class Parts:
     configuration: Configuration
     deliveries: Deliveries
     inbox: Inbox
+    mind: Mind
     pairings: Pairings
     resets: Resets
     tokens: Tokens

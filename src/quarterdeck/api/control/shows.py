@@ -17,7 +17,7 @@ from quarterdeck.model.message import (
     UserMessage,
     decode,
 )
-from quarterdeck.model.turn import ModelStep, SteerStep, Step, ToolStep
+from quarterdeck.model.turn import CompactStep, MediaStep, ModelStep, SteerStep, Step, ToolStep
 from quarterdeck.store import inbox, intents, journal, outbox, sessions, turns, views
 from quarterdeck.store.overview import overview
 
@@ -144,6 +144,19 @@ def _health(parts: Parts, name: str) -> Row:
     }
 
 
+async def list_summaries(parts: Parts, caller: Caller, ask: One) -> Rows:
+    """A conversation's summaries, newest first."""
+    for one in await parts.mind.summaries(ask.id):
+        yield {
+            "id": one.id,
+            "state": "dropped" if one.dropped_at else "in force",
+            "created_at": moment(one.created_at),
+            "messages": one.messages,
+            "model": one.model,
+            "text": one.text,
+        }
+
+
 def _message(message: Message) -> Row:
     match message:
         case AssistantMessage():
@@ -167,5 +180,7 @@ def _step(name: str, step: Step) -> Row:
             return {"step": name, "kind": "tool", "text": result.text, "tool": result.name, "status": result.status}
         case SteerStep(inbox_ids=ids):
             return {"step": name, "kind": "steer", "inbox": list(ids)}
-        case _:
+        case CompactStep():
+            return {"step": name, "kind": "summary", "text": step.summary, "failed": step.failed}
+        case MediaStep():
             return {"step": name, "kind": "media"}

@@ -12,6 +12,8 @@ COMMANDS: Mapping[str, Command] = {
     "chat stop": command(chat.StopAsk, chat.stop),
     "sessions list": command(lists.Page, lists.list_sessions),
     "sessions show": command(shows.One, shows.show_session),
+    "sessions summaries": command(shows.One, shows.list_summaries),
+    "sessions restore": command(changes.Because, changes.restore_session),
     "sessions reset": command(changes.Because, changes.reset_session),
     "turns list": command(lists.TurnsPage, lists.list_turns),
     "turns show": command(shows.One, shows.show_turn),
