@@ -180,6 +180,17 @@ async def test_a_crash_during_a_summary_makes_it_again(world: World) -> None:
     assert [(one["state"], one["n"]) for one in states] == [("done", 1), ("lost", 1)]
 
 
+async def test_a_turn_that_is_taken_up_again_does_not_try_its_summary_again(world: World) -> None:
+    await talk(world, MANY // 2 + 1)
+    world.main.fail("server", retryable=True)
+    held = world.main.hold("never")
+    accepted = await world.say("next", connection="web")
+    await held.reached()
+    await world.restart()
+    assert list(await world.ended(accepted)) == ["answered"]
+    assert len(asked_for_a_summary(world)) == 1
+
+
 async def test_a_model_that_says_too_much_is_shown_less(world: World) -> None:
     await talk(world, 10, size=1_000)
     world.main.fail("context", retryable=False)

@@ -39,8 +39,10 @@ from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import StoreFailed
 from quarterdeck.base.ids import IdSource
 from quarterdeck.base.secrets import SecretReader
+from quarterdeck.base.settings import Config
 from quarterdeck.base.supervise import Life, Service, Supervisor
 from quarterdeck.flow import configured
+from quarterdeck.flow.commands import Commands
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.history import History
 from quarterdeck.flow.intake import Hints, Intake
@@ -59,9 +61,10 @@ from quarterdeck.governance.sealer import Sealer
 from quarterdeck.net.client import Client
 from quarterdeck.observe.log import Level, make_logger
 from quarterdeck.observe.metrics import Metrics
-from quarterdeck.ports import Channel, Tool
+from quarterdeck.ports import Channel, Provider, Tool
 from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
+from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir, Runtime
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import operation
@@ -136,14 +139,7 @@ async def build(
     builder = Builder(config, client, secrets, clock, log, stack, [Service(name="store", run=partial(_watch, failed))])
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
     tools: dict[str, Tool] = {}
-    directory = Directory(
-        configured.assistants(config),
-        configured.connections(config),
-        providers,
-        tools,
-        configured.limits(config),
-        {name: one.max_retries for name, one in config.providers.items()},
-    )
+    directory = _directory(config, providers, tools)
     rooms = RoomNames(store)
     sending = Sending(directory, gate, auditor, rooms, clock, new_id)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
@@ -156,8 +152,7 @@ async def build(
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
-    mind = Mind(store, auditor, clock, new_id)
-    commands = {**SessionCommands(store, directory, auditor, clock).table(), **mind.table()}
+    commands = _commands(store, directory, auditor, clock, new_id)
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
     for name, connection in config.connections.items() if channels else ():
@@ -240,6 +235,28 @@ def control_parts(g: Gateway, url: str) -> Parts:
         tokens=g.tokens,
         signin=g.signin,
     )
+
+
+def _directory(config: Config, providers: Mapping[str, Provider], tools: Mapping[str, Tool]) -> Directory:
+    """Who and what is configured; `tools` is filled when the parts that they need are there."""
+    return Directory(
+        configured.assistants(config),
+        configured.connections(config),
+        providers,
+        tools,
+        configured.limits(config),
+        {name: one.max_retries for name, one in config.providers.items()},
+    )
+
+
+def _commands(
+    store: Store, directory: Directory, auditor: Auditor, clock: Clock, new_id: Callable[[str], str]
+) -> Commands:
+    """The chat commands: name -> use case."""
+    return {
+        **SessionCommands(store, directory, auditor, clock).table(),
+        **Mind(store, auditor, clock, new_id).table(),
+    }
 
 
 async def _audit_key(data: DataDir, store: SqliteStore) -> Ed25519PrivateKey:
