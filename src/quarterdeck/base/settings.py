@@ -126,6 +126,19 @@ class AssistantConfig(Table, frozen=True):
         "time",
         "send_message",
     )
+    max_tokens: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)] | None,
+        Meta(description="Longest answer, in tokens; by default as much as its model may write."),
+    ] = None
+    temperature: Annotated[
+        Annotated[float, Meta(ge=0, le=2)] | None,
+        Meta(description="Sampling temperature; by default the provider's. Not every model takes one."),
+    ] = None
+    seed: Annotated[int | None, Meta(description="Sampling seed, for models that take one.")] = None
+    effort: Annotated[
+        Literal["", "none", "minimal", "low", "medium", "high"],
+        Meta(description="How hard its model is to think before it answers; empty: as the provider thinks fit."),
+    ] = ""
 
 
 class ConnectionConfig(Table, frozen=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.settings import AssistantConfig, Config
 from quarterdeck.flow.directory import ConnectionRules, Limits
+from quarterdeck.model.asking import Options
 from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
 
 ROW_CONNECTIONS = ("web", "api", "terminal")
@@ -39,6 +40,7 @@ def _assistant(name: str, one: AssistantConfig, config: Config) -> Assistant:
         max_steps=config.limits.turn_steps,
         turn_seconds=config.limits.turn_seconds,
         context_tokens=config.limits.context_tokens,
+        options=Options(max_tokens=one.max_tokens, temperature=one.temperature, seed=one.seed, effort=one.effort),
         files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
     )
 
