@@ -183,6 +183,26 @@ async def test_a_file_that_cannot_be_fetched_says_why(world: World, why: Excepti
     assert (shown.blob, shown.error) == ("", str(why))
 
 
+@pytest.mark.proves("context.documents")
+async def test_a_document_is_read_before_the_model_is_asked(world: World) -> None:
+    world.platform.files["f1"] = b"the budget is 42"
+    world.platform.files["f2"] = b"%PDF-1.4 broken"
+    files = (
+        Attachment("notes.txt", "text/plain", 16, native_id="f1"),
+        Attachment("plan.pdf", "application/pdf", 15, native_id="f2"),
+    )
+    await world.ended(await world.say("look", files=files))
+    message = world.main.requests[-1].messages[-1]
+    assert isinstance(message, UserMessage)
+    assert [file.text for file in message.attachments] == ["the budget is 42", ""]
+    assert message.attachments[1].unreadable.startswith("it cannot be read")
+    await world.restart()
+    await world.ended(await world.say("again"))
+    earlier = world.main.requests[-1].messages[0]
+    assert isinstance(earlier, UserMessage)
+    assert earlier.attachments == message.attachments, "what was read is kept, not read again"
+
+
 @pytest.mark.parametrize("point", ["op.take.after", "blob.written", "op.media.before", "op.media.after"])
 async def test_a_crash_in_step_0_loses_no_file(world: World, point: str) -> None:
     world.platform.files["f"] = b"data"

@@ -12,6 +12,7 @@ from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.base.ids import IdSource
 from quarterdeck.base.supervise import Life, Service
+from quarterdeck.documents.reader import Reader
 from quarterdeck.flow.directory import ConnectionRules, Directory, Limits
 from quarterdeck.flow.history import History
 from quarterdeck.flow.intake import Hints, Intake
@@ -186,7 +187,7 @@ class World:
         tools["send_message"] = SendMessageTool(Posting(store, directory, sending, outbox).post)
         history = History(store, HISTORY_BYTES)
         services = Services(
-            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, live, clock, new_id,
+            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, Reader(), live, clock, new_id,
             points, metrics, log,
         )  # fmt: skip
         lanes = Lanes(store, Turns(services), directory, log)

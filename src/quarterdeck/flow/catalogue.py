@@ -44,6 +44,7 @@ CONTEXT: Mapping[str, str] = {
     "keys": "the next of several keys where one is refused or has had enough",
     "summary": "the oldest part of a long conversation, summarized as a journalled step; droppable",
     "pins": "what people want kept in mind, word for word",
+    "documents": "text out of PDF, Word, Excel and PowerPoint files and plain texts, in a child process",
     "cut": "what does not fit is shortened or left out, with a mark",
 }
 TOUR: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""Step 0 of a turn: fetch the files that came with a message, with a time limit and an honest failure."""
+"""Step 0 of a turn: fetch the files that came with a message, read documents; time limits, honest failures."""
 
 import asyncio
 
@@ -17,11 +17,12 @@ from quarterdeck.store.operations import Statement, operation
 FETCH_SECONDS = 60.0
 
 
-def wanted(state: TurnState) -> bool:
-    """Whether there are files that were not fetched yet."""
+def wanted(services: Services, state: TurnState) -> bool:
+    """Whether there are files that were not fetched yet, or documents that were not read."""
     if MEDIA_STEP in state.journal:
         return False
-    return any(not a.blob for row in state.rows for a in state.taken[row.id].message.attachments)
+    files = [file for row in state.rows for file in state.taken[row.id].message.attachments]
+    return any(not file.blob or services.documents.reads(file.name, file.mime) for file in files)
 
 
 async def fetch(services: Services, state: TurnState) -> None:
@@ -33,7 +34,7 @@ async def fetch(services: Services, state: TurnState) -> None:
         for attachment in state.taken[row.id].message.attachments:
             async with state.cut.scope():
                 file, blob = await _one(services, state, attachment)
-            fetched.append(file)
+                fetched.append(await _read(services, attachment, file))
             if blob is not None:
                 rows.append(services.blobs.row(blob))
         if fetched:
@@ -61,7 +62,14 @@ def apply(state: TurnState) -> None:
         if taken is None:
             continue
         shown = tuple(
-            msgspec.structs.replace(attachment, blob=file.blob, size=file.size or attachment.size, error=file.error)
+            msgspec.structs.replace(
+                attachment,
+                blob=file.blob,
+                size=file.size or attachment.size,
+                error=file.error,
+                text=file.text,
+                unreadable=file.unreadable,
+            )
             for attachment, file in zip(taken.message.attachments, files, strict=True)
         )
         message = msgspec.structs.replace(taken.message, attachments=shown)
@@ -83,3 +91,15 @@ async def _one(services: Services, state: TurnState, attachment: Attachment) -> 
     except (BadInput, Refused, Retry) as error:
         return FetchedFile(attachment.native_id, error=str(error)), None
     return FetchedFile(attachment.native_id, blob.digest, blob.size), blob
+
+
+async def _read(services: Services, attachment: Attachment, file: FetchedFile) -> FetchedFile:
+    """The file with its text, where it is a document."""
+    if not file.blob or not services.documents.reads(attachment.name, attachment.mime):
+        return file
+    try:
+        text = await services.documents.text(services.blobs.path(file.blob), attachment.name, attachment.mime)
+    except Refused as error:
+        services.log.info("media.unreadable", reason=str(error))
+        return msgspec.structs.replace(file, unreadable=str(error))
+    return msgspec.structs.replace(file, text=text)

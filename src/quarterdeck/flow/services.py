@@ -14,6 +14,7 @@ from quarterdeck.flow.sending import RoomNames, Sending
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
 from quarterdeck.observe.metrics import Metrics
+from quarterdeck.ports import DocumentReader
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 
@@ -31,6 +32,7 @@ class Services:
     rooms: RoomNames
     history: History
     blobs: Blobs
+    documents: DocumentReader
     live: Live
     clock: Clock
     new_id: Callable[[str], str]

@@ -109,10 +109,10 @@ class Turns:
     async def _take(self, state: TurnState) -> bool:
         """Take the rows, together with the first model intent unless step 0 comes between."""
         taken = self._taking.take(state)
-        if media.wanted(state) or self._compaction.wanted(state):
+        if media.wanted(self._s, state) or self._compaction.wanted(state):
             await self._s.store.commit(operation("take", taken))
             self._s.live.committed(state.session.id)
-            if media.wanted(state):
+            if media.wanted(self._s, state):
                 await media.fetch(self._s, state)
             media.apply(state)
             await self._ask(state)
@@ -137,7 +137,7 @@ class Turns:
             await self._ending.dead_letter(state)
             return False
         state.cut.check()
-        if media.wanted(state):
+        if media.wanted(self._s, state):
             await media.fetch(self._s, state)
         media.apply(state)
         n = context.model_steps(state.journal)

@@ -16,7 +16,8 @@ and its result comes as `LateResults`."""
 class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     """A file of a message. `blob` is the sha256 of stored bytes; empty when it could not be fetched (`error`).
 
-    `text` is what could be read out of a document, for models that cannot read it themselves.
+    `text` is what could be read out of a document, for models that cannot read it themselves; `unreadable` says why
+    nothing could.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     native_id: str = ""
     error: str = ""
     text: str = ""
+    unreadable: str = ""
 
 
 class UserMessage(msgspec.Struct, frozen=True, tag="user", omit_defaults=True):

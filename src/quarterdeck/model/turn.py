@@ -83,12 +83,16 @@ class CompactStep(msgspec.Struct, frozen=True, tag="compact"):
 
 
 class FetchedFile(msgspec.Struct, frozen=True):
-    """One inbound file after step 0: `blob` when it is stored, else `error`."""
+    """One inbound file after step 0: `blob` when it is stored, else `error`. `text` is what could be read out of it,
+    `unreadable` why nothing could.
+    """
 
     native_id: str
     blob: str = ""
     size: int = 0
     error: str = ""
+    text: str = ""
+    unreadable: str = ""
 
 
 Step = ModelStep | ToolStep | SteerStep | MediaStep | CompactStep

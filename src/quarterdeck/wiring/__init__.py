@@ -41,6 +41,7 @@ from quarterdeck.base.ids import IdSource
 from quarterdeck.base.secrets import SecretReader
 from quarterdeck.base.settings import Config
 from quarterdeck.base.supervise import Life, Service, Supervisor
+from quarterdeck.documents.reader import Reader
 from quarterdeck.flow import configured
 from quarterdeck.flow.commands import Commands
 from quarterdeck.flow.directory import Directory
@@ -147,7 +148,7 @@ async def build(
     history = History(store, HISTORY_BYTES)
     turns = Turns(
         Services(
-            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, live, clock, new_id,
+            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, Reader(), live, clock, new_id,
             points, metrics, log,
         )
     )  # fmt: skip

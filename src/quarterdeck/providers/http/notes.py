@@ -21,6 +21,8 @@ def attachment(file: Attachment) -> str:
     if file.error:
         return f"[attached file: {name} could not be fetched: {_line(file.error)}]"
     head = f"[attached file: {name}, {_line(file.mime) or 'unknown type'}, {_size(file.size)}]"
+    if file.unreadable:
+        return f"{head[:-1]}: {_line(file.unreadable)}]"
     return f"{head}\n{file.text}\n[end of {name}]" if file.text else head
 
 
