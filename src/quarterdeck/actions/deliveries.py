@@ -42,13 +42,13 @@ class Deliveries:
         return len(parts)
 
     async def resend(self, delivery_id: str, actor: Actor, reason: str = "") -> int:
-        """Send the parts whose fate is unknown, or that failed, once more with a visible mark; how many there were.
+        """Send the parts whose fate is unknown, that failed, or that a stop held; how many there were.
 
-        Raises NotFound, Conflict.
+        What may have arrived before gets a visible mark. Raises NotFound, Conflict.
         """
-        delivery, parts = await self._parts(delivery_id, ("unknown", "failed"))
+        delivery, parts = await self._parts(delivery_id, ("unknown", "failed", "held"))
         now = self._clock.now()
-        moves = [outbox.move(delivery.id, part.n, part.state, "ready", now, resend=True) for part in parts]
+        moves = [outbox.move(delivery.id, part.n, part.state, "ready", now, resend=part.attempts > 0) for part in parts]
         record = self._record("change.delivery.resend", actor, delivery, "ready", reason)
         await self._store.commit(operation("settle", moves, record, self._events(delivery, parts, "ready", now)))
         self._outbox.enqueued(Outgoing(delivery, (), (), {}, wired=True))

@@ -2,11 +2,12 @@
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound
+from quarterdeck.flow import stopping
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
-from quarterdeck.store import inbox, sessions
+from quarterdeck.store import sessions
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
 
@@ -30,8 +31,7 @@ class Resets:
         await self._store.commit(
             operation(
                 "session",
-                inbox.stop_waiting(session.id, actor.id, self._clock.now()),
-                sessions.stop(session.id),
+                stopping.stop(session.id, actor.id, self._clock.now()),
                 sessions.reset(session.id),
                 self._auditor.record("change.session.reset", actor, about, outcome="done", content=reason.encode()),
             )

@@ -1,6 +1,7 @@
 """What people do to a session from any door: stop, start anew, look, choose the model."""
 
 from quarterdeck.base.clock import Clock
+from quarterdeck.flow import stopping
 from quarterdeck.flow.commands import Command, CommandCall, CommandEffect, Commands
 from quarterdeck.flow.directory import Directory
 from quarterdeck.governance.audit import Auditor, Subject
@@ -73,11 +74,7 @@ class SessionCommands:
 
     def _stop(self, call: CommandCall, kind: str) -> tuple[Statement, ...]:
         now = self._clock.now()
-        return (
-            inbox.stop_waiting(call.session_id, call.inbox_id, now),
-            sessions.stop(call.session_id),
-            *self._record(call, kind, ""),
-        )
+        return (*stopping.stop(call.session_id, call.inbox_id, now), *self._record(call, kind, ""))
 
     def _record(self, call: CommandCall, kind: str, value: str) -> list[Statement]:
         return self._auditor.record(

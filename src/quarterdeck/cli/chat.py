@@ -99,7 +99,7 @@ class _Plain:
         """Show a row."""
         if self._as_json:
             print(json.dumps(row), flush=True)
-        elif row["kind"] in ("answer", "notice", "message"):
+        elif row["kind"] in ("answer", "notice", "message") and not row.get("partial"):
             print(safe(str(row["text"])) if sys.stdout.isatty() else row["text"], flush=True)
 
 

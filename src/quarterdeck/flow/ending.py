@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from quarterdeck.flow import context
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.sending import Outgoing, delivery_event
@@ -43,9 +45,9 @@ class Ending:
             del state.journal[step]
             raise
 
-    async def cut(self, state: TurnState, outcome: TurnOutcome, text: str, *, usage: Usage | None = None) -> None:
-        """End without an answer; `text` is what the person is told, empty for nothing."""
-        await self._end(state, outcome, text, usage=usage, close="lost")
+    async def cut(self, state: TurnState, outcome: TurnOutcome) -> None:
+        """End in the middle; what the person saw of the answer stays, and the model is shown it."""
+        await self._end(state, outcome, "", close="lost")
 
     async def failed(self, state: TurnState, text: str, error: str, *, usage: Usage | None = None) -> None:
         """End because no answer could be had; the person is told `text`."""
@@ -110,24 +112,33 @@ class Ending:
         return sessions.hold(state.session.id, state.fence, count, now)
 
     async def _delivery(self, state: TurnState, text: str, outcome: str, held: bool) -> Outgoing | None:
+        seen = self._seen(state, outcome)
         if state.stream is not None:
             if state.stream.permit is not None:
                 state.stream.permit.close()
-            words = text or say("superseded" if outcome == "superseded" else "stopped")
-            return await self.streamed(state, state.stream, words, ride=held)
-        if not text:
+            mark = say("superseded" if outcome == "superseded" else "stopped")
+            words = text or f"{self._labelled(state, seen)}\n\n{mark}".strip()
+            return _partial(await self.streamed(state, state.stream, words, ride=held), seen)
+        if not text and not seen:
             return None
-        return await self._s.sending.compose(
+        outgoing = await self._s.sending.compose(
             state.rules.name,
             state.session.room_id,
-            text,
-            kind="answer" if outcome == "answered" else "notice",
+            text or self._labelled(state, seen),
+            kind="answer" if seen or outcome == "answered" else "notice",
             session=state.session.id,
             turn=state.turn_id,
             assistant=state.assistant.id,
             reply_to=state.reply_to(),
             ride=held,
         )
+        return _partial(outgoing, seen)
+
+    def _seen(self, state: TurnState, outcome: str) -> str:
+        """What a person saw of an answer that was cut: it grew before their eyes in our own doors, or by edits."""
+        if outcome not in ("stopped", "superseded") or state.pending is None:
+            return ""
+        return state.pending.said.strip() if state.rules.rows or state.stream is not None else ""
 
     async def streamed(self, state: TurnState, stream: Stream, text: str, *, ride: bool) -> Outgoing:
         """The answer's final text goes into the message that it grew in."""
@@ -145,7 +156,9 @@ class Ending:
         """The turn's messages, complete: every call has a result."""
         owners = {id(taken.message): inbox_id for inbox_id, taken in state.taken.items()}
         written = [NewMessage(m, owners.get(id(m), "")) for m in state.messages()]
-        if outcome in ("stopped", "superseded") and not _ends_with_answer(written):
+        if seen := self._seen(state, outcome):
+            written.append(NewMessage(AssistantMessage(seen)))
+        if outcome in ("stopped", "superseded") and (seen or not _ends_with_answer(written)):
             written.append(NewMessage(SystemEvent(f"The answer to this was {outcome} before it was finished.")))
         return written
 
@@ -189,10 +202,12 @@ class Ending:
                 text = f"{text}\n\n{say('length')}".strip()
             case "stop" | "tool_calls":
                 text = text or say("empty")
+        return self._late(state) + self._labelled(state, text)
+
+    def _labelled(self, state: TurnState, text: str) -> str:
+        """An answer with the note that people must see beside those of its model."""
         label = state.pending.profile.label if state.pending else ""
-        if label:
-            text = f"{text}\n\n{label}"
-        return self._late(state) + text
+        return f"{text}\n\n{label}" if text and label else text
 
     def _late(self, state: TurnState) -> str:
         oldest = min(row.sent_at or row.created_at for row in state.rows)
@@ -204,6 +219,11 @@ class Ending:
 def when(at: float) -> str:
     """A moment as people read it."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _partial(outgoing: Outgoing, seen: str) -> Outgoing:
+    """A delivery that is only what was seen of an answer says so in its event."""
+    return msgspec.structs.replace(outgoing, event={**outgoing.event, "partial": True}) if seen else outgoing
 
 
 def _ends_with_answer(written: Sequence[NewMessage]) -> bool:

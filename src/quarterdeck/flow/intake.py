@@ -196,11 +196,13 @@ class Intake:
             return await self._answer_at_once(inbound, row, statements, known, say("queue_full"))
         steer = int(mode == "steer")
         statements += [sessions.advance(new.id, 1, now, steer=steer), inbox.insert(row, now)]
+        statements.append(self._event(inbound, row, now))
         if inbound.kind == "edit":
-            statements += [inbox.uncount_steer(new.id, row), inbox.supersede_edited(row, now)]
+            statements += events.insert_found(new.id, inbox.edited_told(row), now)
+            statements += [inbox.uncount_steer(row), inbox.supersede_edited(row, now)]
         if row.not_before > now:
             statements.append(inbox.quieten(new.id, row.not_before))
-        statements += [self._event(inbound, row, now), *self._record(inbound, row, "")]
+        statements += self._record(inbound, row, "")
         return _Draft(operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known)
 
     async def _full(self, session_id: str) -> bool:
@@ -247,8 +249,9 @@ class Intake:
             reply_to=inbound.message_ref,
         )
         statements += [sessions.advance(row.session_id, 2, now), inbox.insert(row, now)]
-        statements += [*extra, *reply.statements]
+        statements += reply.statements
         statements += [self._event(inbound, row, now, back=1), delivery_event(row.session_id, 0, reply, now)]
+        statements += extra
         statements += self._record(inbound, row, row.outcome)
         return _Draft(operation("accept", statements), row, (reply,), cut, known)
 

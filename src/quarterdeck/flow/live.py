@@ -6,22 +6,33 @@ Losing any of it is harmless: the final events are durable rows, and a watcher r
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Protocol
 
 import msgspec
 
 KEEP = 256  # pieces that a slow watcher may lag behind; older ones are dropped and the watcher is told
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     """A piece of an answer: (turn, attempt, seq) orders them; a new attempt starts the bubble anew.
 
-    `attempt` grows with every model call of a turn, also over restarts; `seq` counts from 1 within one.
+    `attempt` grows with every model call of a turn, also over restarts; `seq` counts from 1 within one. A `whole`
+    one is all that has grown in its attempt: it takes the place of the pieces up to `seq`.
     """
 
     turn: str
     attempt: int
     seq: int
     text: str
+    whole: bool = False
+
+
+class Growing(Protocol):
+    """An answer that grows now."""
+
+    def grown(self) -> Piece | None:
+        """All of it so far, as one piece; None while there is nothing."""
+        ...
 
 
 class Watcher:
@@ -61,11 +72,24 @@ class Live:
 
     def __init__(self) -> None:
         self._watchers: dict[str, set[Watcher]] = {}
+        self._growing: dict[str, Growing] = {}  # session -> its running model call
+
+    @contextmanager
+    def grows(self, session_id: str, answer: Growing) -> Generator[None]:
+        """For as long as the model call of a session's turn runs: who joins in meanwhile gets what has grown."""
+        self._growing[session_id] = answer
+        try:
+            yield
+        finally:
+            del self._growing[session_id]
 
     @contextmanager
     def watch(self, session_id: str) -> Generator[Watcher]:
         """Watch a session; an empty id gets hints of every session and no pieces."""
         watcher = Watcher()
+        answer = self._growing.get(session_id)
+        if answer is not None and (piece := answer.grown()) is not None:
+            watcher.put(piece)
         self._watchers.setdefault(session_id, set()).add(watcher)
         try:
             yield watcher

@@ -228,14 +228,16 @@ class ModelCalls:
         result = "failed"
         answer: ModelAnswer | None = None
         try:
-            async with state.cut.scope():
-                self._s.crash.reach("provider.before")
-                answer = msgspec.structs.replace(await self._beside(pending, show), route=pending.call.route)
+            with self._s.live.grows(state.session.id, show):
+                async with state.cut.scope():
+                    self._s.crash.reach("provider.before")
+                    answer = msgspec.structs.replace(await self._beside(pending, show), route=pending.call.route)
             self._s.crash.reach("provider.after")
             result = "answered"
             return answer, show
         finally:
             show.flush()
+            pending.said = show.text
             self._count(pending, result, begun, answer)
 
     async def _beside(self, pending: Pending, show: Show) -> ModelAnswer:

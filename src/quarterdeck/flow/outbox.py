@@ -25,7 +25,7 @@ from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import Channel, MaybeSent, NotSent, SendRefused, SendResult, Sent
 from quarterdeck.store import events, outbox, sessions
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import Receipt, Statement, operation
+from quarterdeck.store.operations import ExpectationFailed, Receipt, Statement, operation
 from quarterdeck.store.outbox import PartRow
 
 SEND_SECONDS = 60.0
@@ -158,30 +158,29 @@ class Outbox:
             return None  # nothing, or a flight whose outcome recovery settles
         if (wait := self._wait(part)) > 0:
             return wait
+        if self._directory.channel(connection) is None:
+            return None  # the connection does not run; its parts wait for it
         flight = await self._take_off(part)
         if flight is None:
-            return None
+            return 0.0
         await self._fly(flight)
         return await self._idle(part)
 
     async def _take_off(self, part: PartRow) -> Flight | None:
-        """Commit the intent of the next attempt."""
+        """Commit the intent of the next attempt; None where a stop has come before it."""
         delivery = await outbox.get(self._store, part.delivery_id)
         assert delivery is not None
-        channel = self._directory.channel(part.connection)
-        if channel is None:
-            return None  # the connection does not run; its parts wait for it
         call = await self._sending.part(delivery, part.n, part.text, reply_to=part.reply_to, resends=part.resends)
         intent = self._sending.intent(call, delivery, part.n, "", attempt=part.attempts + 1)
-        receipt = await self._store.commit(
-            operation(
-                "send_intent",
-                intent.statements,
-                outbox.move(part.delivery_id, part.n, "ready", "sending", self._clock.now(), attempt=True),
-            )
-        )
+        begin = outbox.move(part.delivery_id, part.n, "ready", "sending", self._clock.now(), attempt=True)
+        try:
+            receipt = await self._store.commit(operation("send_intent", begin, intent.statements))
+        except ExpectationFailed as failed:
+            if failed.statement != begin.name:
+                raise
+            return None
         permit = self._gate.permit(intent, receipt)
-        assert permit is not None  # no session's stop covers a delivery that is already ready
+        assert permit is not None  # a stop holds parts, it leaves out no intent of theirs
         taken = msgspec.structs.replace(part, attempts=part.attempts + 1, first_at=part.first_at or self._clock.now())
         return Flight(taken, call, intent, permit, delivery.session_id, delivery.turn_id)
 
@@ -230,9 +229,11 @@ class Outbox:
                 close = self._gate.close(flight.intent.row, "unknown", detail=result.reason)
                 state, move = self.fate_unknown(part, channel, result.reason)
         statements: list[Statement] = [*close, move]
-        if flight.session and state != "ready":
+        if flight.session:
             statements += self._event(flight, state, now)
-        await commit_patiently(self._store, operation("send_outcome", statements), self._log)
+        receipt = await commit_patiently(self._store, operation("send_outcome", statements), self._log)
+        if state == "ready":
+            state = str(receipt.one(move.name)[0])
         if flight.session:
             self._live.committed(flight.session)
         return state
@@ -246,32 +247,34 @@ class Outbox:
             delay = _delay(part.attempts)
         if not result.room_only:
             self._connection_until[part.connection] = self._clock.monotonic() + delay
-        move = outbox.move(
-            part.delivery_id, part.n, "sending", "ready", now, error=result.reason, not_before=now + delay
-        )
-        return "ready", move
+        return "ready", outbox.again(part.delivery_id, part.n, "held", now, error=result.reason, not_before=now + delay)
 
     def fate_unknown(self, part: PartRow, channel: Channel | None, reason: str) -> tuple[str, Statement]:
         """What happens to a part whose send may or may not have arrived.
 
         Where the platform knows our key, the same call again is harmless. Else it is unknown and visible; an
         answer is sent once more with a mark where the configuration says so, and held when that is unknown too.
+        What a stop covers is not sent again by itself.
         """
         now = self._clock.now()
+        if part.error == outbox.STOPPED:
+            return "unknown", outbox.move(part.delivery_id, part.n, "sending", "unknown", now, error=outbox.STOPPED)
         able = channel.capabilities if channel else None
         known = able is not None and able.idempotent_sends and now - part.first_at < able.idempotency_window
         if (known or part.native_id) and part.attempts < MAX_ATTEMPTS:  # the same call again is harmless
             later = now + _delay(part.attempts)
-            return "ready", outbox.move(
-                part.delivery_id, part.n, "sending", "ready", now, error=reason, not_before=later
-            )
+            return "ready", outbox.again(part.delivery_id, part.n, "unknown", now, error=reason, not_before=later)
         if self._directory.limits.unknown == "resend_marked" and part.resends == 0:
             self._log.warning("send.unknown", delivery=part.delivery_id, reason=reason, action="resend_marked")
-            return "ready", outbox.move(part.delivery_id, part.n, "sending", "ready", now, error=reason, resend=True)
+            return "ready", outbox.again(part.delivery_id, part.n, "unknown", now, error=reason, resend=True)
         self._log.error("send.unknown", delivery=part.delivery_id, reason=reason, action="held for a person")
         return "unknown", outbox.move(part.delivery_id, part.n, "sending", "unknown", now, error=reason)
 
     def _event(self, flight: Flight, state: str, now: float) -> list[Statement]:
+        """What watchers are told; nothing of a part that is tried again, unless a stop has come before that."""
+        if state == "ready":
+            found = outbox.not_again_told(flight.part.delivery_id, flight.part.n)
+            return events.insert_found(flight.session, found, now)
         data: dict[str, object] = {
             "delivery": flight.part.delivery_id,
             "turn": flight.turn,

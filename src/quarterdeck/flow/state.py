@@ -80,6 +80,7 @@ class Pending:
     intent: Intent
     permit: Permit | None = None
     size: int = 0  # bytes of what the model is shown, as we count them; 0: not to be learned from
+    said: str = ""  # the text that the call had brought when it ended, however it ended
 
 
 @dataclass

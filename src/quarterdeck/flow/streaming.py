@@ -113,6 +113,11 @@ class Show:
         self._seq += 1
         self._services.live.piece(state.session.id, Piece(state.turn_id, self._attempt, self._seq, text))
 
+    def grown(self) -> Piece | None:
+        """All that has come in, for somebody who joins in now; those who watch already get what they lack first."""
+        self.flush()
+        return Piece(self._state.turn_id, self._attempt, self._seq, self.text, whole=True) if self._text else None
+
     def end(self) -> None:
         """The answer is complete: `beside` ends when what it is showing has arrived."""
         self._ended.set()

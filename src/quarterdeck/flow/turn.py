@@ -170,7 +170,7 @@ class Turns:
                     return False
                 await self._ending.answered(state, answer)
             except ExpectationFailed as failed:
-                if failed.statement not in ("sessions.end_answered", "inbox.take"):
+                if failed.statement not in ("sessions.end_answered", "sessions.hold", "inbox.take"):
                     raise
                 await self._look_again(state, failed)
             else:
@@ -192,7 +192,9 @@ class Turns:
         assert pending is not None
         outgoing = await self._deliver(state, answer)
         statements: list[Statement] = [
-            sessions.hold(state.session.id, state.fence, 1 if outgoing else 0, now, steer=len(rows)),
+            sessions.hold(
+                state.session.id, state.fence, 1 if outgoing else 0, now, steer=len(rows), position=state.position
+            ),
             *s.gate.close(pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage),
             journal.insert(state.turn_id, model_step(n), ModelStep(answer), now),
             inbox.progressed(state.turn_id),
@@ -237,9 +239,9 @@ class Turns:
     async def _end_cut(self, state: TurnState, reason: CutReason) -> None:
         match reason:
             case "stop":
-                await self._ending.cut(state, "stopped", "")
+                await self._ending.cut(state, "stopped")
             case "interrupt":
-                await self._ending.cut(state, "superseded", "")
+                await self._ending.cut(state, "superseded")
             case "deadline":
                 seconds = f"{state.assistant.turn_seconds:.0f}"
                 await self._ending.failed(state, say("too_long", seconds=seconds), "out of time")

@@ -3,7 +3,7 @@
 import msgspec
 
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import Statement
+from quarterdeck.store.operations import Statement, Value
 from quarterdeck.store.rows import columns, values
 from quarterdeck.store.tenancy import TENANT
 
@@ -38,6 +38,36 @@ def insert(session_id: str, back: int, kind: str, data: dict[str, object], now: 
         },
         expect=1,
     )
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A query for what only the operation itself can know: one event each row, `data` (JSON text) by `place`."""
+
+    kind: str
+    query: str
+    params: dict[str, Value]
+
+
+def insert_found(session_id: str, found: Found, now: float) -> list[Statement]:
+    """Raise the head by as many events as a query finds, and add them; put what ends the finding behind it."""
+    params = {**found.params, "tenant": TENANT, "session": session_id, "kind": found.kind, "now": now}
+    return [
+        Statement(
+            "sessions.number",
+            f"UPDATE sessions SET head = head + (SELECT COUNT(*) FROM ({found.query}))"
+            " WHERE tenant = :tenant AND id = :session",
+            params,
+            expect=1,
+        ),
+        Statement(
+            "events.insert_found",
+            "INSERT INTO events (tenant, session_id, seq, kind, data, created_at)"
+            " SELECT :tenant, :session, s.head + 1 - ROW_NUMBER() OVER (ORDER BY f.place DESC), :kind,"
+            f" CAST(f.data AS BLOB), :now FROM sessions s, ({found.query}) f"
+            " WHERE s.tenant = :tenant AND s.id = :session",
+            params,
+        ),
+    ]
 
 
 async def after(store: Store, session_id: str, seq: int, limit: int) -> list[StoredEvent]:

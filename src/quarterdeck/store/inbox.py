@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quarterdeck.store.database import Store
+from quarterdeck.store.events import Found
 from quarterdeck.store.operations import Statement, Value
 from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.tenancy import TENANT
@@ -114,43 +115,56 @@ def insert_refused(new: NewRow, now: float) -> Statement:
     )
 
 
+_EDITED = (
+    "tenant = :tenant AND connection = :connection AND room_id = :room_id AND message_ref = :ref"
+    " AND message_ref <> '' AND session_id = :session AND state = 'waiting' AND id <> :by"
+)
+"""The waiting rows that an edit replaces; with the condition of the index `inbox_ref`, word for word."""
+
+
+def _edited(new: NewRow) -> dict[str, Value]:
+    return {
+        "tenant": TENANT,
+        "session": new.session_id,
+        "connection": new.connection,
+        "room_id": new.room_id,
+        "ref": new.message_ref,
+        "by": new.id,
+    }
+
+
 def supersede_edited(new: NewRow, now: float) -> Statement:
     """End the waiting rows that an edit replaces."""
     return Statement(
         "inbox.supersede_edited",
-        "UPDATE inbox SET state = 'ended', outcome = 'superseded', detail = :by, ended_at = :now"
-        " WHERE tenant = :tenant AND connection = :connection AND room_id = :room_id AND message_ref = :ref"
-        " AND session_id = :session AND message_ref <> '' AND state = 'waiting' AND id <> :by",
-        {
-            "tenant": TENANT,
-            "session": new.session_id,
-            "connection": new.connection,
-            "room_id": new.room_id,
-            "ref": new.message_ref,
-            "by": new.id,
-            "now": now,
-        },
+        f"UPDATE inbox SET state = 'ended', outcome = 'superseded', detail = :by, ended_at = :now WHERE {_EDITED}",
+        {**_edited(new), "now": now},
     )
 
 
-def uncount_steer(session_id: str, new: NewRow) -> Statement:
+def uncount_steer(new: NewRow) -> Statement:
     """Take the steering rows that an edit replaces off the session's count (before they are superseded)."""
     return Statement(
         "sessions.uncount_steer",
-        "UPDATE sessions SET untaken_steer = untaken_steer - (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant"
-        " AND connection = :connection AND room_id = :room_id AND message_ref = :ref AND message_ref <> ''"
-        " AND session_id = :session AND state = 'waiting' AND mode = 'steer' AND id <> :by)"
-        " WHERE tenant = :tenant AND id = :session",
-        {
-            "tenant": TENANT,
-            "session": session_id,
-            "connection": new.connection,
-            "room_id": new.room_id,
-            "ref": new.message_ref,
-            "by": new.id,
-        },
+        "UPDATE sessions SET untaken_steer = untaken_steer"
+        f" - (SELECT COUNT(*) FROM inbox WHERE {_EDITED} AND mode = 'steer') WHERE tenant = :tenant AND id = :session",
+        _edited(new),
         expect=1,
     )
+
+
+def _ended(rows: str, outcome: str, params: dict[str, Value]) -> Found:
+    """One event that names the rows, if there are any."""
+    query = (
+        "SELECT json_object('inbox', json_group_array(id), 'outcome', :outcome, 'by', :by) AS data, 1 AS place"
+        f" FROM (SELECT id FROM inbox WHERE {rows} ORDER BY lane_order) HAVING COUNT(*) > 0"
+    )
+    return Found("inbox.ended", query, {**params, "outcome": outcome})
+
+
+def edited_told(new: NewRow) -> Found:
+    """The event of `supersede_edited`; it goes before it."""
+    return _ended(_EDITED, "superseded", _edited(new))
 
 
 def quieten(session_id: str, not_before: float) -> Statement:
@@ -171,6 +185,12 @@ def stop_waiting(session_id: str, by: str, now: float) -> Statement:
         f" WHERE tenant = :tenant AND session_id = :session AND {_WAITING}",
         {"tenant": TENANT, "session": session_id, "by": by, "now": now},
     )
+
+
+def stopped_told(session_id: str, by: str) -> Found:
+    """The event of `stop_waiting`; it goes before it."""
+    rows = f"tenant = :tenant AND session_id = :session AND {_WAITING}"
+    return _ended(rows, "stopped", {"tenant": TENANT, "session": session_id, "by": by})
 
 
 def _ids(ids: Sequence[str]) -> str:

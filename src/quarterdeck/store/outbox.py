@@ -3,7 +3,8 @@
 import msgspec
 
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import Statement
+from quarterdeck.store.events import Found
+from quarterdeck.store.operations import Statement, Value
 from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.tenancy import TENANT
 
@@ -43,6 +44,8 @@ class PartRow(msgspec.Struct, frozen=True):
 _PART = columns(PartRow)
 _OPEN = "state IN ('ready', 'sending', 'streaming')"
 """The condition of the index `parts_open`, word for word: SQLite uses the index of a part of a table only then."""
+STOPPED = "stopped"
+"""The `error` of a part that a stop covers: it is held, or its send was under way and is not tried again."""
 
 
 def insert_delivery(delivery: Delivery) -> Statement:
@@ -122,6 +125,74 @@ def move(
         },
         expect=None if riding_intent else 1,
     )
+
+
+def again(
+    delivery_id: str, n: int, stopped: str, now: float, *, error: str, not_before: float = 0.0, resend: bool = False
+) -> Statement:
+    """What was being sent is ready once more, or, where a stop came meanwhile, in state `stopped` (held, unknown).
+
+    Returns the new state.
+    """
+    return Statement(
+        "parts.again",
+        "UPDATE parts SET state = CASE WHEN error = :mark THEN :stopped ELSE 'ready' END,"
+        " error = CASE WHEN error = :mark THEN error ELSE :error END,"
+        " resends = resends + CASE WHEN error = :mark THEN 0 ELSE :resend END,"
+        " first_at = CASE WHEN :resend = 1 AND error <> :mark THEN 0 ELSE first_at END,"
+        " not_before = :not_before, updated_at = :now"
+        " WHERE tenant = :tenant AND delivery_id = :delivery AND n = :n AND state = 'sending' RETURNING state",
+        {
+            "tenant": TENANT,
+            "delivery": delivery_id,
+            "n": n,
+            "mark": STOPPED,
+            "stopped": stopped,
+            "error": error,
+            "not_before": not_before,
+            "resend": int(resend),
+            "now": now,
+        },
+        expect=1,
+    )
+
+
+_TOLD = (
+    "SELECT json_object('delivery', p.delivery_id, 'turn', d.turn_id, 'part', p.n, 'state', {state}) AS data,"
+    " p.seq AS place FROM parts p JOIN deliveries d ON d.tenant = p.tenant AND d.id = p.delivery_id WHERE {which}"
+)
+
+
+def not_again_told(delivery_id: str, n: int) -> Found:
+    """The event of a part that `again` did not make ready; it goes behind it."""
+    which = "p.tenant = :tenant AND p.delivery_id = :delivery AND p.n = :n AND p.state <> 'ready'"
+    params: dict[str, Value] = {"delivery": delivery_id, "n": n}
+    return Found("delivery.state", _TOLD.format(state="p.state", which=which), params)
+
+
+_ANSWERS = (
+    "p.tenant = :tenant AND p.connection = (SELECT connection FROM sessions WHERE tenant = :tenant AND id = :session)"
+    " AND p.room_id = (SELECT room_id FROM sessions WHERE tenant = :tenant AND id = :session)"
+    f" AND p.{_OPEN} AND EXISTS (SELECT 1 FROM deliveries d LEFT JOIN turns t ON t.tenant = d.tenant"
+    " AND t.id = d.turn_id WHERE d.tenant = :tenant AND d.id = p.delivery_id AND d.session_id = :session"
+    " AND d.kind = 'answer' AND COALESCE(t.outcome, 'answered') = 'answered')"
+)
+"""Parts of a session's answers that are not sent yet. How a turn that was cut or failed ended is told even so."""
+
+
+def hold_answers(session_id: str, now: float) -> Statement:
+    """A stop: answers that are ready are held; one that is being sent now is not tried again."""
+    return Statement(
+        "parts.hold_answers",
+        "UPDATE parts AS p SET state = CASE p.state WHEN 'ready' THEN 'held' ELSE p.state END, error = :mark,"
+        f" updated_at = :now WHERE {_ANSWERS} AND p.state IN ('ready', 'sending')",
+        {"tenant": TENANT, "session": session_id, "mark": STOPPED, "now": now},
+    )
+
+
+def held_told(session_id: str) -> Found:
+    """The events of `hold_answers`; they go before it."""
+    return Found("delivery.state", _TOLD.format(state="'held'", which=f"{_ANSWERS} AND p.state = 'ready'"), {})
 
 
 def fix_text(delivery_id: str, text: str, resends: int, now: float) -> Statement:

@@ -102,13 +102,27 @@ def take(session_id: str, fence: int, events: int, steer: int, now: float) -> St
     )
 
 
-def hold(session_id: str, fence: int, events: int, now: float, *, steer: int = 0) -> Statement:
-    """Go on while the fence is still mine; `steer` messages are taken in, `events` are numbered."""
+def hold(
+    session_id: str, fence: int, events: int, now: float, *, steer: int = 0, position: int | None = None
+) -> Statement:
+    """Go on while the fence is still mine; `steer` messages are taken in, `events` are numbered.
+
+    With a `position`: only while no stop covers the turn up to it.
+    """
+    guard = "" if position is None else " AND stop_at < :position"
     return Statement(
         "sessions.hold",
         "UPDATE sessions SET head = head + :events, untaken_steer = untaken_steer - :steer, updated_at = :now"
-        " WHERE tenant = :tenant AND id = :id AND fence = :fence RETURNING head",
-        {"tenant": TENANT, "id": session_id, "fence": fence, "events": events, "steer": steer, "now": now},
+        f" WHERE tenant = :tenant AND id = :id AND fence = :fence{guard} RETURNING head",
+        {
+            "tenant": TENANT,
+            "id": session_id,
+            "fence": fence,
+            "position": position,
+            "events": events,
+            "steer": steer,
+            "now": now,
+        },
         expect=1,
     )
 

@@ -109,7 +109,8 @@ class _Mine:
             case "step" if data["turn"] == self.turn:
                 return {"kind": "state", "state": "tool", "tools": data.get("tools")}
             case "delivery" if data["turn"] == self.turn or event.seq == self._position:
-                return {"kind": data["kind"], "text": data["text"], "turn": data["turn"]}
+                partial = {"partial": True} if data.get("partial") else {}
+                return {"kind": data["kind"], "text": data["text"], "turn": data["turn"], **partial}
             case _:
                 pass
         return None

@@ -121,16 +121,20 @@ export class Turn {
     this.#clear();
   }
 
-  /** A piece of the growing answer. One that was missed leaves a mark until the whole answer is there. */
-  grow({ attempt, seq, text }) {
+  /**
+   * A piece of the growing answer; a `whole` one is all that has grown. One that was missed leaves a mark until the
+   * whole answer is there.
+   */
+  grow({ attempt, seq, text, whole }) {
     if (this.ended || attempt < this.#last.attempt) return;
     if (attempt > this.#last.attempt) {
       this.#leave(NOT_RUN); // the model was asked again, so nothing runs
       this.#clear();
       this.#last = { attempt, seq: 0 };
     }
-    if (seq <= this.#last.seq) return;
-    if (seq > this.#last.seq + 1) this.#pieces += this.#pieces ? " … " : "… ";
+    if (whole ? seq < this.#last.seq : seq <= this.#last.seq) return;
+    if (whole) this.#pieces = "";
+    else if (seq > this.#last.seq + 1) this.#pieces += this.#pieces ? " … " : "… ";
     this.#pieces += text;
     this.#last.seq = seq;
     this.#frame ||= requestAnimationFrame(() => this.#paint());

@@ -154,7 +154,7 @@ export class Transcript {
         this.#accepted(event, at);
         break;
       case "inbox.ended":
-        for (const id of event.inbox) this.#settle(id, event.outcome);
+        for (const id of event.inbox) this.#settle(id, event.outcome, event.by);
         break;
       case "turn.started":
         this.#started(event, at);
@@ -201,7 +201,6 @@ export class Transcript {
     if (event.outcome) {
       written.set(event.outcome === "command" ? "" : event.outcome);
       this.#log.append(written.node);
-      if (event.outcome === "command" && /^\/(stop|new)\b/i.test(event.text)) this.#dropWaiting(written);
     } else {
       written.set(this.running ? "queued" : "sent");
     }
@@ -213,15 +212,6 @@ export class Transcript {
     const written = own && this.#pending.get(own.key);
     if (own) this.#pending.delete(own.key);
     return written;
-  }
-
-  /** A stop covers every message that was accepted before it. */
-  #dropWaiting(command) {
-    for (const [id, written] of this.#written) {
-      if (written === command || written.node.parentNode !== this.#waiting) continue;
-      this.#log.insertBefore(written.node, command.node);
-      this.#settle(id, "stopped");
-    }
   }
 
   #turn(id, at) {
@@ -238,6 +228,12 @@ export class Transcript {
     const turn = this.#turn(event.turn, at);
     turn.started(event.attempt, at);
     for (const id of event.inbox) this.#placeBefore(turn.node, id, "sent");
+  }
+
+  /** Where a message stands in the log; null when it is not there. */
+  #placed(id) {
+    const node = this.#written.get(id)?.node;
+    return node?.parentNode === this.#log ? node : null;
   }
 
   #placeBefore(node, id, state) {
@@ -259,12 +255,12 @@ export class Transcript {
     for (const id of event.inbox) this.#settle(id, event.outcome);
   }
 
-  /** A message has its outcome; where it got no answer it can be written again. */
-  #settle(id, outcome) {
+  /** A message has its outcome, perhaps `by` another one; where it got no answer it can be written again. */
+  #settle(id, outcome, by) {
     const written = this.#written.get(id);
     if (!written) return;
     if (outcome === "answered" || outcome === "absorbed") return void written.set("");
-    if (written.node.parentNode === this.#waiting) this.#log.append(written.node);
+    if (written.node.parentNode === this.#waiting) this.#log.insertBefore(written.node, this.#placed(by));
     const again = ["Edit and send again", () => this.on.edit({ text: written.text, attachments: [] })];
     written.set(outcome, "", ["expired", "failed", "dead_lettered", "stopped"].includes(outcome) ? [again] : []);
   }

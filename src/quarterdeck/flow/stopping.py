@@ -1,0 +1,19 @@
+"""What does a stop of a session do? The statements that every door's stop consists of, in their order."""
+
+from quarterdeck.store import events, inbox, outbox, sessions
+from quarterdeck.store.operations import Statement
+
+
+def stop(session_id: str, by: str, now: float) -> list[Statement]:
+    """Stop everything accepted up to the head, and tell it: what waits, and answers that are not sent yet.
+
+    Put behind the operation's events that are numbered from the head. The running turn is cut by a hint; should it
+    be lost, the turn finds the stop at its next intent or its end.
+    """
+    return [
+        *events.insert_found(session_id, inbox.stopped_told(session_id, by), now),
+        inbox.stop_waiting(session_id, by, now),
+        *events.insert_found(session_id, outbox.held_told(session_id), now),
+        outbox.hold_answers(session_id, now),
+        sessions.stop(session_id),
+    ]
