@@ -42,6 +42,7 @@ def broken_rules(path: Path) -> list[str]:
             *_intents(book),
             *_audit(book),
             *_events(book),
+            *_told(book),
             *_steer(book),
             *_histories(book),
             *_lane_order(book),
@@ -120,6 +121,20 @@ def _events(book: Book) -> list[str]:
         if seqs != list(range(1, session["head"] + 1)):
             found.append(f"events of {session['id']} are numbered {seqs}, its head is {session['head']}")
     return found
+
+
+def _told(book: Book) -> list[str]:
+    """Every end of a row is told once: as it is accepted, by its turn, or by an event of its own."""
+    told: dict[str, int] = defaultdict(int)
+    for row in book.rows("SELECT kind, data FROM events WHERE kind IN ('inbox.accepted', 'inbox.ended', 'turn.ended')"):
+        data = json.loads(row["data"])
+        named = ([data["inbox"]] if data["outcome"] else []) if row["kind"] == "inbox.accepted" else data["inbox"]
+        for inbox_id in named:
+            told[inbox_id] += 1
+    rows = book.rows("SELECT id, outcome FROM inbox WHERE session_id <> ''")
+    return [
+        f"the end of inbox {r['id']} ({r['outcome']}) is told {told[r['id']]} times" for r in rows if told[r["id"]] != 1
+    ]
 
 
 def _steer(book: Book) -> list[str]:

@@ -34,11 +34,11 @@ def asked(world: World, number: int = -1) -> list[str]:
     return [message.text for message in world.main.requests[number].messages]
 
 
-async def unheard_stop(world: World) -> "tuple[asyncio.Task[Acceptance], Held]":
+async def unheard_stop(world: World, **more: Any) -> "tuple[asyncio.Task[Acceptance], Held]":
     """A stop that is committed while the process that runs the turn has not heard of it, until the gate is released."""
     late = Held()
     world.store.after["accept"].append(late.wait)
-    stopping = saying(world, "/stop")
+    stopping = saying(world, "/stop", **more)
     await late.reached()
     return stopping, late
 

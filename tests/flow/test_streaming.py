@@ -137,14 +137,14 @@ async def test_a_showing_that_breaks_does_not_end_the_turn(streamed: World) -> N
     assert streamed.main.asked == 1
 
 
-async def test_an_interrupted_answer_does_not_stay_half_said(streamed: World) -> None:
+async def test_an_interrupted_answer_says_that_it_is_one(streamed: World) -> None:
     growing(streamed, "never", "hel")
     first = await streamed.say("go")
     await until(lambda: "stream_id" in streamed.store.committed)
     second = await streamed.say("instead", mode="interrupt")
     await streamed.ended(first, second)
     await streamed.rest()
-    assert streamed.platform.texts() == ["(Set aside for your newer message.)", "re: instead"]
+    assert streamed.platform.texts() == ["hel\n\n(Set aside for your newer message.)", "re: instead"]
 
 
 async def test_a_streamed_answer_that_was_steered_and_the_next_are_both_read_in_order(streamed: World) -> None:
