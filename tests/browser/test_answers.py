@@ -45,6 +45,8 @@ def test_a_reload_in_the_middle_loses_and_doubles_nothing(chat: Chat) -> None:
     chat.say(LONG)
     chat.see_growing()
     chat.page.reload()
+    expect(chat.growing).to_contain_text("You said: word0 word1 word2 word3", timeout=SOON)  # what grew before is there
+    expect(chat.growing).not_to_contain_text("…")
     expect(chat.written).to_have_count(1, timeout=SOON)
     expect(chat.page.locator(".turn.running")).to_have_count(1, timeout=SOON)
     expect(chat.stop).to_be_visible()
@@ -57,6 +59,17 @@ def test_a_reload_in_the_middle_loses_and_doubles_nothing(chat: Chat) -> None:
     expect(chat.written).to_have_count(1)
 
 
+def test_what_grew_is_there_at_once_where_the_page_is_opened_again(chat: Chat) -> None:
+    """Nothing more comes for a while: what is seen is what had grown before."""
+    chat.choose("worker")
+    chat.say("slow one [[stream 3 3000]]")
+    expect(chat.growing).to_contain_text("piece 1 of 3.", timeout=SOON)
+    chat.page.reload()
+    expect(chat.growing).to_contain_text("piece 1 of 3.", timeout=SOON)
+    chat.see_answers(1)
+    expect(chat.answers).to_have_text(re.compile(r"^piece 1 of 3\. piece 2 of 3\. piece 3 of 3\."))
+
+
 def test_cuts_in_the_middle_go_on_from_the_cursor(new_chat: NewChat, gateway: Gateway) -> None:
     with wire(gateway.url) as line:
         chat = new_chat(url=line.url)
@@ -66,6 +79,8 @@ def test_cuts_in_the_middle_go_on_from_the_cursor(new_chat: NewChat, gateway: Ga
         chat.see_growing()
         line.cut()
         expect(chat.growing).to_have_text(re.compile("word9"), timeout=SOON)  # it goes on growing
+        expect(chat.growing).to_contain_text("You said: word0 word1")
+        expect(chat.growing).not_to_contain_text("…")
         line.cut(down=True)
         expect(chat.banner).to_contain_text("The gateway cannot be reached", timeout=SOON)
         line.down = False
@@ -86,12 +101,19 @@ def test_stop_takes_the_place_of_send_and_ends_the_turn(chat: Chat) -> None:
     expect(chat.page.locator(".turn .told", has_text="Stopped")).to_have_count(1, timeout=SOON)
     expect(chat.stop).to_be_hidden()
     expect(chat.send).to_be_visible()
-    expect(chat.answers).to_have_count(0)
-    expect(chat.page.locator("#waiting .written")).to_have_count(0)
-    expect(chat.page.get_by_text("Stopped before it was answered")).to_have_count(2)
-    chat.page.reload()
-    expect(chat.page.get_by_text("Stopped before it was answered")).to_have_count(2, timeout=SOON)
-    expect(chat.stop).to_be_hidden()
+    for _ in range(2):
+        expect(chat.answers).to_have_count(1, timeout=SOON)  # what was seen stays
+        expect(chat.answers).to_contain_text("You said: word0 word1")
+        expect(chat.page.locator(".turn .told", has_text="Stopped")).to_have_count(1)
+        expect(chat.page.locator("#waiting .written")).to_have_count(0, timeout=SOON)
+        expect(chat.page.get_by_text("Stopped before it was answered")).to_have_count(2, timeout=SOON)
+        said = chat.page.locator("#log > li").all_inner_texts()
+        order = [
+            next(word for word in ("word0", "this one waits", "/stop", "Stopped.") if word in text) for text in said
+        ]
+        assert order == ["word0", "word0", "this one waits", "/stop", "Stopped."]
+        expect(chat.stop).to_be_hidden()
+        chat.page.reload()
 
 
 def test_messages_that_wait_are_answered_in_order(chat: Chat) -> None:

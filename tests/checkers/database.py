@@ -23,6 +23,7 @@ class Session(msgspec.Struct, frozen=True):
     id: str
     room_id: str
     head: int
+    stop_at: int = 0
 
 
 class Inbox(msgspec.Struct, frozen=True):
@@ -47,6 +48,7 @@ class Turn(msgspec.Struct, frozen=True):
     state: str
     outcome: str | None
     attempt: int
+    position: int = 0
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -92,6 +94,7 @@ class Part(msgspec.Struct, frozen=True):
     state: str
     native_id: str
     resends: int
+    attempts: int = 1
 
     @property
     def words(self) -> str:

@@ -72,6 +72,8 @@ def _room(room: str, shown: Sequence[Entry], parts: Sequence[Part], growing: set
 
 def tries_unsettled(part: Part) -> int:
     """How many sendings of a part there may be that its native id does not name."""
+    if part.state == "held" and not part.attempts:
+        return 0  # a stop came before the first try
     return part.resends + (part.state in ("unknown", "held", "failed"))
 
 

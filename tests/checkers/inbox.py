@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,7 +33,9 @@ def check_inbox(platform: Platform, database: Database) -> Iterator[Violation]:
     for row in database.inbox:
         if row.state != "ended" or row.outcome not in OUTCOMES:
             yield Violation("no_outcome", row.id, f"{row.state}, outcome {row.outcome}, takes {row.takes}")
+    yield from _told(database)
     yield from _answers(database)
+    yield from _held(database)
     yield from _arrivals(platform, database)
 
 
@@ -73,6 +75,44 @@ def _texts(place: tuple[str, str], texts: dict[int, str], rows: list[Inbox]) -> 
         accepted = msgspec.json.decode(newest.content, type=_Content).text
         if accepted != text:
             yield Violation("other_text", _name(place), f"{text!r} was written, {accepted!r} accepted")
+
+
+class _End(msgspec.Struct, frozen=True):
+    """An event that may tell the end of rows."""
+
+    inbox: str | Sequence[str] = ()
+    outcome: str | None = None
+
+
+def _told(database: Database) -> Iterator[Violation]:
+    """Who watches a session hears of every end: as the act is accepted, with its turn, or for itself."""
+    told: set[tuple[str, str]] = set()
+    for event in database.events:
+        if event.kind in ("inbox.accepted", "inbox.ended", "turn.ended"):
+            end = msgspec.json.decode(event.data, type=_End)
+            names = (end.inbox,) if isinstance(end.inbox, str) else end.inbox
+            told |= {(event.session_id, name) for name in names if end.outcome}
+    for row in database.inbox:
+        if row.session_id and row.state == "ended" and (row.session_id, row.id) not in told:
+            yield Violation("end_untold", row.id, f"it was {row.outcome}, no event of {row.session_id} says so")
+
+
+def _held(database: Database) -> Iterator[Violation]:
+    """What is held is an answer that a stop covers: nothing else may lie there and not be sent."""
+    turns = {turn.id: turn for turn in database.turns}
+    stops = {session.id: session.stop_at for session in database.sessions}
+    deliveries = {delivery.id: delivery for delivery in database.deliveries}
+    for part in database.parts:
+        delivery = deliveries.get(part.delivery_id)
+        turn = turns.get(delivery.turn_id) if delivery else None
+        if part.state != "held" or (
+            delivery is not None
+            and delivery.kind == "answer"
+            and turn is not None
+            and turn.position <= stops.get(turn.session_id, 0)
+        ):
+            continue
+        yield Violation("held_without_stop", part.name, f"of turn {turn and turn.id}: {part.text[:80]!r}")
 
 
 def _answers(database: Database) -> Iterator[Violation]:

@@ -18,15 +18,15 @@ Lines = list[dict[str, object]]
 
 TABLES = {
     "rooms": "id, native_id",
-    "sessions": "id, room_id, head",
+    "sessions": "id, room_id, head, stop_at",
     "inbox": "id, session_id, room_id, position, lane_order, kind, mode, message_ref, content, state, outcome, turn_id,"
     " takes",
-    "turns": "id, session_id, state, outcome, attempt, started_at",
+    "turns": "id, session_id, state, outcome, attempt, position, started_at",
     "steps": "turn_id, step, content, created_at",
     "intents": "id, kind, turn_id, step, delivery_id, state",
     "messages": "session_id, position, part, content, turn_id, inbox_id",
     "deliveries": "id, session_id, turn_id, connection, room_id, kind",
-    "parts": "seq, delivery_id, n, connection, room_id, text, state, native_id, resends",
+    "parts": "seq, delivery_id, n, connection, room_id, text, state, native_id, resends, attempts",
     "events": "session_id, seq, kind, data",
     "audit": "id, leaf",
     "blobs": "digest, size",
@@ -100,11 +100,11 @@ def _rows() -> list[tuple[str, tuple[object, ...]]]:
 
     for room in ("r1", "r2"):
         add("rooms", f"room_{room}", room)
-    add("sessions", "s1", "room_r1", 6)
+    add("sessions", "s1", "room_r1", 6, 0)
     add("inbox", "in1", "s1", "room_r1", 1, 1, "message", "followup", "p1", _user(ASK), "ended", "answered", "t1", 1)
     add("inbox", "in2", "s1", "room_r1", 2, 2, "message", "followup", "p2", _user(LATER), "ended", "answered", "t2", 1)
     for number, turn in enumerate(("t1", "t2")):
-        add("turns", turn, "s1", "ended", "answered", 1, float(number))
+        add("turns", turn, "s1", "ended", "answered", 1, number + 1, float(number))
     add("steps", "t1", "m1", b'{"type":"model","answer":{}}', 1.0)
     add("steps", "t1", "m1.t0", _result("c1", "http_post", "200"), 2.0)
     add("steps", "t1", "m1.t1", _result("c2", "send_message", "Queued"), 3.0)
@@ -131,13 +131,14 @@ def _rows() -> list[tuple[str, tuple[object, ...]]]:
     }
     for name, (turn, room, kind) in deliveries.items():
         add("deliveries", name, "s1", turn, "loop", room, kind)
-    add("parts", 1, "d0", 0, "loop", "room_r2", PASSED_ON, "sent", "m1", 0)
-    add("parts", 2, "d1", 0, "loop", "room_r1", ANSWER, "sent", "m2", 0)
-    add("parts", 3, "d2", 0, "loop", "room_r1", LATER_ANSWER, "sent", "m4", 1)
+    add("parts", 1, "d0", 0, "loop", "room_r2", PASSED_ON, "sent", "m1", 0, 1)
+    add("parts", 2, "d1", 0, "loop", "room_r1", ANSWER, "sent", "m2", 0, 1)
+    add("parts", 3, "d2", 0, "loop", "room_r1", LATER_ANSWER, "sent", "m4", 1, 2)
     kinds = ["inbox.accepted", "inbox.accepted", "turn.started:t1", "turn.ended:t1", "turn.started:t2", "turn.ended:t2"]
     for seq, kind in enumerate(kinds, 1):
         name, _, turn = kind.partition(":")
-        add("events", "s1", seq, name, json.dumps({"turn": turn}).encode())
+        data = {"turn": turn, "inbox": [turn.replace("t", "in")], "outcome": "answered"}
+        add("events", "s1", seq, name, json.dumps(data if turn else {"inbox": f"in{seq}", "outcome": ""}).encode())
     add("blobs", hashlib.sha256(b"bytes").hexdigest(), 5)
     return rows
 

@@ -39,7 +39,7 @@ def turns_swapped(planted: Planted) -> None:
 
 def same_answer_for_two_turns(planted: Planted) -> None:
     planted.sql("INSERT INTO deliveries VALUES ('d9', 's1', 't2', 'loop', 'room_r1', 'answer')")
-    planted.sql("INSERT INTO parts VALUES (9, 'd9', 0, 'loop', 'room_r1', ?, 'sent', 'm9', 0)", ANSWER)
+    planted.sql("INSERT INTO parts VALUES (9, 'd9', 0, 'loop', 'room_r1', ?, 'sent', 'm9', 0, 1)", ANSWER)
     shown(planted, "r1", "m9", ANSWER)
 
 
@@ -65,6 +65,12 @@ def overtaking_stream(planted: Planted) -> None:
     shown(planted, "r1", "m2", ANSWER)
 
 
+def shown_though_never_tried(planted: Planted) -> None:
+    """A stop held the first answer before it was tried, and yet it is in the room."""
+    planted.sql("UPDATE parts SET state = 'held', native_id = '', attempts = 0 WHERE delivery_id = 'd1'")
+    planted.sql("UPDATE sessions SET stop_at = 3")
+
+
 PLANTS: list[tuple[str, str, Plant]] = [
     ("accepted, acknowledged, gone", "no_row", lambda p: p.sql("DELETE FROM inbox WHERE id = 'in2'")),
     ("never acknowledged", "not_acknowledged", lambda p: p.drop(lambda line: line.get("after") == 3)),
@@ -85,6 +91,9 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ("left ready", "part_unfinished", lambda p: p.sql("UPDATE parts SET state = 'ready' WHERE seq = 2")),
     ("left sending", "part_unfinished", lambda p: p.sql("UPDATE parts SET state = 'sending' WHERE seq = 2")),
     ("left streaming", "part_unfinished", lambda p: p.sql("UPDATE parts SET state = 'streaming' WHERE seq = 2")),
+    ("held by nobody", "held_without_stop", lambda p: p.sql("UPDATE parts SET state = 'held' WHERE seq = 2")),
+    ("held and shown", "shown_twice", shown_though_never_tried),
+    ("ended and not told", "end_untold", lambda p: p.sql("UPDATE events SET data = '{}' WHERE seq = 4")),
     ("sent and not there", "not_shown", lambda p: p.drop(lambda line: line.get("id") == "m2")),
     ("sent with other words", "not_shown", lambda p: p.line("edit", room="r1", id="m2", text="re: something else")),
     ("the same send twice", "shown_twice", lambda p: shown(p, "r1", "m5", ANSWER)),
@@ -177,9 +186,16 @@ def test_a_planted_violation_is_found(what: str, code: str, plant: Plant, tmp_pa
     assert all(violation.about and violation.evidence for violation in found)
 
 
-def test_unknown_and_held_are_no_loss(tmp_path: Path) -> None:
+def test_unknown_is_no_loss(tmp_path: Path) -> None:
     planted = Planted(tmp_path / "planted.db")
     planted.sql("UPDATE parts SET state = 'unknown', native_id = '' WHERE delivery_id = 'd2'")
+    assert not list(check_all(planted.evidence()))
+
+
+def test_what_a_stop_held_is_no_loss(tmp_path: Path) -> None:
+    planted = Planted(tmp_path / "planted.db")
+    shown_though_never_tried(planted)
+    planted.drop(lambda line: line.get("id") == "m2")
     assert not list(check_all(planted.evidence()))
 
 

@@ -18,6 +18,8 @@ FIGURES: dict[str, Figure] = {
     "message_missing": "lost",
     "blob_missing": "lost",
     "other_text": "lost",
+    "end_untold": "lost",
+    "held_without_stop": "lost",
     "two_rows": "doubled",
     "shown_twice": "doubled",
     "silent_repeat": "doubled",

@@ -64,6 +64,29 @@ async def test_reconnecting_in_the_middle_of_an_answer(gateway: Running) -> None
     assert seqs(first) + seqs(second) == seqs(whole) == list(range(1, len(seqs(whole)) + 1))
 
 
+async def test_who_joins_in_mid_answer_gets_what_has_grown_and_then_the_rest(gateway: Running) -> None:
+    token = await gateway.token("chat", "read")
+    session = await begin(gateway, token, assistant="slow")
+    path = f"/api/v1/sessions/{session}/events"
+    async with gateway.events(path, token) as first:
+        await write(gateway, token, session, " ".join(f"word{n}" for n in range(80)))
+        seen = ""
+        while "word3" not in seen:
+            event = await first.next()
+            assert event is not None
+            seen += event.data["text"] if event.kind == "delta" else ""
+        async with gateway.events(path, token) as second:
+            found = await second.until("turn.ended")
+    kinds = [event.kind for event in found]
+    assert kinds[:3] == ["inbox.accepted", "turn.started", "delta"]
+    pieces = [event.data for event in found if event.kind == "delta"]
+    assert [piece.get("whole", False) for piece in pieces] == [True] + [False] * (len(pieces) - 1)
+    assert pieces[0]["text"].startswith(seen)
+    assert [piece["seq"] for piece in pieces] == list(range(pieces[0]["seq"], pieces[0]["seq"] + len(pieces)))
+    delivery = next(event for event in found if event.kind == "delivery")
+    assert "".join(piece["text"] for piece in pieces) == delivery.data["text"]
+
+
 async def test_every_cursor_gives_exactly_what_follows(gateway: Running) -> None:
     token = await gateway.token("chat", "read")
     session = await begin(gateway, token)

@@ -200,6 +200,25 @@ async def test_a_retry_while_the_first_still_runs(gateway: Running, client: open
     assert [outcome for _, _, outcome in await inbox(gateway)] == ["answered"]
 
 
+async def test_a_retry_in_mid_answer_begins_with_what_has_grown(gateway: Running, client: openai.AsyncOpenAI) -> None:
+    key = {"Idempotency-Key": "k1"}
+    words: list[Any] = [{"role": "user", "content": " ".join(f"word{n}" for n in range(80))}]
+    stream = await client.chat.completions.create(model="slow", messages=words, extra_headers=key, stream=True)
+    seen = ""
+    async for chunk in stream:
+        seen += text_of([chunk])
+        if "word3" in seen:
+            break
+    await stream.close()
+    again = await client.chat.completions.create(model="slow", messages=words, extra_headers=key, stream=True)
+    texts = [text for chunk in await collect(again) if (text := text_of([chunk]))]
+    whole = await client.chat.completions.create(model="slow", messages=words, extra_headers=key)
+    assert texts[0].startswith(seen.rstrip())
+    assert len(texts) > 2
+    assert "".join(texts) == whole.choices[0].message.content
+    assert [outcome for _, _, outcome in await inbox(gateway)] == ["answered"]
+
+
 async def test_leaving_a_stream_stops_the_turn(gateway: Running, client: openai.AsyncOpenAI) -> None:
     stream = await client.chat.completions.create(model="slow", messages=HELLO, stream=True)
     await anext(aiter(stream))
@@ -209,6 +228,7 @@ async def test_leaving_a_stream_stops_the_turn(gateway: Running, client: openai.
         return [outcome for _, _, outcome in await inbox(gateway)] == ["stopped", "command"]
 
     await until(stopped, what="the turn to be stopped")
+    assert await gateway.parts.store.fetch("SELECT outcome FROM turns", {}) == [("stopped",)]
 
 
 async def test_leaving_a_stream_that_has_a_key_stops_nothing(gateway: Running, client: openai.AsyncOpenAI) -> None:

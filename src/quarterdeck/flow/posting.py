@@ -1,12 +1,16 @@
 """A message from an assistant to another room: rows that the tool's result is committed with."""
 
 from quarterdeck.base.errors import NotAllowed, NotFound
-from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Sending
+from quarterdeck.governance.identity import Admitted, admit
 from quarterdeck.ports import Rows, ToolContext
-from quarterdeck.store import people, sessions
+from quarterdeck.store import people
 from quarterdeck.store.database import Store
+from quarterdeck.store.people import KnownRoom
+
+SPEAKERS = 50  # of a room, that are looked at
 
 
 class Posting:
@@ -24,9 +28,15 @@ class Posting:
         if rules.rows:
             raise NotAllowed("default.send.known_room", f"{connection} has no rooms of its own", "Name another.")
         known = await people.room(self._store, people.room_id(connection, room))
-        if known is None or not await sessions.in_room(self._store, connection, known.id):
+        if known is None or not await self._reachable(rules, known):
             raise NotFound(f"no room {room} on {connection} has spoken with this assistant")
         outgoing = await self._sending.compose(
             connection, known.id, text, kind="message", turn=turn, assistant=context.assistant
         )
         return Rows(outgoing.statements, lambda: self._outbox.enqueued(outgoing))
+
+    async def _reachable(self, rules: ConnectionRules, room: KnownRoom) -> bool:
+        """Whether somebody has a conversation in a room who may speak there now; who was put out is not written to."""
+        speakers = await people.speakers(self._store, rules.name, room.id, SPEAKERS)
+        verdicts = [admit(rules.dm_policy, rules.allow, who.native_id, who.state, room.kind) for who in speakers]
+        return any(isinstance(verdict, Admitted) for verdict in verdicts)

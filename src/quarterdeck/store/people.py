@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quarterdeck.model.inbound import Room, Sender
+from quarterdeck.model.inbound import Room, RoomKind, Sender
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, value, values
@@ -28,7 +28,7 @@ class KnownRoom(msgspec.Struct, frozen=True):
     id: str
     connection: str
     native_id: str
-    kind: str
+    kind: RoomKind
     title: str
 
 
@@ -150,6 +150,16 @@ async def room(store: Store, wanted: str) -> KnownRoom | None:
         {"tenant": TENANT, "id": wanted},
     )
     return value(KnownRoom, rows[0]) if rows else None
+
+
+async def speakers(store: Store, connection: str, room_wanted: str, limit: int) -> list[Identity]:
+    """Who has a conversation in a room."""
+    rows = await store.fetch(
+        f"SELECT {columns(Identity)} FROM identities WHERE tenant = :tenant AND id IN (SELECT identity_id FROM sessions"
+        " WHERE tenant = :tenant AND connection = :connection AND room_id = :room) LIMIT :limit",
+        {"tenant": TENANT, "connection": connection, "room": room_wanted, "limit": limit},
+    )
+    return values(Identity, rows)
 
 
 async def open_pairing(store: Store, identity_wanted: str, now: float) -> Pairing | None:

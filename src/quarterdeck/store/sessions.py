@@ -204,14 +204,3 @@ async def with_running(store: Store, session_id: str) -> tuple[Session, str] | N
         {"tenant": TENANT, "id": session_id},
     )
     return (value(Session, rows[0][1:]), str(rows[0][0] or "")) if rows else None
-
-
-async def in_room(store: Store, connection: str, room_id: str) -> bool:
-    """Whether somebody who was let in, and was not put out since, has a conversation in a room."""
-    rows = await store.fetch(
-        "SELECT 1 FROM sessions s LEFT JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id"
-        " WHERE s.tenant = :tenant AND s.connection = :connection AND s.room_id = :room"
-        " AND (i.state IS NULL OR i.state <> 'denied') LIMIT 1",
-        {"tenant": TENANT, "connection": connection, "room": room_id},
-    )
-    return bool(rows)
