@@ -119,7 +119,7 @@ def work(work: WorkDoor) -> Sequence[Route]:
         route("POST", f"{V1}/deliveries/{{id}}/settle", work.settle_delivery, shown.SettleAsk, shown.Settled, OPERATE,
               "Say what became of a delivery whose fate is unknown."),
         route("POST", f"{V1}/deliveries/{{id}}/resend", work.resend_delivery, shown.ResendAsk, shown.Settled, OPERATE,
-              "Send a delivery in trouble once more, with a visible mark."),
+              "Send a delivery in trouble once more; marked where it may have arrived before."),
     )
 
 

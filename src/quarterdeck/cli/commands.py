@@ -69,7 +69,7 @@ COMMANDS: tuple[Command, ...] = (
     listed("inbox list", "List accepted messages and their outcome.", STATES, "created_at connection text detail"),
     asked("inbox retry", "Bring a dead-lettered or failed message back.", ID, WHY),
     listed("deliveries list", "List what was sent and if it arrived.", STATES, "created_at connection kind text error"),
-    asked("deliveries resend", "Send a delivery that failed or may have been lost once more, marked.", ID, WHY),
+    asked("deliveries resend", "Send once more what failed, may be lost, or a stop held.", ID, WHY),
     asked("deliveries settle", "Say what became of a delivery of unknown fate.", ID, FOUND, WHY),
     listed("pairing list", "List strangers who ask to be let in.", STATES, "created_at code connection name native_id"),
     asked("pairing approve", "Let the stranger with this code in.", CODE),
