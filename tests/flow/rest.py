@@ -39,6 +39,7 @@ def broken_rules(path: Path) -> list[str]:
             *_inbox(book),
             *_turns(book),
             *_parts(book),
+            *_held(book),
             *_intents(book),
             *_audit(book),
             *_events(book),
@@ -76,6 +77,16 @@ def _parts(book: Book) -> list[str]:
         for row in book.rows("SELECT * FROM parts")
         if row["state"] not in PARTS_AT_REST
     ]
+
+
+def _held(book: Book) -> list[str]:
+    """Only a stop holds, and only answers that it covers."""
+    sql = (
+        "SELECT p.delivery_id FROM parts p JOIN deliveries d ON d.id = p.delivery_id"
+        " LEFT JOIN turns t ON t.id = d.turn_id LEFT JOIN sessions s ON s.id = d.session_id WHERE p.state = 'held'"
+        " AND NOT (d.kind = 'answer' AND p.error = 'stopped' AND t.position <= s.stop_at) IS TRUE"
+    )
+    return [f"part of {row['delivery_id']} is held by nobody" for row in book.rows(sql)]
 
 
 def _intents(book: Book) -> list[str]:

@@ -31,7 +31,7 @@ async def overview(store: Store, now: float) -> Overview:
         " (SELECT COUNT(*) FROM turns WHERE tenant = :tenant AND state = 'running'),"
         " (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND state IN ('ready', 'sending', 'streaming')),"
         f" (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND {_TROUBLE} AND state = 'unknown'),"
-        f" (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND {_TROUBLE} AND state <> 'unknown'),"
+        f" (SELECT COUNT(*) FROM parts WHERE tenant = :tenant AND {_TROUBLE} AND state IN ('failed', 'refused')),"
         " (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND outcome IN ('dead_lettered', 'failed')"
         " AND outcome = 'dead_lettered'),"
         " (SELECT COUNT(*) FROM pairings WHERE tenant = :tenant AND state = 'asked' AND expires_at > :now),"
