@@ -99,7 +99,7 @@ CHANGES: list[tuple[str, Statement]] = [
     ("inbox_ref", inbox.supersede_edited(ROW, 0.0)),
     ("inbox_turn", inbox.progressed("t")),
     ("parts_open", outbox.hold_answers("s", 0.0)),
-    ("parts_open", told(outbox.held_told("s"))),
+    ("parts_open", told(outbox.held_told())),
     (
         "parts_open",
         intents.insert(

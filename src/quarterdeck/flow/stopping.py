@@ -13,7 +13,7 @@ def stop(session_id: str, by: str, now: float) -> list[Statement]:
     return [
         *events.insert_found(session_id, inbox.stopped_told(session_id, by), now),
         inbox.stop_waiting(session_id, by, now),
-        *events.insert_found(session_id, outbox.held_told(session_id), now),
+        *events.insert_found(session_id, outbox.held_told(), now),
         outbox.hold_answers(session_id, now),
         sessions.stop(session_id),
     ]

@@ -40,33 +40,32 @@ def insert(session_id: str, back: int, kind: str, data: dict[str, object], now: 
     )
 
 
+RAISE = "UPDATE sessions SET head = head + (SELECT COUNT(*) FROM ("
+RAISED = ")) WHERE tenant = :tenant AND id = :session"
+ADD = (
+    "INSERT INTO events (tenant, session_id, seq, kind, data, created_at)"
+    " SELECT :tenant, :session, s.head + 1 - ROW_NUMBER() OVER (ORDER BY f.place DESC), :kind,"
+    " CAST(f.data AS BLOB), :now FROM sessions s, ("
+)
+ADDED = ") f WHERE s.tenant = :tenant AND s.id = :session"
+"""A query of `data` (JSON text) and `place` goes between the two of a pair: one event each row, in that order."""
+
+
 class Found(msgspec.Struct, frozen=True):
-    """A query for what only the operation itself can know: one event each row, `data` (JSON text) by `place`."""
+    """Events of which only the operation itself can know how many there are: SQL that counts, and that adds them."""
 
     kind: str
-    query: str
+    number: str
+    add: str
     params: dict[str, Value]
 
 
 def insert_found(session_id: str, found: Found, now: float) -> list[Statement]:
-    """Raise the head by as many events as a query finds, and add them; put what ends the finding behind it."""
+    """Add as many events as are found, behind those of the operation that are numbered from the head."""
     params = {**found.params, "tenant": TENANT, "session": session_id, "kind": found.kind, "now": now}
     return [
-        Statement(
-            "sessions.number",
-            f"UPDATE sessions SET head = head + (SELECT COUNT(*) FROM ({found.query}))"
-            " WHERE tenant = :tenant AND id = :session",
-            params,
-            expect=1,
-        ),
-        Statement(
-            "events.insert_found",
-            "INSERT INTO events (tenant, session_id, seq, kind, data, created_at)"
-            " SELECT :tenant, :session, s.head + 1 - ROW_NUMBER() OVER (ORDER BY f.place DESC), :kind,"
-            f" CAST(f.data AS BLOB), :now FROM sessions s, ({found.query}) f"
-            " WHERE s.tenant = :tenant AND s.id = :session",
-            params,
-        ),
+        Statement("sessions.number", found.number, params, expect=1),
+        Statement("events.insert_found", found.add, params),
     ]
 
 

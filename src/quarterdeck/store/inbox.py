@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quarterdeck.store.database import Store
-from quarterdeck.store.events import Found
+from quarterdeck.store.events import ADD, ADDED, RAISE, RAISED, Found
 from quarterdeck.store.operations import Statement, Value
 from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.tenancy import TENANT
@@ -153,18 +153,23 @@ def uncount_steer(new: NewRow) -> Statement:
     )
 
 
-def _ended(rows: str, outcome: str, params: dict[str, Value]) -> Found:
-    """One event that names the rows, if there are any."""
-    query = (
-        "SELECT json_object('inbox', json_group_array(id), 'outcome', :outcome, 'by', :by) AS data, 1 AS place"
-        f" FROM (SELECT id FROM inbox WHERE {rows} ORDER BY lane_order) HAVING COUNT(*) > 0"
-    )
-    return Found("inbox.ended", query, {**params, "outcome": outcome})
+_NAMED = (
+    "SELECT json_object('inbox', json_group_array(id), 'outcome', :outcome, 'by', :by) AS data, 1 AS place"
+    " FROM (SELECT id FROM inbox WHERE "
+)
+_IF_ANY = " ORDER BY lane_order) HAVING COUNT(*) > 0"
+_EDITED_TOLD = _NAMED + _EDITED + _IF_ANY
+_STOPPED_TOLD = _NAMED + "tenant = :tenant AND session_id = :session AND " + _WAITING + _IF_ANY
 
 
 def edited_told(new: NewRow) -> Found:
     """The event of `supersede_edited`; it goes before it."""
-    return _ended(_EDITED, "superseded", _edited(new))
+    return Found(
+        "inbox.ended",
+        RAISE + _EDITED_TOLD + RAISED,
+        ADD + _EDITED_TOLD + ADDED,
+        {**_edited(new), "outcome": "superseded"},
+    )
 
 
 def quieten(session_id: str, not_before: float) -> Statement:
@@ -189,8 +194,12 @@ def stop_waiting(session_id: str, by: str, now: float) -> Statement:
 
 def stopped_told(session_id: str, by: str) -> Found:
     """The event of `stop_waiting`; it goes before it."""
-    rows = f"tenant = :tenant AND session_id = :session AND {_WAITING}"
-    return _ended(rows, "stopped", {"tenant": TENANT, "session": session_id, "by": by})
+    return Found(
+        "inbox.ended",
+        RAISE + _STOPPED_TOLD + RAISED,
+        ADD + _STOPPED_TOLD + ADDED,
+        {"session": session_id, "by": by, "outcome": "stopped"},
+    )
 
 
 def _ids(ids: Sequence[str]) -> str:

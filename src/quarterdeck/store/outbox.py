@@ -3,8 +3,8 @@
 import msgspec
 
 from quarterdeck.store.database import Store
-from quarterdeck.store.events import Found
-from quarterdeck.store.operations import Statement, Value
+from quarterdeck.store.events import ADD, ADDED, RAISE, RAISED, Found
+from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.tenancy import TENANT
 
@@ -157,17 +157,23 @@ def again(
     )
 
 
-_TOLD = (
-    "SELECT json_object('delivery', p.delivery_id, 'turn', d.turn_id, 'part', p.n, 'state', {state}) AS data,"
-    " p.seq AS place FROM parts p JOIN deliveries d ON d.tenant = p.tenant AND d.id = p.delivery_id WHERE {which}"
+_NAMED, _PARTS = (
+    "SELECT json_object('delivery', p.delivery_id, 'turn', d.turn_id, 'part', p.n, 'state', ",
+    ") AS data, p.seq AS place FROM parts p JOIN deliveries d ON d.tenant = p.tenant AND d.id = p.delivery_id WHERE ",
+)
+_NOT_AGAIN = (
+    f"{_NAMED}p.state{_PARTS}p.tenant = :tenant AND p.delivery_id = :delivery AND p.n = :n AND p.state <> 'ready'"
 )
 
 
 def not_again_told(delivery_id: str, n: int) -> Found:
     """The event of a part that `again` did not make ready; it goes behind it."""
-    which = "p.tenant = :tenant AND p.delivery_id = :delivery AND p.n = :n AND p.state <> 'ready'"
-    params: dict[str, Value] = {"delivery": delivery_id, "n": n}
-    return Found("delivery.state", _TOLD.format(state="p.state", which=which), params)
+    return Found(
+        "delivery.state",
+        RAISE + _NOT_AGAIN + RAISED,
+        ADD + _NOT_AGAIN + ADDED,
+        {"delivery": delivery_id, "n": n},
+    )
 
 
 _ANSWERS = (
@@ -178,6 +184,7 @@ _ANSWERS = (
     " AND d.kind = 'answer' AND COALESCE(t.outcome, 'answered') = 'answered')"
 )
 """Parts of a session's answers that are not sent yet. How a turn that was cut or failed ended is told even so."""
+_HELD = f"{_NAMED}'held'{_PARTS}{_ANSWERS} AND p.state = 'ready'"
 
 
 def hold_answers(session_id: str, now: float) -> Statement:
@@ -190,9 +197,9 @@ def hold_answers(session_id: str, now: float) -> Statement:
     )
 
 
-def held_told(session_id: str) -> Found:
+def held_told() -> Found:
     """The events of `hold_answers`; they go before it."""
-    return Found("delivery.state", _TOLD.format(state="'held'", which=f"{_ANSWERS} AND p.state = 'ready'"), {})
+    return Found("delivery.state", RAISE + _HELD + RAISED, ADD + _HELD + ADDED, {})
 
 
 def fix_text(delivery_id: str, text: str, resends: int, now: float) -> Statement:
