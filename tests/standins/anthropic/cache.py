@@ -108,7 +108,7 @@ def prompt(request: Request) -> Iterator[Piece]:
 
 def _piece(value: msgspec.Struct, mark: CacheControl | None, role: str, cacheable: bool = True) -> Piece:
     bare = msgspec.structs.replace(value, cache_control=None) if mark is not None else value
-    return Piece(role.encode() + b"\0" + _encode(bare), _tokens(value), mark, cacheable)
+    return Piece(role.encode() + b"\0" + _encode(bare), _tokens(bare), mark, cacheable)
 
 
 def _tokens(value: object) -> int:

@@ -36,22 +36,22 @@ def check(schema: Schema, path: str, depth: int = 0) -> None:
     """Refuse what is not supported. Raises Refused."""
     if depth > MAX_DEPTH:
         raise Refused(f"{path}: Schema is too complex.")
-    kinds = schema.get("type")
-    for kind in kinds if isinstance(kinds, list) else [kinds]:
-        _check_fields(schema, str(kind) if kind is not None else "", path)
+    found = schema.get("type", "")
+    kinds = [str(kind) for kind in cast("list[object]", found if isinstance(found, list) else [found])]
+    for field in schema:
+        if field not in ANYWHERE.union(*(BY_TYPE.get(kind, ()) for kind in kinds)):
+            raise Refused(f"{path}: For '{kinds[0]}' type, property '{field}' is not supported")
+    _check_values(schema, kinds, path)
     for inner in _inner(schema):
         check(inner, path, depth + 1)
 
 
-def _check_fields(schema: Schema, kind: str, path: str) -> None:
-    for field in schema:
-        if field not in ANYWHERE | BY_TYPE.get(kind, set()):
-            raise Refused(f"{path}: For '{kind}' type, property '{field}' is not supported")
-    if kind == "object" and schema.get("additionalProperties") is not False:
+def _check_values(schema: Schema, kinds: list[str], path: str) -> None:
+    if "object" in kinds and schema.get("additionalProperties") is not False:
         raise Refused(f"{path}: For 'object' type, 'additionalProperties' must be explicitly set to false")
-    if kind == "array" and schema.get("minItems", 0) not in (0, 1):
+    if "array" in kinds and schema.get("minItems", 0) not in (0, 1):
         raise Refused(f"{path}: For 'array' type, 'minItems' values other than 0 or 1 are not supported")
-    if kind == "string" and schema.get("format", "date") not in FORMATS:
+    if "string" in kinds and schema.get("format", "date") not in FORMATS:
         raise Refused(f"{path}: For 'string' type, format '{schema['format']}' is not supported")
     if not str(schema.get("$ref", "#/")).startswith("#/"):  # wording unverified
         raise Refused(f"{path}: external $ref is not supported")

@@ -94,8 +94,10 @@ class Message(_Closed, frozen=True):
 
     @property
     def blocks(self) -> list[Block]:
-        """A string stands for one block of text."""
-        return [Text(self.content)] if isinstance(self.content, str) else self.content
+        """A string stands for one block of text, an empty one for nothing."""
+        if isinstance(self.content, str):
+            return [Text(self.content)] if self.content else []
+        return self.content
 
 
 class Tool(_Closed, frozen=True):
