@@ -25,7 +25,8 @@ NOT_SETTINGS = (
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4o-mini"
-"""Only a first guess for a start without any file; whether an account may use it is unverified."""
+ANTHROPIC_MODEL = "claude-haiku-4-5"
+"""Only first guesses for a start without any file; whether an account may use them is unverified."""
 
 OLLAMA_MODEL = "llama3.2"
 OLLAMA_PORT = 11434
@@ -130,13 +131,16 @@ def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
         providers["openai"] = _openai(environ)
         model = f"openai/{OPENAI_MODEL}"
         notes.append(f"provider openai picked up from {_named(environ, 'OPENAI_API_KEY', 'OPENAI_BASE_URL')}")
+    if environ.get("ANTHROPIC_API_KEY"):
+        providers["anthropic"] = {"kind": "anthropic", "api_keys": [{"env": "ANTHROPIC_API_KEY"}]}
+        model = model or f"anthropic/{ANTHROPIC_MODEL}"
+        notes.append("provider anthropic picked up from ANTHROPIC_API_KEY")
     if environ.get("OLLAMA_HOST"):
         providers["ollama"] = {"kind": "openai-compatible", "base_url": _ollama_url(environ["OLLAMA_HOST"])}
         model = model or f"ollama/{OLLAMA_MODEL}"
         notes.append("provider ollama picked up from OLLAMA_HOST")
-    notes += [
-        f"{name} is set but not supported yet" for name in ("ANTHROPIC_API_KEY", "GEMINI_API_KEY") if environ.get(name)
-    ]
+    if environ.get("GEMINI_API_KEY"):
+        notes.append("GEMINI_API_KEY is set but not supported yet")
     document: Table = {"providers": providers}
     if model:
         document["assistants"] = {"default": {"model": model}}

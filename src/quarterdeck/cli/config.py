@@ -36,7 +36,8 @@ def _own_settings(config: Config) -> Iterator[ConfigRefused]:
     """What is wrong with the tables that a channel, a provider or a tool reads itself."""
     from quarterdeck.channels.loopback.settings import LoopbackSettings
     from quarterdeck.channels.telegram.settings import TelegramSettings
-    from quarterdeck.providers.openai_compatible.settings import read_settings
+    from quarterdeck.providers.anthropic.settings import read_settings as read_anthropic
+    from quarterdeck.providers.openai_compatible.settings import read_settings as read_compatible
     from quarterdeck.tools.http_post.tool import HttpPostSettings
 
     for name, one in config.connections.items():
@@ -48,7 +49,9 @@ def _own_settings(config: Config) -> Iterator[ConfigRefused]:
     try:
         for name, provider in config.providers.items():
             if provider.kind == "openai-compatible":
-                read_settings(name, provider)
+                read_compatible(name, provider)
+            elif provider.kind == "anthropic":
+                read_anthropic(name, provider)
         if (table := config.tools.get("http_post")) is not None:
             decode_settings(table, HttpPostSettings, "tools.http_post")
     except ConfigRefusals as refused:

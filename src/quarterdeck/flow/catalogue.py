@@ -11,6 +11,7 @@ CHANNELS: Mapping[str, str] = {
 }
 PROVIDERS: Mapping[str, str] = {
     "openai-compatible": "chat completions of any compatible service",
+    "anthropic": "Anthropic's Messages API",
     "local": "the embedded demo model",
     "scripted": "fixed rules, without a model",
 }

@@ -34,6 +34,10 @@ class Builder:
             provider: Provider = ScriptedProvider(name)
         elif one.kind == "local":
             provider = self._demo(name)
+        elif one.kind == "anthropic":
+            from quarterdeck.providers.anthropic.adapter import configured as anthropic
+
+            provider = anthropic(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
         else:
             from quarterdeck.providers.openai_compatible.adapter import configured as compatible
 
