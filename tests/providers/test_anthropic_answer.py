@@ -185,6 +185,12 @@ def test_the_last_event_may_lack_its_blank_line() -> None:
     assert (answer.message.text, answer.finish) == ("Hello!", "stop")
 
 
+def test_nothing_is_read_after_the_end() -> None:
+    more = stream(grow(0, '"type":"text_delta","text":" more"'))
+    assert read(streams.HELLO + more) == read(streams.HELLO)
+    assert str(failed(streams.OVERLOADED + streams.HELLO)) == str(failed(streams.OVERLOADED))
+
+
 def test_ids_of_calls_are_unique() -> None:
     blocks = [begin(n, TOOL.format(1, "x")) for n in range(2)] + [begin(2, '"type":"tool_use","name":"y"')]
     answer, _ = read(stream(start(), *blocks, end("tool_use")))
