@@ -4,7 +4,7 @@ The rules are those of `tests/standins/anthropic`, which shares no code with the
 """
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from quarterdeck.model.message import (
     AssistantMessage,
     Attachment,
     ProviderState,
+    ResultStatus,
     Said,
     SystemEvent,
     ToolCall,
@@ -283,7 +284,7 @@ def exchanges(draw: st.DrawFn) -> list[Said]:
         return [SystemEvent(draw(WORDS))]
     text, calls = draw(WORDS), draw(CALLS)
     message = AssistantMessage(text, tuple(calls), draw(WORDS), draw(states(text, len(calls))))
-    status = st.sampled_from(["ok", "error", "denied", "skipped", "unknown", "given"])
+    status = st.sampled_from(get_args(ResultStatus))
     results = [ToolResult(call.id, call.name, draw(WORDS), draw(status)) for call in calls]
     return [message, *draw(st.permutations(results))]
 
