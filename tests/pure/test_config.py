@@ -188,7 +188,7 @@ def test_a_server_that_is_reached_safely_is_allowed(tmp_path: Path, server: str)
 
 
 def test_what_is_not_built_yet_says_so(tmp_path: Path) -> None:
-    text = '[providers.p]\nkind = "gemini"\n[assistants.default]\nmodel = "p/x"'
+    text = '[providers.p]\nkind = "openai-responses"\n[assistants.default]\nmodel = "p/x"'
     assert "not built yet" in problems(tmp_path, text)["providers.p.kind"].reason
 
 

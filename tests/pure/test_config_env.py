@@ -167,6 +167,15 @@ def test_an_anthropic_key_is_picked_up(tmp_path: Path) -> None:
     assert "sk-1" not in "\n".join(loaded.notes) + repr(loaded)
 
 
+def test_gemini_is_picked_up_and_comes_behind_openai(tmp_path: Path) -> None:
+    loaded = load_config(None, {"GEMINI_API_KEY": "AIza"}, cwd=tmp_path)
+    provider = loaded.config.providers["gemini"]
+    assert (provider.kind, provider.base_url, provider.api_keys) == ("gemini", None, (SecretRef(env="GEMINI_API_KEY"),))
+    assert loaded.config.assistants["default"].model == "gemini/gemini-flash-latest"
+    both = load_config(None, {"GEMINI_API_KEY": "AIza", "OPENAI_API_KEY": "sk-1"}, cwd=tmp_path)
+    assert both.config.assistants["default"].model.startswith("openai/")
+
+
 def test_an_openai_address_without_a_key(tmp_path: Path) -> None:
     loaded = load_config(None, {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, cwd=tmp_path)
     assert loaded.config.providers["openai"].base_url == "http://127.0.0.1:1/v1"
@@ -189,14 +198,6 @@ def test_ollama_is_picked_up_in_all_its_forms(tmp_path: Path, host: str, url: st
     loaded = load_config(None, {"OLLAMA_HOST": host}, cwd=tmp_path)
     assert loaded.config.providers["ollama"].base_url == url
     assert loaded.config.assistants["default"].model.startswith("ollama/")
-
-
-def test_what_is_not_supported_yet_is_named(tmp_path: Path) -> None:
-    loaded = load_config(None, {"GEMINI_API_KEY": "y"}, cwd=tmp_path)
-    assert [note for note in loaded.notes if "not supported yet" in note] == [
-        "GEMINI_API_KEY is set but not supported yet",
-    ]
-    assert loaded.config.assistants["default"].model == "scripted/help"
 
 
 def test_nothing_is_picked_up_where_there_is_a_file(tmp_path: Path) -> None:

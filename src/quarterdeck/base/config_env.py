@@ -28,6 +28,9 @@ OPENAI_MODEL = "gpt-4o-mini"
 ANTHROPIC_MODEL = "claude-haiku-4-5"
 """Only first guesses for a start without any file; whether an account may use them is unverified."""
 
+GEMINI_MODEL = "gemini-flash-latest"
+"""The vendor's own name for its newest small model."""
+
 OLLAMA_MODEL = "llama3.2"
 OLLAMA_PORT = 11434
 
@@ -135,12 +138,14 @@ def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
         providers["anthropic"] = {"kind": "anthropic", "api_keys": [{"env": "ANTHROPIC_API_KEY"}]}
         model = model or f"anthropic/{ANTHROPIC_MODEL}"
         notes.append("provider anthropic picked up from ANTHROPIC_API_KEY")
+    if environ.get("GEMINI_API_KEY"):
+        providers["gemini"] = {"kind": "gemini", "api_keys": [{"env": "GEMINI_API_KEY"}]}
+        model = model or f"gemini/{GEMINI_MODEL}"
+        notes.append("provider gemini picked up from GEMINI_API_KEY")
     if environ.get("OLLAMA_HOST"):
         providers["ollama"] = {"kind": "openai-compatible", "base_url": _ollama_url(environ["OLLAMA_HOST"])}
         model = model or f"ollama/{OLLAMA_MODEL}"
         notes.append("provider ollama picked up from OLLAMA_HOST")
-    if environ.get("GEMINI_API_KEY"):
-        notes.append("GEMINI_API_KEY is set but not supported yet")
     document: Table = {"providers": providers}
     if model:
         document["assistants"] = {"default": {"model": model}}

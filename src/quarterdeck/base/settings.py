@@ -14,8 +14,8 @@ from msgspec import Meta
 from quarterdeck.base.secrets import SecretRef
 
 BUILT_IN_CHANNELS = ("telegram", "loopback")
-BUILT_IN_KINDS = ("openai-compatible", "anthropic", "local", "scripted")
-LATER_KINDS = ("openai", "openai-responses", "gemini")
+BUILT_IN_KINDS = ("openai-compatible", "anthropic", "gemini", "local", "scripted")
+LATER_KINDS = ("openai", "openai-responses")
 RESERVED_CONNECTIONS = ("web", "api", "terminal")
 """These connections always exist; none may be configured under their names."""
 
@@ -89,7 +89,9 @@ class DeliveryConfig(Table, frozen=True):
 class ProviderConfig(Table, frozen=True):
     """A source of models."""
 
-    kind: Annotated[str, Meta(description="The wire format: openai-compatible, anthropic, local or scripted.")]
+    kind: Annotated[
+        str, Meta(description="The wire format: openai-compatible, anthropic, gemini, local or scripted.")
+    ]
     base_url: Annotated[
         str | None, Meta(description="Base address, such as http://127.0.0.1:11434/v1; trusted as written.")
     ] = None

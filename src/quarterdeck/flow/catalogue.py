@@ -12,6 +12,7 @@ CHANNELS: Mapping[str, str] = {
 PROVIDERS: Mapping[str, str] = {
     "openai-compatible": "chat completions of any compatible service",
     "anthropic": "Anthropic's Messages API",
+    "gemini": "Google's models, by the Gemini API's own wire",
     "local": "the embedded demo model",
     "scripted": "fixed rules, without a model",
 }

@@ -38,6 +38,10 @@ class Builder:
             from quarterdeck.providers.anthropic.adapter import configured as anthropic
 
             provider = anthropic(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
+        elif one.kind == "gemini":
+            from quarterdeck.providers.gemini.adapter import configured as gemini
+
+            provider = gemini(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
         else:
             from quarterdeck.providers.openai_compatible.adapter import configured as compatible
 
