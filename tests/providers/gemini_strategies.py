@@ -12,6 +12,7 @@ from quarterdeck.model.message import (
     AssistantMessage,
     Attachment,
     ProviderState,
+    ResultStatus,
     Said,
     SystemEvent,
     ToolCall,
@@ -99,7 +100,9 @@ def answers(draw: st.DrawFn) -> list[Said]:
     calls = [ToolCall(f"call_{n}", name if odd else "look_up", draw(arguments)) for n, name in enumerate(names)]
     state = draw(states(text, calls)) if not odd else None
     message = AssistantMessage(text, tuple(calls), draw(st.sampled_from(["", "so so"])), state)
-    statuses = st.sampled_from(["ok", "error", "denied", "skipped", "unknown", "given"])
+    statuses: st.SearchStrategy[ResultStatus] = st.sampled_from(
+        ["ok", "error", "denied", "skipped", "unknown", "given"]
+    )
     results = [ToolResult(call.id, call.name, draw(texts), draw(statuses)) for call in calls]
     return [message, *draw(st.permutations(results))]
 

@@ -125,18 +125,21 @@ class _Translator:
         pointer: Schema = {"$ref": _DEFS + name}
         return {"anyOf": [pointer], **described} if described else pointer
 
-    def _merged(self, node: Schema, depth: int) -> Schema:
-        """The members of `allOf` in the node itself: what several of them say, the first says."""
+    def _merged(self, node: Schema, depth: int, within: frozenset[str] = frozenset()) -> Schema:
+        """The members of `allOf` in the node itself: what several of them say, the first says.
+
+        A definition that is a member of itself says nothing.
+        """
         self._visit(depth)
         members = node.get("allOf")
         if not isinstance(members, list):
             return node
         merged: Schema = {key: value for key, value in node.items() if key != "allOf"}
         for member in cast("list[object]", members):
-            part = _object(member)
+            part, inside = _object(member), within
             if (name := self._named(part)) is not None:
-                part = _object(self._definitions[name])
-            part = self._merged(part, depth + 1)
+                part, inside = ({}, within) if name in within else (_object(self._definitions[name]), within | {name})
+            part = self._merged(part, depth + 1, inside)
             for key in ("properties", "required"):
                 if key in part and key in merged:
                     merged[key] = _joined(merged[key], part[key])
