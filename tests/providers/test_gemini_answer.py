@@ -115,6 +115,13 @@ def test_calls_without_ids_get_one_that_no_other_request_has() -> None:
     assert first.state is None
 
 
+def test_arguments_that_are_no_text_are_a_call_all_the_same() -> None:
+    """Raw JSON is not looked into while it is read; whoever checks arguments finds that these are none."""
+    body = stream(chunk(call("a", {"q": "%"}), finish="STOP")).replace(b"%", b"\xff")
+    (made,) = read(body)[0].message.calls
+    assert made.arguments == '{"q":"\ufffd"}'
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_one_object_or_a_list_in_place_of_a_stream(whole: bool) -> None:
     one = chunk(text("all"), finish="STOP", usageMetadata=USAGE)
