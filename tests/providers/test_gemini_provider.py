@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from quarterdeck.providers.gemini.settings import BASE_URL, Settings
 from quarterdeck.providers.gemini.wire import Dialect
 from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
 from quarterdeck.providers.http.keys import KeyHealth
+from tests.doors.commands import Desk
 from tests.providers.gemini_strategies import PDF, PNG
 from tests.standins.gemini import KEY, GeminiStandin, gemini_standin
 from tests.standins.raw_http import Peer, serving
@@ -331,3 +333,13 @@ async def test_a_provider_as_configured(client: Client, gemini: GeminiStandin) -
     assert BASE_URL.startswith("https://generativelanguage.googleapis.com/")
     bare = configured("google", ProviderConfig(kind="gemini"), client=client, secrets=secrets, clock=SystemClock())
     assert bare.prepare(ModelRequest(TWO, "", (AssistantMessage("x"),))).key == ""
+
+
+async def test_an_assistant_of_a_whole_gateway_calls_a_tool(tmp_path: Path, gemini: GeminiStandin) -> None:
+    desk = Desk(tmp_path, model=f"google/{THREE}")
+    table = f'[providers.google]\nkind = "gemini"\nbase_url = "{gemini.url}/v1beta"\n'
+    desk.write(desk.config.read_text() + table + 'api_keys = [{ env = "GEMINI_API_KEY" }]\n')
+    said = await desk.run("chat", "[[tool time {}]] what time is it?", environ={"GEMINI_API_KEY": KEY})
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("re: what time is it?\ntime -> ")
+    assert [call.kind for call in gemini.calls] == ["tools", "text"]
