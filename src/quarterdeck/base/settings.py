@@ -89,9 +89,7 @@ class DeliveryConfig(Table, frozen=True):
 class ProviderConfig(Table, frozen=True):
     """A source of models."""
 
-    kind: Annotated[
-        str, Meta(description="The wire format: openai-compatible, anthropic, gemini, local or scripted.")
-    ]
+    kind: Annotated[str, Meta(description="The wire format: openai-compatible, anthropic, gemini, local or scripted.")]
     base_url: Annotated[
         str | None, Meta(description="Base address, such as http://127.0.0.1:11434/v1; trusted as written.")
     ] = None
