@@ -1,13 +1,15 @@
-"""What is answered to this conversation? Pure: a request, its script and its digest in, a Reply out."""
+"""What is answered to this conversation? Pure: what was asked, its script and its digest in, a Reply out."""
 
 import itertools
+import json
 
 import msgspec
 
+from tests.standins.model.asked import Asked
 from tests.standins.model.directives import Script, ToolAsk
-from tests.standins.model.requests import CHARS_PER_TOKEN, ChatRequest, Message
+from tests.standins.model.refused import CHARS_PER_TOKEN
+from tests.standins.model.schemas import instance
 
-ASKING = ("user", "system", "developer")
 REFUSAL = "I'm sorry, but I can't help with that."
 CACHE_MINIMUM, CACHE_STEP = (
     1024,
@@ -17,11 +19,12 @@ MAX_PIECES = 64
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Tokens; `cached` are part of `prompt`."""
+    """Tokens; `cached` are part of `prompt`, `reasoning` of `completion`."""
 
     prompt: int
     cached: int
     completion: int
+    reasoning: int = 0
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -31,9 +34,13 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """`pieces` are the deltas of the text (or of the refusal), `spacing` the seconds between them."""
+    """`pieces` are the deltas of the text (or of the refusal), `spacing` the seconds between them.
+
+    `thoughts` came before them and are no part of the text.
+    """
 
     pieces: tuple[str, ...] = ()
+    thoughts: tuple[str, ...] = ()
     refused: bool = False
     calls: tuple[Call, ...] = ()
     finish: str = "stop"
@@ -52,48 +59,38 @@ class Reply(msgspec.Struct, frozen=True):
         return "refusal" if self.refused else "text"
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where a conversation stands: its last asking message, the rounds of calls and the results since."""
-
-    index: int
-    text: str
-    round: int
-    results: tuple[tuple[str, str], ...]
-
-
-def place(messages: list[Message]) -> Place:
-    """Find the last message of a person or the system that has a text, and what followed it."""
-    index = len(messages) - 1
-    while index > 0 and not (messages[index].role in ASKING and messages[index].text):
-        index -= 1
-    names: dict[str, str] = {}
-    results: list[tuple[str, str]] = []
-    rounds = 0
-    for message in messages[index:]:
-        rounds += bool(message.tool_calls)
-        names |= {call.id: call.function.name for call in message.tool_calls or ()}
-        if message.role == "tool":
-            results.append((names[message.tool_call_id or ""], message.text))
-    return Place(index, messages[index].text, rounds, tuple(results))
-
-
-def compose(request: ChatRequest, script: Script, here: Place, digest: str) -> Reply:
+def compose(asked: Asked, script: Script, digest: str) -> Reply:
     """The answer that the script asks for at this place."""
-    asks = script.rounds[here.round] if here.round < len(script.rounds) else ()
-    if script.badjson and not script.rounds and here.round == 0:
-        asks = (ToolAsk(request.tools[0].function.name if request.tools else "lookup", "{}"),)
-    calls = tuple(_call(ask, script, digest, number) for number, ask in enumerate(asks))
-    text = "" if calls else _text(script, here)
+    calls = tuple(_call(ask, script, digest, number) for number, ask in enumerate(_asks(asked, script)))
+    text = "" if calls else _text(asked, script)
     if script.finish and not calls:
         text = text[: max(1, len(text) // 2)]
+    thoughts = tuple(f"thought {number} of {script.thoughts}. " for number in range(1, script.thoughts + 1))
     return Reply(
         pieces=_pieces(text, script.deltas),
+        thoughts=thoughts,
         refused=script.refusal and not calls,
         calls=calls,
         finish=script.finish or ("tool_calls" if calls else "stop"),
-        usage=_usage(request, here, text, calls) if script.usage else None,
+        usage=_usage(asked, text, calls, thoughts) if script.usage else None,
         spacing=script.spacing,
     )
+
+
+def _asks(asked: Asked, script: Script) -> tuple[ToolAsk, ...]:
+    """The calls of this round, as far as the request allows calls."""
+    if asked.choice == "none":
+        return ()
+    rounds, turn = script.rounds, asked.here.round
+    if not asked.parallel:
+        rounds = tuple((ask,) for asks in rounds for ask in asks)
+    if turn < len(rounds):
+        return rounds[turn]
+    forced = asked.choice != "auto" or (script.badjson and asked.form is None)
+    if rounds or turn or not forced:
+        return ()
+    named = asked.choice if asked.choice in asked.tools else next(iter(asked.tools), "lookup")
+    return (ToolAsk(named, "{}"),)
 
 
 def _call(ask: ToolAsk, script: Script, digest: str, number: int) -> Call:
@@ -101,17 +98,19 @@ def _call(ask: ToolAsk, script: Script, digest: str, number: int) -> Call:
     return Call(f"call_{digest[:20]}{number:02}", ask.name, arguments)
 
 
-def _text(script: Script, here: Place) -> str:
+def _text(asked: Asked, script: Script) -> str:
     if script.empty:
         return ""
     if script.refusal:
         return REFUSAL
     head = f"re: {script.text}"
+    if asked.form is not None:
+        return '{"unfinished": "' if script.badjson else json.dumps(instance(asked.form, head), ensure_ascii=False)
     if script.length is not None:
         return long_text(head, script.length)
     if script.deltas is not None:
         return "".join(_numbered(script.deltas))
-    return "\n".join([head, *(f"{name} -> {result}" for name, result in here.results)])
+    return "\n".join([head, *(f"{name} -> {result}" for name, result in asked.here.results)])
 
 
 def _numbered(count: int) -> list[str]:
@@ -150,10 +149,11 @@ def _program(number: int) -> str:
     return f"```python\ndef block_{number}():\n{lines}\n```"
 
 
-def _usage(request: ChatRequest, here: Place, text: str, calls: tuple[Call, ...]) -> Usage:
+def _usage(asked: Asked, text: str, calls: tuple[Call, ...], thoughts: tuple[str, ...]) -> Usage:
     """About four characters a token; what stands before the last question counts as cached."""
-    sizes = [len(message.text) // CHARS_PER_TOKEN + 4 for message in request.messages]
-    prompt, before = sum(sizes), sum(sizes[: here.index])
+    sizes = [size // CHARS_PER_TOKEN + 4 for size in asked.sizes]
+    prompt, before = sum(sizes), sum(sizes[: asked.here.index])
     cached = before // CACHE_STEP * CACHE_STEP if prompt >= CACHE_MINIMUM else 0
     written = len(text) + sum(len(call.name) + len(call.arguments) for call in calls)
-    return Usage(prompt, cached, written // CHARS_PER_TOKEN + 1)
+    reasoning = sum(len(thought) for thought in thoughts) // CHARS_PER_TOKEN
+    return Usage(prompt, cached, written // CHARS_PER_TOKEN + 1 + reasoning, reasoning)

@@ -10,9 +10,13 @@ attempts with exactly this text; several such faults are used up in the order in
     [[status CODE [RETRY_AFTER] [xK]]]   an error answer, with a Retry-After in seconds
     [[hang [xK]]]             accept the request and never answer
     [[cut N [xK]]]            break the connection after N deltas
+    [[error CODE N [xK]]]     an error with this code in the stream after N deltas (without a stream: status 500)
+    [[failed CODE N [xK]]]    the same, as the end of a failed response where the endpoint has such a thing
+    [[garbage N [xK]]]        something that is not JSON after N deltas, and nothing more
     [[finish REASON]]         end with this finish_reason: length, content_filter
     [[empty]]  [[refusal]]    an empty text; a refusal instead of a text
-    [[badjson]]               the arguments of the tool calls are not JSON
+    [[badjson]]               the arguments of the tool calls are not JSON; nor is the answer where JSON was asked for
+    [[think N]]               N pieces of reasoning before the answer
     [[nousage]]               the answer carries no usage
 
 A misspelt directive raises BadDirective: a fault that silently did not happen would make a crash test
@@ -44,11 +48,12 @@ class ToolAsk(msgspec.Struct, frozen=True):
 class Fault(msgspec.Struct, frozen=True):
     """What goes wrong: `times` None means always; `after` counts deltas; `retry_after` is in seconds."""
 
-    kind: Literal["status", "hang", "cut"]
+    kind: Literal["status", "hang", "cut", "error", "failed", "garbage"]
     times: int | None = None
     status: int = 0
     retry_after: float | None = None
     after: int = 0
+    code: str = ""
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -59,6 +64,7 @@ class Script(msgspec.Struct, frozen=True):
     deltas: int | None = None
     spacing: float = 0.0
     length: int | None = None
+    thoughts: int = 0
     finish: str | None = None
     empty: bool = False
     refusal: bool = False
@@ -168,16 +174,40 @@ def _cut(after: str, *words: str) -> Fault:
     return Fault("cut", times, after=int(after))
 
 
+def _error(code: str, after: str, *words: str) -> Fault:
+    rest, times = _times(words)
+    () = rest
+    return Fault("error", times, after=int(after), code=code)
+
+
+def _failed(code: str, after: str, *words: str) -> Fault:
+    return msgspec.structs.replace(_error(code, after, *words), kind="failed")
+
+
+def _garbage(after: str, *words: str) -> Fault:
+    rest, times = _times(words)
+    () = rest
+    return Fault("garbage", times, after=int(after))
+
+
 def _finish(reason: str) -> dict[str, object]:
     if reason not in ("length", "content_filter"):
         raise ValueError(reason)
     return {"finish": reason}
 
 
-_FAULTS: Mapping[str, Callable[..., Fault]] = {"status": _status, "hang": _hang, "cut": _cut}
+_FAULTS: Mapping[str, Callable[..., Fault]] = {
+    "status": _status,
+    "hang": _hang,
+    "cut": _cut,
+    "error": _error,
+    "failed": _failed,
+    "garbage": _garbage,
+}
 _OPTIONS: Mapping[str, Callable[..., dict[str, object]]] = {
     "long": lambda n: {"length": int(n)},
     "stream": lambda n, ms: {"deltas": int(n), "spacing": float(ms) / 1000},
+    "think": lambda n: {"thoughts": int(n)},
     "delay": lambda seconds: {"delay": float(seconds)},
     "finish": _finish,
     "empty": lambda: {"empty": True},

@@ -14,7 +14,8 @@ MAX_TEXTS = 10_000
 class Call(msgspec.Struct, kw_only=True):
     """One request and its end. `kind` is None while it is being answered.
 
-    kind: text, tools, refusal; "status 500" (asked for); hang, cut; "refused 400" (broke a rule).
+    kind: text, tools, refusal; "status 500" (asked for); hang, cut, error, failed, garbage; "refused 400"
+    (broke a rule).
     round counts the tool rounds before it, attempt the requests with exactly this text (0: not counted).
     """
 

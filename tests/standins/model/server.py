@@ -12,15 +12,19 @@ from aiohttp import web
 
 from tests.standins import Record, serving
 from tests.standins.model import wire
-from tests.standins.model.answer import Place, Reply, compose, place
+from tests.standins.model.answer import Reply, compose
+from tests.standins.model.asked import Place
 from tests.standins.model.directives import BadDirective, Fault, Script, parse
+from tests.standins.model.endpoints import Chat, Embedding, Question, Responses, Rules
 from tests.standins.model.ledger import Call, Ledger
-from tests.standins.model.requests import ChatRequest, Refused, accept
+from tests.standins.model.refused import SERVER_FAULT, Refused
+from tests.standins.model.responses.requests import Stored
 from tests.waiting import slowly
 
 KEY = "sk-standin"
 HANG_SECONDS = 600.0
 MAX_QUEUED = 10_000
+Reading = Callable[[bytes], Question]
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -60,6 +64,7 @@ class ModelStandin:
         self._settings = settings
         self._ledger = Ledger(record, settings.keep)
         self._queue: deque[str] = deque(maxlen=MAX_QUEUED)
+        self._stored = Stored()
 
     @property
     def calls(self) -> list[Call]:
@@ -83,7 +88,10 @@ class ModelStandin:
     def app(self) -> web.Application:
         """The routes."""
         app = web.Application(client_max_size=self._settings.max_body)
-        app.router.add_post("/v1/chat/completions", self._chat)
+        rules = Rules(self._settings.models, self._settings.context_tokens)
+        app.router.add_post("/v1/chat/completions", self._asking(lambda raw: Chat.read(raw, rules)))
+        app.router.add_post("/v1/responses", self._asking(lambda raw: Responses.read(raw, rules, self._stored)))
+        app.router.add_post("/v1/embeddings", self._asking(lambda raw: Embedding.read(raw, rules)))
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/_control/faults", controlled(self._control_faults))
         app.router.add_delete("/_control/faults", controlled(self._control_clear))
@@ -93,40 +101,45 @@ class ModelStandin:
         app.router.add_route("*", "/{path:.*}", self._nowhere)
         return app
 
-    async def _chat(self, http: web.Request) -> web.StreamResponse:
-        try:
-            raw = await http.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _refusal(Refused("Request body too large.", None, "request_too_large", status=413))
-        digest = hashlib.sha256(raw).hexdigest()
-        call = self._ledger.arrival(digest, http.headers.get("Idempotency-Key"))
-        try:
-            return await self._answer(http, raw, call)
-        except Refused as refused:
-            call.kind, call.status = call.kind or f"refused {refused.status}", refused.status
-            return _refusal(refused)
-        finally:
-            call.disconnected = http.transport is None
-            self._ledger.end(call)
+    def _asking(self, read: Reading) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The route of an endpoint that reads its requests with `read`."""
 
-    async def _answer(self, http: web.Request, raw: bytes, call: Call) -> web.StreamResponse:
+        async def handle(http: web.Request) -> web.StreamResponse:
+            try:
+                raw = await http.read()
+            except web.HTTPRequestEntityTooLarge:
+                return _refusal(Refused("Request body too large.", None, "request_too_large", status=413))
+            digest = hashlib.sha256(raw).hexdigest()
+            call = self._ledger.arrival(digest, http.headers.get("Idempotency-Key"))
+            try:
+                return await self._answer(http, read, raw, call)
+            except Refused as refused:
+                call.kind, call.status = call.kind or f"refused {refused.status}", refused.status
+                return _refusal(refused)
+            finally:
+                call.disconnected = http.transport is None
+                self._ledger.end(call)
+
+        return handle
+
+    async def _answer(self, http: web.Request, read: Reading, raw: bytes, call: Call) -> web.StreamResponse:
         try:
             self._check_key(http)
-            request = accept(raw, self._settings.models, self._settings.context_tokens)
-            here = place(request.messages)
-            call.text, call.round, call.messages = here.text, here.round, len(request.messages)
-            call.model, call.stream = request.model, bool(request.stream)
-            script = self._script(here, call)
+            question = read(raw)
+            asked = question.asked
+            call.text, call.round, call.messages = asked.here.text, asked.here.round, len(asked.sizes)
+            call.model, call.stream = asked.model, asked.stream
+            script = self._script(asked.here, call)
         finally:
             self._ledger.begin(call, raw)
         await self._wait(self.delay + script.delay)
         fault = script.fault(call.attempt)
         if fault is not None and fault.kind == "status":
             call.kind = f"status {fault.status}"
-            raise _failure(fault, request.model)
+            raise _failure(fault, asked.model)
         if fault is not None and fault.kind == "hang":
             return await self._hang(http, call)
-        return await self._send(http, call, request, compose(request, script, here, call.digest), fault)
+        return await self._send(http, call, question, compose(asked, script, call.digest), fault)
 
     def _check_key(self, http: web.Request) -> None:
         given = http.headers.get("Authorization", "")
@@ -158,19 +171,23 @@ class ModelStandin:
         return _break_off(http, web.StreamResponse())
 
     async def _send(
-        self, http: web.Request, call: Call, request: ChatRequest, reply: Reply, fault: Fault | None
+        self, http: web.Request, call: Call, question: Question, reply: Reply, fault: Fault | None
     ) -> web.StreamResponse:
-        head = wire.Head(f"chatcmpl-{call.digest[:24]}", int(call.at), request.model)
-        call.kind, call.status = ("cut" if fault else reply.kind), 200
-        if not request.stream:
-            await self._wait(reply.spacing * len(reply.pieces))
-            return await _whole(http, call, wire.completion(reply, head), fault)
-        usage = request.stream_options is not None and request.stream_options.include_usage
-        return await self._stream(http, call, wire.frames(reply, head, usage), reply.spacing, fault)
+        call.kind, call.status = (fault.kind if fault else reply.kind), 200
+        if question.asked.stream:
+            return await self._stream(http, call, question, reply, fault)
+        await self._wait(reply.spacing * len(reply.pieces))
+        if fault is None or fault.kind == "cut":
+            return await _whole(http, call, question.body(reply, call), fault)
+        body = b'{"id": nonsense' if fault.kind == "garbage" else question.failed(fault, call)
+        if body is None:
+            raise Refused(SERVER_FAULT, None, fault.code, 500, "server_error")
+        return await _whole(http, call, body, None)
 
     async def _stream(
-        self, http: web.Request, call: Call, frames: wire.Frames, spacing: float, fault: Fault | None
+        self, http: web.Request, call: Call, question: Question, reply: Reply, fault: Fault | None
     ) -> web.StreamResponse:
+        frames, spacing = question.frames(reply, call), reply.spacing
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8", **_names(call)})
         deltas = frames.deltas if fault is None else frames.deltas[: fault.after]
         try:
@@ -184,9 +201,9 @@ class ModelStandin:
             else:
                 await answer.write(frames.first + b"".join(deltas))
                 call.deltas = len(deltas)
-            if fault is not None:
+            if fault is not None and fault.kind == "cut":
                 return _break_off(http, answer)
-            await answer.write(frames.last)
+            await answer.write(frames.last if fault is None else _spoilt(question, call, frames, fault))
             await answer.write_eof()
         except ConnectionError:
             return answer
@@ -260,6 +277,14 @@ async def _whole(http: web.Request, call: Call, body: bytes, fault: Fault | None
     return answer
 
 
+def _spoilt(question: Question, call: Call, frames: wire.Frames, fault: Fault) -> bytes:
+    """What stands where the rest of a stream would."""
+    if fault.kind == "garbage":
+        return b"data: {nonsense\n\n"
+    sent = frames.first + b"".join(frames.deltas[: fault.after])
+    return question.broken(fault, call, sent.count(b"\n\n"))
+
+
 def _break_off(http: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
     """Close the connection after what was written; the answer stays unfinished."""
     if http.transport is not None:
@@ -289,6 +314,5 @@ def _failure(fault: Fault, model: str) -> Refused:
         message = f"Rate limit reached for {model}. Please try again in {fault.retry_after or 1:g}s."
         return Refused(message, None, "rate_limit_exceeded", 429, "requests", headers)
     if fault.status >= 500:
-        message = "The server had an error while processing your request. Sorry about that!"
-        return Refused(message, None, None, fault.status, "server_error")
+        return Refused(SERVER_FAULT, None, None, fault.status, "server_error")
     return Refused(f"stand-in: asked to answer {fault.status}.", status=fault.status)

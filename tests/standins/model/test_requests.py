@@ -130,5 +130,5 @@ async def test_sizes_models_and_unknown_addresses() -> None:
             await ask(client, user("x" * 5000))
         assert large.value.status_code == 413
         with pytest.raises(openai.NotFoundError, match="Invalid URL"):
-            await client.embeddings.create(model="known", input="x")
+            await client.moderations.create(model="known", input="x")
         assert [entry.id async for entry in client.models.list()] == ["known"]

@@ -1,6 +1,7 @@
 """How does an answer look as JSON and as a stream? Shapes: the vendor's API reference.
 
-The official client parses every shape here in `tests/standins/test_model_standin.py`.
+The official client parses every shape here in `tests/standins/test_model_standin.py`. `reasoning_content` is not the
+vendor's: many servers that answer in its format put reasoning there.
 """
 
 import msgspec
@@ -35,6 +36,8 @@ def completion(reply: Reply, head: Head) -> bytes:
         "content": None if reply.calls or reply.refused else reply.text,
         "refusal": reply.text if reply.refused else None,
     }
+    if reply.thoughts:
+        message["reasoning_content"] = "".join(reply.thoughts)
     if reply.calls:
         message["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
@@ -61,7 +64,8 @@ def frames(reply: Reply, head: Head, include_usage: bool) -> Frames:
 
     first: dict[str, object] = {"role": "assistant", "content": None if reply.calls else "", "refusal": None}
     field = "refusal" if reply.refused else "content"
-    deltas = [chunk({field: piece}) for piece in reply.pieces]
+    deltas = [chunk({"reasoning_content": thought}) for thought in reply.thoughts]
+    deltas += [chunk({field: piece}) for piece in reply.pieces]
     for index, call in enumerate(reply.calls):
         deltas += [chunk({"tool_calls": [part]}) for part in _call_parts(index, call)]
     last = chunk({}, reply.finish)
@@ -115,5 +119,5 @@ def _usage(usage: Usage) -> dict[str, object]:
         "completion_tokens": usage.completion,
         "total_tokens": usage.prompt + usage.completion,
         "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "audio_tokens": 0},
     }
