@@ -105,7 +105,8 @@ def _text(asked: Asked, script: Script) -> str:
         return REFUSAL
     head = f"re: {script.text}"
     if asked.form is not None:
-        return '{"unfinished": "' if script.badjson else json.dumps(instance(asked.form, head), ensure_ascii=False)
+        value = instance(asked.form, head) if asked.form else {"answer": head}
+        return '{"unfinished": "' if script.badjson else json.dumps(value, ensure_ascii=False)
     if script.length is not None:
         return long_text(head, script.length)
     if script.deltas is not None:

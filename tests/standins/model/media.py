@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 
-from tests.standins.model.refused import Refused, supported
+from tests.standins.model.refused import Refused, missing, supported
 
 IMAGES = {
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -43,9 +43,7 @@ def check_image(url: str, path: str) -> int:
 def check_file(data: str, name: str | None, path: str) -> int:
     """The bytes that the file takes in the request. Raises Refused."""
     if not name:
-        raise Refused(
-            f"Missing required parameter: '{path}.filename'.", f"{path}.filename", "missing_required_parameter"
-        )
+        raise missing(f"{path}.filename")
     found = _DATA.fullmatch(data)
     body = _decoded(found[2]) if found else None
     if found is None or body is None or found[1] != "application/pdf" or not body.startswith(b"%PDF-"):

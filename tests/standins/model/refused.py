@@ -64,7 +64,7 @@ def read(raw: bytes, kind: type[T], path: str = "") -> T:
 def _wrong_shape(text: str, path: str) -> Refused:
     if found := _MISSING.match(text):
         where = _joined(path, found[2], found[1])
-        return Refused(f"Missing required parameter: '{where}'.", where, "missing_required_parameter")
+        return missing(where)
     if found := _UNKNOWN.match(text):
         return unknown(_joined(path, found[2], found[1]))
     if found := _WRONG.match(text):
@@ -77,6 +77,11 @@ def _wrong_shape(text: str, path: str) -> Refused:
 
 def _joined(*names: str | None) -> str:
     return ".".join(name for name in names if name).replace(".[", "[")
+
+
+def missing(path: str) -> Refused:
+    """A field that must be there."""
+    return Refused(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
 
 
 def unknown(path: str) -> Refused:

@@ -18,6 +18,7 @@ from tests.standins.model.refused import (
     check_number,
     check_size,
     empty,
+    missing,
     read,
     supported,
     too_many,
@@ -250,7 +251,7 @@ def _form(request: ChatRequest) -> Schema | None:
     path = "response_format.json_schema"
     if wanted.json_schema is None or wanted.json_schema.schema is None:
         path = path if wanted.json_schema is None else f"{path}.schema"
-        raise Refused(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
+        raise missing(path)
     form = wanted.json_schema
     check_name(form.name, f"{path}.name")
     check_schema(form.schema or {}, bool(form.strict), f"response_format '{form.name}'", "response_format", "")
@@ -293,7 +294,7 @@ def _check_part(part: Part, role: str, path: str) -> int:
         return 0 if file.file_id else check_file(file.file_data or "", file.filename, f"{path}.file")
     image = part.image_url
     if image is None:
-        raise Refused(f"Missing required parameter: '{path}.image_url'.", path, "missing_required_parameter")
+        raise missing(f"{path}.image_url")
     check_detail(image.detail, f"{path}.image_url.detail")
     return check_image(image.url, f"{path}.image_url.url")
 
@@ -324,11 +325,11 @@ def _answer_call(open_calls: dict[str, int | None], index: int, call_id: str) ->
 
 
 def _require_answers(open_calls: dict[str, int | None], index: int) -> None:
-    missing = [call_id for call_id, answered in open_calls.items() if answered is None]
-    if missing:
+    open_ids = [call_id for call_id, answered in open_calls.items() if answered is None]
+    if open_ids:
         message = (
             "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
             "'tool_call_id'. The following tool_call_ids did not have response messages: "
-            f"{', '.join(missing)}"
+            f"{', '.join(open_ids)}"
         )
         raise Refused(message, f"messages.[{index}].role")

@@ -15,7 +15,7 @@ import msgspec
 
 from tests.standins.model.asked import Place
 from tests.standins.model.media import check_detail, check_file, check_image
-from tests.standins.model.refused import Refused, check_length, check_name, read, supported
+from tests.standins.model.refused import Refused, check_length, check_name, missing, read, supported
 from tests.standins.model.responses.secrets import opens
 
 ASKING = ("user", "system", "developer")
@@ -143,7 +143,7 @@ def _entry(raw: bytes, path: str) -> Entry:
     head = read(raw, Typed, path)
     kind = head.type or ("message" if head.role is not None else None)
     if kind is None:
-        raise Refused(f"Missing required parameter: '{path}.type'.", f"{path}.type", "missing_required_parameter")
+        raise missing(f"{path}.type")
     if kind not in _KINDS:
         raise supported(kind, KNOWN, path)
     item = read(raw, _KINDS[kind], path)
@@ -202,7 +202,7 @@ def _image(part: InputImage, path: str) -> int:
     check_detail(part.detail, f"{path}.detail")
     if part.image_url is None:
         if part.file_id is None:
-            raise Refused(f"Missing required parameter: '{path}.image_url'.", path, "missing_required_parameter")
+            raise missing(f"{path}.image_url")
         return 0
     return check_image(part.image_url, f"{path}.image_url")
 
@@ -211,7 +211,7 @@ def _file(part: InputFile, path: str) -> int:
     if part.file_data is not None:
         return check_file(part.file_data, part.filename, path)
     if part.file_id is None and part.file_url is None:
-        raise Refused(f"Missing required parameter: '{path}.file_data'.", path, "missing_required_parameter")
+        raise missing(f"{path}.file_data")
     return 0
 
 

@@ -21,6 +21,7 @@ from tests.standins.model.refused import (
     check_number,
     check_size,
     empty,
+    missing,
     read,
     supported,
     too_many,
@@ -165,7 +166,7 @@ def accept(raw: bytes, models: tuple[str, ...], context_tokens: int, stored: Sto
     items = (*before.items, *_items(request))
     found = entries(items, before.ids)
     if not found:
-        raise Refused("Missing required parameter: 'input'.", "input", "missing_required_parameter")
+        raise missing("input")
     check_size(raw, sum(entry.media for entry in found), context_tokens, "input")
     asked = Asked(
         model=request.model,
@@ -283,7 +284,7 @@ def _form(request: ResponsesRequest, found: list[Entry]) -> Schema | None:
     for name, value in (("name", wanted.name), ("schema", wanted.schema)):
         if value is None:
             path = f"{path}.{name}"
-            raise Refused(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
+            raise missing(path)
     check_name(wanted.name or "", f"{path}.name")
     what, param = f"response_format '{wanted.name}'", f"{path}.schema"
     check_schema(wanted.schema or {}, wanted.strict is True, what, param, "invalid_json_schema")
