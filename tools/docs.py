@@ -16,6 +16,7 @@ from quarterdeck.base.crash import PLACES
 from quarterdeck.cli.reference import reference_markdown as command_line
 from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, CONTEXT, EVENTS, PROVIDERS, TOOLS, TOUR
 from quarterdeck.model.turn import InboxOutcome
+from quarterdeck.providers.openai_compatible.reference import reference_markdown as presets
 from quarterdeck.store.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,6 +106,7 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "configuration.md": reference_markdown(),
         REFERENCE / "command-line.md": command_line(),
+        REFERENCE / "presets.md": presets(),
         REFERENCE / "catalogue.md": catalogue(),
         REFERENCE / "promises.md": promises(),
     }

@@ -19,7 +19,7 @@ from quarterdeck.net.outgoing import Timeouts
 from quarterdeck.ports import Delta, ListedModel, ModelProfile, ModelRequest, Provider, ProviderFailed
 from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
 from quarterdeck.providers.openai_compatible.adapter import ChatWire, configured
-from quarterdeck.providers.openai_compatible.wire import Dialect
+from quarterdeck.providers.openai_compatible.dialect import Dialect
 from tests.standins.model import KEY, ModelStandin, Settings, model_standin
 from tests.standins.raw_http import Peer, forever, serving
 from tests.waiting import until

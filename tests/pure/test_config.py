@@ -187,9 +187,9 @@ def test_a_server_that_is_reached_safely_is_allowed(tmp_path: Path, server: str)
     assert load(tmp_path, f"[server]\n{server}").config.server.host
 
 
-def test_what_is_not_built_yet_says_so(tmp_path: Path) -> None:
-    text = '[providers.p]\nkind = "openai-responses"\n[assistants.default]\nmodel = "p/x"'
-    assert "not built yet" in problems(tmp_path, text)["providers.p.kind"].reason
+def test_an_unknown_kind_is_told_the_nearest_one(tmp_path: Path) -> None:
+    text = '[providers.p]\nkind = "openai-response"\n[assistants.default]\nmodel = "p/x"'
+    assert problems(tmp_path, text)["providers.p.kind"].fix == "Did you mean openai-responses?"
 
 
 def test_plain_text_secrets_refuse_everywhere_and_are_not_repeated(tmp_path: Path) -> None:

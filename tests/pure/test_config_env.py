@@ -148,7 +148,7 @@ def test_openai_and_telegram_are_picked_up(tmp_path: Path) -> None:
     environ = {"OPENAI_API_KEY": "sk-1", "TELEGRAM_BOT_TOKEN": "1:a"}
     loaded = load_config(None, environ, cwd=tmp_path)
     provider = loaded.config.providers["openai"]
-    assert provider.base_url == "https://api.openai.com/v1"
+    assert (provider.kind, provider.base_url) == ("openai", "https://api.openai.com/v1")
     assert provider.api_keys == (SecretRef(env="OPENAI_API_KEY"),)
     assert loaded.config.assistants["default"].model.startswith("openai/")
     assert loaded.config.connections["tg"].options == {"token": {"env": "TELEGRAM_BOT_TOKEN"}}
@@ -179,6 +179,7 @@ def test_gemini_is_picked_up_and_comes_behind_openai(tmp_path: Path) -> None:
 def test_an_openai_address_without_a_key(tmp_path: Path) -> None:
     loaded = load_config(None, {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}, cwd=tmp_path)
     assert loaded.config.providers["openai"].base_url == "http://127.0.0.1:1/v1"
+    assert loaded.config.providers["openai"].kind == "openai-compatible"
     assert loaded.config.providers["openai"].api_keys == ()
 
 

@@ -13,7 +13,6 @@ from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.secrets import WRITE_A_REFERENCE, find_references, mode_problem
 from quarterdeck.base.settings import (
     BUILT_IN_KINDS,
-    LATER_KINDS,
     RESERVED_CONNECTIONS,
     Config,
     ProviderConfig,
@@ -107,15 +106,12 @@ def _check_names(config: Config) -> Iterator[ConfigRefused]:
 def _check_providers(providers: Mapping[str, ProviderConfig]) -> Iterator[ConfigRefused]:
     for name, provider in providers.items():
         path = f"providers.{name}"
-        if provider.kind in LATER_KINDS:
-            reason = f"{provider.kind} is not built yet"
-            fix = f"Use openai-compatible where the vendor offers it; built are {', '.join(BUILT_IN_KINDS)}"
-            yield ConfigRefused(f"{path}.kind", reason, fix)
-        elif provider.kind not in BUILT_IN_KINDS:
+        if provider.kind not in BUILT_IN_KINDS:
             fix = suggestion(provider.kind, BUILT_IN_KINDS)
             yield ConfigRefused(f"{path}.kind", f"{provider.kind} is unknown", fix)
-        if provider.kind == "openai-compatible" and provider.base_url is None:
-            fix = 'Write base_url = "https://host/v1"'
+        needs_address = provider.kind == "openai-compatible" and "preset" not in provider.options
+        if needs_address and provider.base_url is None:
+            fix = 'Write base_url = "https://host/v1", or preset = "openrouter" or another'
             yield ConfigRefused(f"{path}.base_url", "this kind needs an address", fix)
         if provider.base_url is not None:
             yield from _check_url(provider.base_url, f"{path}.base_url")

@@ -158,8 +158,9 @@ def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
 
 def _openai(environ: Mapping[str, str]) -> Table:
     keys: list[object] = [{"env": "OPENAI_API_KEY"}] if environ.get("OPENAI_API_KEY") else []
-    base_url = environ.get("OPENAI_BASE_URL") or OPENAI_URL
-    return {"kind": "openai-compatible", "base_url": base_url, "api_keys": keys}
+    elsewhere = environ.get("OPENAI_BASE_URL")
+    kind = "openai-compatible" if elsewhere else "openai"
+    return {"kind": kind, "base_url": elsewhere or OPENAI_URL, "api_keys": keys}
 
 
 def _ollama_url(host: str) -> str:

@@ -14,8 +14,15 @@ from msgspec import Meta
 from quarterdeck.base.secrets import SecretRef
 
 BUILT_IN_CHANNELS = ("telegram", "loopback")
-BUILT_IN_KINDS = ("openai-compatible", "anthropic", "gemini", "local", "scripted")
-LATER_KINDS = ("openai", "openai-responses")
+BUILT_IN_KINDS = (
+    "openai-compatible",
+    "openai",
+    "openai-responses",
+    "anthropic",
+    "gemini",
+    "local",
+    "scripted",
+)
 RESERVED_CONNECTIONS = ("web", "api", "terminal")
 """These connections always exist; none may be configured under their names."""
 
@@ -89,7 +96,13 @@ class DeliveryConfig(Table, frozen=True):
 class ProviderConfig(Table, frozen=True):
     """A source of models."""
 
-    kind: Annotated[str, Meta(description="The wire format: openai-compatible, anthropic, gemini, local or scripted.")]
+    kind: Annotated[
+        str,
+        Meta(
+            description="The wire format: openai-compatible, openai, openai-responses, anthropic, gemini, local or "
+            "scripted."
+        ),
+    ]
     base_url: Annotated[
         str | None, Meta(description="Base address, such as http://127.0.0.1:11434/v1; trusted as written.")
     ] = None

@@ -37,9 +37,18 @@ def _own_settings(config: Config) -> Iterator[ConfigRefused]:
     from quarterdeck.channels.loopback.settings import LoopbackSettings
     from quarterdeck.channels.telegram.settings import TelegramSettings
     from quarterdeck.providers.anthropic.settings import read_settings as read_anthropic
-    from quarterdeck.providers.openai_compatible.settings import read_settings as read_compatible
+    from quarterdeck.providers.gemini.settings import read_settings as read_gemini
+    from quarterdeck.providers.openai_compatible.settings import read_settings as read_chat
+    from quarterdeck.providers.openai_responses.settings import read_settings as read_responses
     from quarterdeck.tools.http_post.tool import HttpPostSettings
 
+    readers = {
+        "openai-compatible": read_chat,
+        "openai": read_chat,
+        "openai-responses": read_responses,
+        "anthropic": read_anthropic,
+        "gemini": read_gemini,
+    }
     for name, one in config.connections.items():
         kind = TelegramSettings if one.channel == "telegram" else LoopbackSettings
         try:
@@ -48,10 +57,8 @@ def _own_settings(config: Config) -> Iterator[ConfigRefused]:
             yield from refused.problems
     try:
         for name, provider in config.providers.items():
-            if provider.kind == "openai-compatible":
-                read_compatible(name, provider)
-            elif provider.kind == "anthropic":
-                read_anthropic(name, provider)
+            if (read := readers.get(provider.kind)) is not None:
+                read(name, provider)
         if (table := config.tools.get("http_post")) is not None:
             decode_settings(table, HttpPostSettings, "tools.http_post")
     except ConfigRefusals as refused:

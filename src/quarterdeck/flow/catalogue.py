@@ -10,7 +10,9 @@ CHANNELS: Mapping[str, str] = {
     "loopback": "a messenger over plain HTTP, for tests and bridges of one's own",
 }
 PROVIDERS: Mapping[str, str] = {
-    "openai-compatible": "chat completions of any compatible service",
+    "openai-compatible": "chat completions of any compatible service, with presets for known ones",
+    "openai": "OpenAI's own chat completions",
+    "openai-responses": "OpenAI's responses, with reasoning that travels sealed",
     "anthropic": "Anthropic's Messages API",
     "gemini": "Google's models, by the Gemini API's own wire",
     "local": "the embedded demo model",

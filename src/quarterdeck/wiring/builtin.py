@@ -42,6 +42,10 @@ class Builder:
             from quarterdeck.providers.gemini.adapter import configured as gemini
 
             provider = gemini(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
+        elif one.kind == "openai-responses":
+            from quarterdeck.providers.openai_responses.adapter import configured as responses
+
+            provider = responses(name, one, client=self.client, secrets=self.secrets, clock=self.clock)
         else:
             from quarterdeck.providers.openai_compatible.adapter import configured as compatible
 
@@ -59,7 +63,7 @@ class Builder:
         from quarterdeck.providers.local.engine import LocalEngine
         from quarterdeck.providers.local.fetching import Fetching, UntilFetched
         from quarterdeck.providers.openai_compatible.adapter import ChatWire
-        from quarterdeck.providers.openai_compatible.wire import Dialect
+        from quarterdeck.providers.openai_compatible.dialect import Dialect
 
         data_dir = Path(self.config.data_dir)
         engine = LocalEngine(data_dir)

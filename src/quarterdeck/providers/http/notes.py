@@ -17,16 +17,16 @@ def said(message: UserMessage) -> str:
 
 def attachment(file: Attachment) -> str:
     """A file that is not put into the request: its text where it has one, else what it is."""
-    name = _line(file.name) or "unnamed"
+    name = one_line(file.name) or "unnamed"
     if file.error:
-        return f"[attached file: {name} could not be fetched: {_line(file.error)}]"
-    head = f"[attached file: {name}, {_line(file.mime) or 'unknown type'}, {_size(file.size)}]"
+        return f"[attached file: {name} could not be fetched: {one_line(file.error)}]"
+    head = f"[attached file: {name}, {one_line(file.mime) or 'unknown type'}, {_size(file.size)}]"
     if file.unreadable:
-        return f"{head[:-1]}: {_line(file.unreadable)}]"
+        return f"{head[:-1]}: {one_line(file.unreadable)}]"
     return f"{head}\n{file.text}\n[end of {name}]" if file.text else head
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """One short line without brackets, so that a file's name cannot end its note and begin another."""
     return " ".join(text.translate(_BRACKETS).split())[:MAX_NOTE]
 

@@ -2,7 +2,10 @@
 
 Shapes: openai 3.54.0, types/chat/chat_completion_chunk.py and chat_completion.py. What endpoints are known to do
 differently is taken too: one JSON object for a stream, no ids or no indices of tool calls, no usage, no [DONE].
-Reasoning (`reasoning_content`, `reasoning`) is only counted; it never becomes text.
+Reasoning (`reasoning_content`; `reasoning` at vLLM, OpenRouter and Groq; parts of type `thinking` at Mistral) is kept
+apart and never becomes text. Figures that some give beside the vendor's: DeepSeek `prompt_cache_hit_tokens`, Moonshot
+`cached_tokens`; xAI counts reasoning beside what was written, which the total tells (BerriAI/litellm names all three;
+unverified).
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,12 +14,14 @@ import msgspec
 
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
-from quarterdeck.model.message import AssistantMessage, ToolCall
+from quarterdeck.model.message import AssistantMessage, ProviderState, ToolCall
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
+from quarterdeck.providers.http.openai_errors import broken_off
 from quarterdeck.providers.http.sse import EventParser
 from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE, believe, estimate_tokens
-from quarterdeck.providers.openai_compatible.failure import broken_off
+from quarterdeck.providers.openai_compatible import details
+from quarterdeck.providers.openai_compatible.messages import WIRE
 
 _FINISH: Mapping[str, FinishReason] = {
     "length": "length",
@@ -25,6 +30,8 @@ _FINISH: Mapping[str, FinishReason] = {
     "refusal": "refusal",
 }
 _NONE = msgspec.Raw(b"null")
+MAX_REASONING = 100_000
+"""Characters of reasoning that are kept; all are counted."""
 
 
 class _Function(msgspec.Struct, frozen=True, gc=False):
@@ -38,12 +45,21 @@ class _Call(msgspec.Struct, frozen=True, gc=False):
     function: _Function | None = None
 
 
+class _Part(msgspec.Struct, frozen=True):
+    """A piece of a content that is a list."""
+
+    type: str = ""
+    text: str | None = None
+    thinking: list["_Part"] | str | None = None
+
+
 class _Said(msgspec.Struct, frozen=True):
-    content: str | None = None
+    content: str | list[_Part] | None = None
     refusal: str | None = None
     tool_calls: list[_Call] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: msgspec.Raw = _NONE
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -61,14 +77,47 @@ class _Chunk(msgspec.Struct, frozen=True):
     error: msgspec.Raw = _NONE
 
 
-class _Details(msgspec.Struct, frozen=True):
+class _In(msgspec.Struct, frozen=True):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class _Out(msgspec.Struct, frozen=True):
+    reasoning_tokens: int | None = None
 
 
 class _Usage(msgspec.Struct, frozen=True):
     prompt_tokens: int
     completion_tokens: int
-    prompt_tokens_details: _Details | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: _In | None = None
+    completion_tokens_details: _Out | None = None
+    prompt_cache_hit_tokens: int | None = None
+    cached_tokens: int | None = None
+
+    @property
+    def cached(self) -> int:
+        """What came from the cache."""
+        inner = self.prompt_tokens_details.cached_tokens if self.prompt_tokens_details else None
+        return inner or self.prompt_cache_hit_tokens or self.cached_tokens or 0
+
+    @property
+    def cache_write(self) -> int:
+        """What was put into the cache."""
+        return (self.prompt_tokens_details.cache_write_tokens if self.prompt_tokens_details else None) or 0
+
+    @property
+    def reasoning(self) -> int:
+        """What was written and not shown."""
+        return (self.completion_tokens_details.reasoning_tokens if self.completion_tokens_details else None) or 0
+
+    @property
+    def written(self) -> int:
+        """All that was written, reasoning included."""
+        beside = (
+            self.reasoning > 0 and self.total_tokens == self.prompt_tokens + self.completion_tokens + self.reasoning
+        )
+        return self.completion_tokens + (self.reasoning if beside else 0)
 
 
 _chunk = msgspec.json.Decoder(_Chunk)
@@ -103,7 +152,9 @@ class Reading:
         self._finish = ""
         self._refused = False
         self._text: list[str] = []
-        self._reasoning = 0
+        self._reasoning: list[str] = []
+        self._thought = 0
+        self._details = details.Details()
         self._slots: list[_Slot] = []
         self._open: dict[int | None, _Slot] = {}
         self._model = ""
@@ -154,8 +205,13 @@ class Reading:
         finish = _FINISH.get(self._finish) or ("refusal" if self._refused else None)
         # Calls of an answer that was cut short or withheld may be incomplete; they are never run.
         calls = tuple(self._calls()) if finish is None else ()
-        message = AssistantMessage("".join(self._text), calls)
+        message = AssistantMessage("".join(self._text), calls, "".join(self._reasoning)[:MAX_REASONING], self._state())
         return ModelAnswer(message, finish or ("tool_calls" if calls else "stop"), self._reckon(), self._model)
+
+    def _state(self) -> ProviderState | None:
+        """What the same model may want back with this message."""
+        data = self._details.end()
+        return ProviderState(WIRE, self._call.model, data) if data else None
 
     def _last_events(self) -> None:
         """An event that was cut in two is no event."""
@@ -200,15 +256,32 @@ class Reading:
             self._fail("ended with an error")
 
     def _said(self, said: _Said) -> None:
-        if said.content:
+        if isinstance(said.content, str):
             self._text.append(said.content)
+        for part in said.content if isinstance(said.content, list) else ():
+            self._content(part)
         if said.refusal:
             self._text.append(said.refusal)
             self._refused = True
-        if said.reasoning_content or said.reasoning:
-            self._reasoning += len(said.reasoning_content or said.reasoning or "")
+        self._think(said.reasoning_content or said.reasoning or "")
+        if said.reasoning_details != _NONE:
+            self._details.take(details.read(bytes(said.reasoning_details)))
         for part in said.tool_calls or ():
             self._part(part)
+
+    def _content(self, part: _Part) -> None:
+        """A piece of a content that is a list; thinking may be a list of its own."""
+        if isinstance(part.thinking, str):
+            self._think(part.thinking)
+        elif part.thinking is not None:
+            self._think("".join(inner.text or "" for inner in part.thinking))
+        elif part.text:
+            self._text.append(part.text)
+
+    def _think(self, text: str) -> None:
+        if self._thought < MAX_REASONING:
+            self._reasoning.append(text)
+        self._thought += len(text)
 
     def _part(self, part: _Call) -> None:
         """A piece of a call. Its index names the call; without one, a new id or name begins the next call."""
@@ -242,21 +315,27 @@ class Reading:
 
     def _reckon(self) -> Usage:
         """The reported figures; what is missing or cannot be true is replaced by our estimate."""
-        written = sum(map(len, self._text)) + self._reasoning
+        written = sum(map(len, self._text)) + self._thought
         written += sum(len(slot.name) + sum(map(len, slot.arguments)) for slot in self._slots)
         estimate = Usage(self._call.reserve_in, estimate_tokens(written), 0, reported=False)
         try:
             said = _usage.decode(self._figures)
         except UNREADABLE:
             return estimate
-        cached = (said.prompt_tokens_details or _Details()).cached_tokens or 0
         told = Usage(
-            believe(said.prompt_tokens, 1, estimate.input),
-            believe(said.completion_tokens, 1 if written else 0, estimate.output),
+            input=(read := believe(said.prompt_tokens, 1, estimate.input)),
+            output=(wrote := believe(said.written, 1 if written else 0, estimate.output)),
+            cached=min(max(said.cached, 0), read),
+            cache_write=min(max(said.cache_write, 0), read),
+            reasoning=min(max(said.reasoning, 0), wrote),
         )
-        cached_told = min(max(cached, 0), told.input)
-        honest = (said.prompt_tokens, said.completion_tokens, cached) == (told.input, told.output, cached_told)
-        return Usage(told.input, told.output, cached_told, reported=honest)
+        honest = (told.input, told.output, told.cached, told.reasoning) == (
+            said.prompt_tokens,
+            said.written,
+            said.cached,
+            said.reasoning,
+        )
+        return told if honest else msgspec.structs.replace(told, reported=False)
 
 
 def _read(data: bytes) -> _Chunk | None:

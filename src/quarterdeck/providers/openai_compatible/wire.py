@@ -2,55 +2,32 @@
 
 Shapes: the vendor's client, openai 3.54.0, types/chat/completion_create_params.py and the message params beside it.
 The vendor wants tool results directly behind the message that asked for them; a valid history (model/message.py) has
-them there.
+them there. `dialect` says where other endpoints differ.
 """
-
-import re
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import ToolSpec
-from quarterdeck.model.message import AssistantMessage, Said, SystemEvent, ToolCall, ToolResult, UserMessage
-from quarterdeck.ports import ListedModel, ModelRequest, ProviderFailed
-from quarterdeck.providers.http import notes
-from quarterdeck.providers.http.wire import UNREADABLE, estimate_tokens
-from quarterdeck.providers.openai_compatible.settings import MaxTokensField
+from quarterdeck.ports import ModelRequest
+from quarterdeck.providers.http import calls
+from quarterdeck.providers.http.calls import Schema
+from quarterdeck.providers.http.openai_models import reasons
+from quarterdeck.providers.http.wire import estimate_tokens
+from quarterdeck.providers.openai_compatible import messages
+from quarterdeck.providers.openai_compatible.dialect import Dialect
+from quarterdeck.providers.openai_compatible.messages import Message
 
-_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]")
-_MAX_NAME = 64
-
-
-class Dialect(msgspec.Struct, frozen=True):
-    """Where endpoints differ in what they want to read."""
-
-    max_tokens_field: MaxTokensField = "max_tokens"
-    temperature: float | None = None
-
-
-class _Function(msgspec.Struct, frozen=True):
-    name: str
-    arguments: str
-
-
-class _Call(msgspec.Struct, frozen=True):
-    id: str
-    function: _Function
-    type: str = "function"
-
-
-class _Message(msgspec.Struct, frozen=True):
-    role: str
-    content: str | None
-    tool_calls: tuple[_Call, ...] | UnsetType = UNSET
-    tool_call_id: str | UnsetType = UNSET
+MAX_STOP = 4
+MAX_CACHE_KEY = 64
+ONLY_JSON = "Answer with one JSON object and nothing else."
 
 
 class _ToolFunction(msgspec.Struct, frozen=True):
     name: str
     description: str
-    parameters: dict[str, object]
+    parameters: Schema
 
 
 class _Tool(msgspec.Struct, frozen=True):
@@ -58,111 +35,146 @@ class _Tool(msgspec.Struct, frozen=True):
     type: str = "function"
 
 
+class _Named(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    function: _Named
+    type: str = "function"
+
+
+class _JsonSchema(msgspec.Struct, frozen=True):
+    name: str
+    schema: Schema
+    strict: bool
+
+
+class _Format(msgspec.Struct, frozen=True):
+    type: str
+    json_schema: _JsonSchema | UnsetType = UNSET
+
+
+class _Effort(msgspec.Struct, frozen=True):
+    effort: str
+
+
 class _StreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool = True
 
 
-class _Request(msgspec.Struct, frozen=True):
+class _Request(msgspec.Struct, frozen=True, kw_only=True):
     model: str
-    messages: list[_Message]
+    messages: list[Message]
     tools: tuple[_Tool, ...] | UnsetType
-    max_tokens: int | UnsetType
-    max_completion_tokens: int | UnsetType
-    temperature: float | UnsetType
+    tool_choice: str | _Choice | UnsetType = UNSET
+    parallel_tool_calls: bool | UnsetType = UNSET
+    response_format: _Format | UnsetType = UNSET
+    max_tokens: int | UnsetType = UNSET
+    max_completion_tokens: int | UnsetType = UNSET
+    temperature: float | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
+    seed: int | UnsetType = UNSET
+    random_seed: int | UnsetType = UNSET
+    stop: tuple[str, ...] | UnsetType = UNSET
+    reasoning_effort: str | UnsetType = UNSET
+    reasoning: _Effort | UnsetType = UNSET
+    prompt_cache_key: str | UnsetType = UNSET
     stream: bool = True
-    stream_options: _StreamOptions = _StreamOptions()
+    stream_options: _StreamOptions | UnsetType = UNSET
 
 
 _encoder = msgspec.json.Encoder()
-_object = msgspec.json.Decoder(dict[str, object])
 
 
 def encode(provider: str, key: str, request: ModelRequest, dialect: Dialect) -> ModelCall:
     """The call for this request; the same request gives the same bytes.
 
-    Raises ProviderFailed (invalid) when a tool's parameters are not a JSON object.
+    Raises ProviderFailed (invalid) when a tool's parameters, or the form of the answer, are not a JSON object.
     """
-    messages = [_Message("system", request.system)] if request.system else []
-    messages += [_message(message) for message in request.messages]
-    cap, newer = request.max_tokens, dialect.max_tokens_field == "max_completion_tokens"
-    body = _encoder.encode(
-        _Request(
-            model=request.model,
-            messages=messages,
-            tools=tuple(_tool(spec) for spec in request.tools) or UNSET,
-            max_tokens=UNSET if newer else cap,
-            max_completion_tokens=cap if newer else UNSET,
-            temperature=UNSET if dialect.temperature is None else dialect.temperature,
-        )
+    system, form = _form(request, dialect)
+    written = messages.write(system, request, dialect)
+    fields = {
+        **_tools(request),
+        **_limits(request, dialect),
+        **_sampling(request, dialect),
+        **_thinking(request, dialect),
+    }
+    if dialect.cache == "key" and request.cache_key:
+        fields["prompt_cache_key"] = request.cache_key[:MAX_CACHE_KEY]
+    made = _Request(
+        model=request.model,
+        messages=written.messages,
+        tools=tuple(_tool(spec) for spec in request.tools) or UNSET,
+        response_format=form,
+        stream_options=_StreamOptions() if dialect.stream_usage else UNSET,
     )
-    return ModelCall(provider, request.model, body, estimate_tokens(len(body)), cap, key)
-
-
-def _message(message: Said) -> _Message:
-    match message:
-        case UserMessage():
-            return _user(message)
-        case AssistantMessage():
-            return _assistant(message)
-        case ToolResult():
-            return _result(message)
-        case SystemEvent():
-            return _event(message)
-
-
-def _user(message: UserMessage) -> _Message:
-    text, files = notes.said(message), [notes.attachment(file) for file in message.attachments]
-    return _Message("user", "\n".join([text, *files] if text else files) if files else text)
-
-
-def _assistant(message: AssistantMessage) -> _Message:
-    if not message.calls:
-        return _Message("assistant", message.text)
-    return _Message("assistant", message.text or None, tuple(_call(call) for call in message.calls))
-
-
-def _result(message: ToolResult) -> _Message:
-    return _Message("tool", message.text, tool_call_id=message.call_id)
-
-
-def _event(message: SystemEvent) -> _Message:
-    # As "user": many endpoints accept "system" only as the first message.
-    return _Message("user", notes.SYSTEM_EVENT + message.text)
-
-
-def _call(call: ToolCall) -> _Call:
-    """What a model once wrote, made acceptable: a bad name or bad JSON would have every later request refused."""
-    name = _NOT_IN_A_NAME.sub("_", call.name)[:_MAX_NAME] or "_"
-    try:
-        _object.decode(call.arguments)
-    except UNREADABLE:
-        return _Call(call.id, _Function(name, "{}"))
-    return _Call(call.id, _Function(name, call.arguments))
+    body = _encoder.encode(msgspec.structs.replace(made, **fields))
+    reserve = estimate_tokens(len(body) - written.media_bytes) + written.media_tokens
+    return ModelCall(provider, request.model, body, reserve, request.max_tokens, key)
 
 
 def _tool(spec: ToolSpec) -> _Tool:
-    try:
-        parameters = _object.decode(spec.parameters)
-    except UNREADABLE:
-        reason = f"the parameters of the tool {spec.name} are not a JSON object"
-        raise ProviderFailed("invalid", reason, retryable=False) from None
-    return _Tool(_ToolFunction(spec.name, spec.description, parameters))
+    return _Tool(_ToolFunction(spec.name, spec.description, calls.parameters(spec)))
 
 
-class _Model(msgspec.Struct, frozen=True):
-    id: str
+def _tools(request: ModelRequest) -> dict[str, object]:
+    """Which tools may be called. Without tools the vendor refuses these fields."""
+    choice, parallel = request.options.tool_choice, request.options.parallel_calls
+    fields: dict[str, object] = {}
+    if not request.tools:
+        return fields
+    if choice in ("none", "required"):
+        fields["tool_choice"] = choice
+    elif any(spec.name == choice for spec in request.tools):
+        fields["tool_choice"] = _Choice(_Named(choice))
+    if parallel is not None:
+        fields["parallel_tool_calls"] = parallel
+    return fields
 
 
-class _Models(msgspec.Struct, frozen=True):
-    data: list[_Model] | None
+def _limits(request: ModelRequest, dialect: Dialect) -> dict[str, object]:
+    return {dialect.max_tokens_field: request.max_tokens}
 
 
-_models = msgspec.json.Decoder(_Models)
+def _sampling(request: ModelRequest, dialect: Dialect) -> dict[str, object]:
+    """What a model that reasons refuses is left out for it."""
+    options = request.options
+    fields: dict[str, object] = {}
+    if options.seed is not None and dialect.seed:
+        fields[dialect.seed] = options.seed
+    if dialect.by_name and _reasons(request, dialect):
+        return fields
+    temperature = dialect.temperature if options.temperature is None else options.temperature
+    if temperature is not None:
+        fields["temperature"] = temperature
+    if options.top_p is not None:
+        fields["top_p"] = options.top_p
+    if options.stop:
+        fields["stop"] = options.stop[:MAX_STOP]
+    return fields
 
 
-def models(body: bytes) -> tuple[ListedModel, ...]:
-    """The models in the body of `GET {base_url}/models`. Raises ProviderFailed for anything else."""
-    try:
-        return tuple(ListedModel(model.id) for model in _models.decode(body).data or ())
-    except UNREADABLE:
-        raise ProviderFailed("server", "the list of models cannot be read", retryable=True) from None
+def _thinking(request: ModelRequest, dialect: Dialect) -> dict[str, object]:
+    effort = request.options.effort
+    if not effort or not dialect.effort or (dialect.by_name and not _reasons(request, dialect)):
+        return {}
+    return {dialect.effort: effort if dialect.effort == "reasoning_effort" else _Effort(effort)}
+
+
+def _reasons(request: ModelRequest, dialect: Dialect) -> bool:
+    return reasons(request.model) if dialect.reasoning is None else dialect.reasoning
+
+
+def _form(request: ModelRequest, dialect: Dialect) -> tuple[str, _Format | UnsetType]:
+    """The system prompt and the form of the answer. The vendor wants a wish for any object told in words too."""
+    form = request.options.form
+    if form is None:
+        return request.system, UNSET
+    schema = calls.read_schema(form.schema, "the schema of the answer") if form.schema else None
+    if schema is not None and dialect.form == "schema":
+        return request.system, _Format(
+            "json_schema", _JsonSchema(form.name, schema, form.strict and calls.closed(schema))
+        )
+    told = f"{ONLY_JSON} It fits this JSON Schema: {form.schema}" if schema is not None else ONLY_JSON
+    return "\n\n".join(filter(None, (request.system, told))), _Format("json_object")

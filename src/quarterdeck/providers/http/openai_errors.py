@@ -1,6 +1,8 @@
-"""What does an error answer of this wire mean? Pure: status, headers and body in, a ProviderFailed out.
+"""What does an error in OpenAI's format mean? Pure: status, headers and body in, a ProviderFailed out.
 
-The codes are from memory (vendor: "Error codes" guide; llama.cpp: `exceed_context_size_error`), unverified.
+Codes: openai 3.54.0, types/responses/response_error.py, for answers that failed; error bodies quoted in public issue
+threads (openai/codex #8145: `invalid_encrypted_content`); the rest is from memory ("Error codes" guide; llama.cpp:
+`exceed_context_size_error`), unverified.
 """
 
 import re
@@ -22,8 +24,16 @@ _KINDS: Mapping[str, FailureKind] = {
     "invalid_api_key": "auth",
     "model_not_found": "access",
     "overloaded_error": "overload",
+    "server_is_overloaded": "overload",
+    "slow_down": "overload",
+    "invalid_prompt": "invalid",
+    "invalid_encrypted_content": "invalid",
+    "bio_policy": "invalid",
+    "misalignment_policy_violation": "invalid",
 }
-_TOO_LONG = re.compile(r"maximum context length|context (size|window|length)", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"max(imum)? (context|prompt|input) length|context (size|window|length)|(prompt|input) is too long", re.IGNORECASE
+)
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -83,8 +93,8 @@ def _said(body: bytes) -> _Error:
 
 def _kind(status: int, said: _Error) -> FailureKind:
     for word in (said.code, said.type):
-        if isinstance(word, str) and word in _KINDS:
-            return _KINDS[word]
+        if isinstance(word, str) and (word in _KINDS or "image" in word):
+            return _KINDS.get(word, "invalid")
     if status in (400, 413) and _TOO_LONG.search(said.message or ""):
         return "context"
     return failure.kind_of_status(status)
