@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from quarterdeck.base.secrets import Secret
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 _CREDENTIALS = ("authorization", "proxy-authorization", "cookie", "api-key", "x-api-key", "x-goog-api-key")
 _OURS = ("accept", "connection", "content-length", "content-type", "host", "transfer-encoding")

@@ -35,7 +35,6 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NEWER = Dialect(max_tokens_field="max_completion_tokens")
-SEES = Dialect(reads=IMAGES)
 OPENAI = Dialect(max_tokens_field="max_completion_tokens", reads=(*IMAGES, PDF), cache="key", by_name=True)
 
 PRESETS: Mapping[str, Preset] = {
@@ -59,7 +58,6 @@ PRESETS: Mapping[str, Preset] = {
     "ollama": Preset(
         title="Ollama",
         base_url="http://127.0.0.1:11434/v1",
-        dialect=SEES,
         source="docs.ollama.com, OpenAI compatibility",
         unverified="whether a JSON schema is kept to",
     ),
@@ -67,7 +65,6 @@ PRESETS: Mapping[str, Preset] = {
         title="Ollama, cloud",
         base_url="https://ollama.com/v1",
         key="OLLAMA_API_KEY",
-        dialect=SEES,
         source="docs.ollama.com, OpenAI compatibility",
     ),
     "vllm": Preset(
@@ -75,36 +72,33 @@ PRESETS: Mapping[str, Preset] = {
         base_url="http://127.0.0.1:8000/v1",
         dialect=NEWER,
         source="docs.vllm.ai, reasoning outputs (0.26): the field is `reasoning`",
-        unverified="max_completion_tokens; set images = true for models that see",
+        unverified="max_completion_tokens",
     ),
     "lmstudio": Preset(
         title="LM Studio",
         base_url="http://127.0.0.1:1234/v1",
         dialect=Dialect(effort=""),
         source=MODELS_DEV.format("lmstudio") + ": no field for reasoning in chat",
-        unverified="set images = true for models that see",
     ),
     "llamacpp": Preset(
         title="llama.cpp server",
         base_url="http://127.0.0.1:8080/v1",
         source="the embedded demo model speaks it (providers/local)",
-        unverified="the port; set images = true for models that see",
+        unverified="the port",
     ),
     "openrouter": Preset(
         title="OpenRouter",
         base_url="https://openrouter.ai/api/v1",
         key="OPENROUTER_API_KEY",
-        dialect=Dialect(reads=(*IMAGES, PDF), effort="reasoning", cache="marks", echo="reasoning_details"),
+        dialect=Dialect(effort="reasoning", cache="marks", echo="reasoning_details"),
         source=MODELS_DEV.format("openrouter") + "; openrouter.ai/docs, reasoning tokens",
-        unverified="marks of the cache, and files",
+        unverified="marks of the cache",
     ),
     "mistral": Preset(
         title="Mistral",
         base_url="https://api.mistral.ai/v1",
         key="MISTRAL_API_KEY",
-        dialect=Dialect(
-            reads=IMAGES, stream_usage=False, seed="random_seed", effort="", short_ids=True, bridge=True, cache="key"
-        ),
+        dialect=Dialect(stream_usage=False, seed="random_seed", effort="", short_ids=True, bridge=True, cache="key"),
         source=LITELLM + "; Gitlawb/openclaude #739 (refuses what it does not know); anomalyco/opencode #1680 (ids); "
         "datapizza-labs/datapizza-ai #98 (roles); strandsagents.com, models.mistral (prompt_cache_key)",
         unverified="that usage ends every stream",
@@ -113,9 +107,9 @@ PRESETS: Mapping[str, Preset] = {
         title="Groq",
         base_url="https://api.groq.com/openai/v1",
         key="GROQ_API_KEY",
-        dialect=Dialect(max_tokens_field="max_completion_tokens", reads=IMAGES),
+        dialect=NEWER,
         source=LITELLM + "; withceleste/celeste-python #351 (usage of streams)",
-        unverified="max_completion_tokens, and images",
+        unverified="max_completion_tokens",
     ),
     "deepseek": Preset(
         title="DeepSeek",
@@ -138,17 +132,14 @@ PRESETS: Mapping[str, Preset] = {
         title="Together AI",
         base_url="https://api.together.xyz/v1",
         key="TOGETHER_API_KEY",
-        dialect=SEES,
         source=LITELLM + "; " + MODELS_DEV.format("togetherai") + " (reasoning_effort)",
-        unverified="images, by model",
     ),
     "fireworks": Preset(
         title="Fireworks AI",
         base_url="https://api.fireworks.ai/inference/v1",
         key="FIREWORKS_API_KEY",
-        dialect=Dialect(reads=IMAGES, cache="key"),
+        dialect=Dialect(cache="key"),
         source=MODELS_DEV.format("fireworks-ai"),
-        unverified="images, by model",
     ),
     "cerebras": Preset(
         title="Cerebras",
@@ -162,9 +153,9 @@ PRESETS: Mapping[str, Preset] = {
         base_url="https://api.moonshot.ai/v1",
         key="MOONSHOT_API_KEY",
         max_tokens=8192,
-        dialect=Dialect(reads=IMAGES, effort="", cache="key", echo="reasoning_content"),
+        dialect=Dialect(effort="", cache="key", echo="reasoning_content"),
         source=MODELS_DEV.format("moonshotai"),
-        unverified="images, by model; that reasoning is wanted back",
+        unverified="that reasoning is wanted back",
     ),
     "zai": Preset(
         title="Z.AI (GLM)",
@@ -179,17 +170,15 @@ PRESETS: Mapping[str, Preset] = {
         title="Alibaba Model Studio (Qwen)",
         base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         key="DASHSCOPE_API_KEY",
-        dialect=Dialect(reads=IMAGES, effort="", cache="marks"),
+        dialect=Dialect(effort="", cache="marks"),
         source=MODELS_DEV.format("alibaba"),
-        unverified="images, by model",
     ),
     "deepinfra": Preset(
         title="Deep Infra",
         base_url="https://api.deepinfra.com/v1/openai",
         key="DEEPINFRA_API_KEY",
-        dialect=Dialect(reads=IMAGES, cache="key"),
+        dialect=Dialect(cache="key"),
         source=MODELS_DEV.format("deepinfra"),
-        unverified="images, by model",
     ),
     "nebius": Preset(
         title="Nebius Token Factory",
@@ -238,8 +227,7 @@ PRESETS: Mapping[str, Preset] = {
         title="Vercel AI Gateway",
         base_url="https://ai-gateway.vercel.sh/v1",
         key="AI_GATEWAY_API_KEY",
-        dialect=Dialect(reads=IMAGES, effort="reasoning"),
+        dialect=Dialect(effort="reasoning"),
         source=MODELS_DEV.format("vercel"),
-        unverified="images, by model",
     ),
 }

@@ -18,9 +18,14 @@ Services that answer in OpenAI's chat completions format, for `preset` in a prov
 kind = "openai-compatible"
 preset = "openrouter"
 api_keys = [{ env = "OPENROUTER_API_KEY" }]
+
+[assistants.default]
+model = "router/anthropic/claude-sonnet-4.5"
 ```
 
-Every setting of the table goes before the preset's. Where a service differs from OpenAI stands under "differences"; the
+Every setting of the table goes before the preset's. A model that cannot see refuses a conversation with an image in it,
+so where some of a service's models cannot, images are left out: write `images = true` (and `documents = true` for PDF)
+in the table of models that can. Where a service differs from OpenAI stands under "differences"; the
 words are those of `Dialect` in `src/quarterdeck/providers/openai_compatible/dialect.py`. No service was called to check
 this table: it is as the named source says, and what is marked unverified is from memory.
 

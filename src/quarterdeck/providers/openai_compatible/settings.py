@@ -47,9 +47,9 @@ class Settings(Table, frozen=True):
     headers: Annotated[dict[str, str], Meta(description="Further request headers, none of them a secret.")] = (
         msgspec.field(default_factory=dict[str, str])
     )
-    key_header: Annotated[
-        str | None, Meta(max_length=64, description="The header that carries the key; empty: a bearer token.")
-    ] = None
+    key_header: Annotated[str | None, Meta(description="The header that carries the key; empty: a bearer token.")] = (
+        None
+    )
 
     def __post_init__(self) -> None:
         check_headers(self.headers)

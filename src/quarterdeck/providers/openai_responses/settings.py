@@ -43,9 +43,7 @@ class Settings(Table, frozen=True):
     headers: Annotated[dict[str, str], Meta(description="Further request headers, none of them a secret.")] = (
         msgspec.field(default_factory=dict[str, str])
     )
-    key_header: Annotated[
-        str, Meta(max_length=64, description="The header that carries the key; empty: a bearer token.")
-    ] = ""
+    key_header: Annotated[str, Meta(description="The header that carries the key; empty: a bearer token.")] = ""
 
     def __post_init__(self) -> None:
         check_headers(self.headers)
