@@ -158,7 +158,6 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         ('[providers.p]\nkind = "openai-compatible"', "providers.p.base_url"),
         ('[providers.p]\nkind = "scripted"\nbase_url = "ftp://x"', "providers.p.base_url"),
         ('[providers.p]\nkind = "scripted"\nbase_url = "http://u:pw@x/"', "providers.p.base_url"),
-        ('[providers.p]\nkind = "openai-responses"', "providers.p.kind"),
         ('[providers.p]\nkind = "scriptd"', "providers.p.kind"),
         ('[providers.p]\nkind = "scripted"\nidle_seconds = 0', "providers.p.idle_seconds"),
         ('[providers.p]\nkind = "openai-compatible"\nbase_url = "http://x/"', "assistants.default.model"),

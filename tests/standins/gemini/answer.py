@@ -14,8 +14,11 @@ from tests.standins.gemini.directives import Asked
 from tests.standins.gemini.options import ENUM_TYPE, JSON_TYPE
 from tests.standins.gemini.requests import Content, FunctionCall, FunctionResponse, GenerateRequest
 from tests.standins.model import answer as common
+from tests.standins.model.asked import Asked as CommonAsked
+from tests.standins.model.asked import Place
 from tests.standins.model.directives import Script, ToolAsk
-from tests.standins.model.requests import CHARS_PER_TOKEN, ChatRequest, Function, Message, ToolCall
+from tests.standins.model.refused import CHARS_PER_TOKEN
+from tests.standins.model.requests import Function, Message, ToolCall
 
 MEDIA_TOKENS = 258  # an image, or a page of a document (ai.google.dev/gemini-api/docs/tokens); other media alike
 EMPTY_FINISHES = ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MISSING_THOUGHT_SIGNATURE")
@@ -94,11 +97,12 @@ def _result(response: FunctionResponse) -> str:
 
 
 def compose(
-    request: GenerateRequest, model: Model, asked: Asked, here: common.Place, messages: list[Message], digest: str
+    request: GenerateRequest, model: Model, asked: Asked, here: Place, messages: list[Message], digest: str
 ) -> Reply:
     """The answer that the text asks for at this place."""
     script = _forced(request, asked.common, here)
-    reply = common.compose(ChatRequest(messages), script, here, digest)
+    sizes = tuple(len(message.text) for message in messages)
+    reply = common.compose(CommonAsked(model=model.name, stream=False, here=here, sizes=sizes), script, digest)
     calls = tuple(_call(call, model) for call in reply.calls)
     pieces = reply.pieces if calls else _shaped(request, reply, here)
     thoughts = asked.thoughts if model.thinks else ""
@@ -117,7 +121,7 @@ def compose(
     return Reply(usage, pieces, shown, calls, finish, asked.block, reply.spacing)
 
 
-def _forced(request: GenerateRequest, script: Script, here: common.Place) -> Script:
+def _forced(request: GenerateRequest, script: Script, here: Place) -> Script:
     """NONE calls nothing; ANY calls something; allowed names leave the others out."""
     calling = request.calling
     asks = script.rounds[here.round] if here.round < len(script.rounds) else ()
@@ -142,7 +146,7 @@ def _call(call: common.Call, model: Model) -> FunctionCall:
     return FunctionCall(call.name, call.id[5:] if model.generation >= 3 else None, args)
 
 
-def _shaped(request: GenerateRequest, reply: common.Reply, here: common.Place) -> tuple[str, ...]:
+def _shaped(request: GenerateRequest, reply: common.Reply, here: Place) -> tuple[str, ...]:
     """A text that was asked for as JSON, or as one of several values, is one."""
     config = request.config
     schema = config.response_schema if config.response_schema is not None else config.response_json_schema

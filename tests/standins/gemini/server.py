@@ -17,9 +17,9 @@ from tests.standins.gemini.errors import Refused, asked_for, bad_key, by_code, n
 from tests.standins.gemini.options import check_options
 from tests.standins.gemini.requests import Content, GenerateRequest, Wire, check_contents, check_parts, read
 from tests.standins.gemini.turns import check_order, check_signatures
-from tests.standins.model.answer import place
 from tests.standins.model.directives import BadDirective, Fault
 from tests.standins.model.ledger import Call, Ledger
+from tests.standins.model.requests import place
 from tests.standins.model.server import HANG_SECONDS, MAX_QUEUED, Delay, Instant, Queue, controlled
 from tests.waiting import slowly
 

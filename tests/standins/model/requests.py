@@ -150,7 +150,7 @@ def accept(raw: bytes, models: tuple[str, ...], context_tokens: int) -> Asked:
     return Asked(
         model=request.model,
         stream=bool(request.stream),
-        here=_place(request.messages),
+        here=place(request.messages),
         sizes=tuple(len(message.text) for message in request.messages),
         tools=tuple(tool.function.name for tool in request.tools or ()),
         choice=choice,
@@ -160,7 +160,7 @@ def accept(raw: bytes, models: tuple[str, ...], context_tokens: int) -> Asked:
     )
 
 
-def _place(messages: list[Message]) -> Place:
+def place(messages: list[Message]) -> Place:
     """Find the last message of a person or the system that has a text, and what followed it."""
     index = len(messages) - 1
     while index > 0 and not (messages[index].role in ASKING and messages[index].text):
