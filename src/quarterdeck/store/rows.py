@@ -1,6 +1,7 @@
 """From rows to frozen values: the columns of a query are the fields of a Struct, in the same order."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ from quarterdeck.store.database import Row
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+@cache
 def columns(kind: type[msgspec.Struct], prefix: str = "") -> str:
     """The column list of `kind`, for a SELECT."""
     return ", ".join(prefix + name for name in kind.__struct_fields__)

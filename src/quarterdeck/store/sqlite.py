@@ -35,6 +35,9 @@ UNAVAILABLE = frozenset(
     )
 )
 
+_UNDO_ONE = ("ROLLBACK TO operation", "RELEASE operation")
+_UNDO_ALL = ("ROLLBACK", "BEGIN")  # what is committed then is empty
+
 _Result = Receipt | BaseException
 _Job = tuple[Operation, "asyncio.Future[Receipt]"]
 
@@ -61,7 +64,7 @@ class SqliteStore:
         self._path = path
         self._crash = crash
         self._on_failure = on_failure
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(ADMITTED)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # bounded by `commit`, its only door
         self._reader = connect(path, read_only=True)
         self._scanners = ThreadPoolExecutor(2, "store-scan")
         self._local = threading.local()
@@ -83,11 +86,10 @@ class SqliteStore:
         if self._closing:
             raise Retry("the store is closing", 1.0)
         self._crash.reach(f"op.{operation.name}.before")
+        if self._jobs.qsize() >= ADMITTED:
+            raise Retry("too many operations are waiting for the disk", 1.0)
         done: asyncio.Future[Receipt] = self._loop.create_future()
-        try:
-            self._jobs.put_nowait((operation, done))
-        except queue.Full:
-            raise Retry("too many operations are waiting for the disk", 1.0) from None
+        self._jobs.put((operation, done))
         receipt = await _uncut(done)
         self._crash.reach(f"op.{operation.name}.after")
         return receipt
@@ -104,7 +106,7 @@ class SqliteStore:
         """Commit what was admitted, then close; safe to call after a failure."""
         if not self._closing:
             self._closing = True
-            await asyncio.to_thread(self._jobs.put, None)
+            self._jobs.put(None)
             await asyncio.to_thread(self._writer.join, 30.0)
             self._scanners.shutdown(wait=True)
             self._reader.close()
@@ -143,11 +145,8 @@ class SqliteStore:
         if first is None:
             return None
         group = [first]
-        while len(group) < GROUP:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
+        while len(group) < GROUP and not self._jobs.empty():
+            job = self._jobs.get()
             if job is None:  # closing: this group first, then the end
                 self._jobs.put(None)
                 break
@@ -159,9 +158,10 @@ class SqliteStore:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             return [_unavailable(error)] * len(group)
+        alone = len(group) == 1
         results: list[_Result] = []
         for operation, _ in group:
-            results.append(_run_one(connection, operation))
+            results.append(_run_one(connection, operation, alone=alone))
             if not connection.in_transaction:  # the error took the transaction with it: nothing was kept
                 return [Retry("the database rolled the group back", 1.0)] * len(group)
         self._crash.reach("group.before_commit")
@@ -200,8 +200,10 @@ async def _uncut(done: "asyncio.Future[Receipt]") -> Receipt:
         raise
 
 
-def _run_one(connection: sqlite3.Connection, operation: Operation) -> _Result:
-    connection.execute("SAVEPOINT operation")
+def _run_one(connection: sqlite3.Connection, operation: Operation, *, alone: bool) -> _Result:
+    """All of an operation or nothing of it. One that is alone in its transaction needs no savepoint in it."""
+    if not alone:
+        connection.execute("SAVEPOINT operation")
     touched: dict[str, int] = {}
     returned: dict[str, list[Row]] = {}
     try:
@@ -218,10 +220,11 @@ def _run_one(connection: sqlite3.Connection, operation: Operation) -> _Result:
                 raise ExpectationFailed(operation.name, statement.name, count)
     except Exception as error:  # whatever it is belongs to this operation, not to the writer
         if connection.in_transaction:
-            connection.execute("ROLLBACK TO operation")
-            connection.execute("RELEASE operation")
+            for undo in _UNDO_ALL if alone else _UNDO_ONE:
+                connection.execute(undo)
         return _unavailable(error)
-    connection.execute("RELEASE operation")
+    if not alone:
+        connection.execute("RELEASE operation")
     return Receipt(operation.name, touched, returned)
 
 
