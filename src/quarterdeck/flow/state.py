@@ -117,7 +117,7 @@ class TurnState:
     routes_left: list[str] = field(default_factory=list[str])
     pending: Pending | None = None
     stream: Stream | None = None
-    lane_empty: bool = False  # nothing waited in the lane when the answer was there
+    lane_empty: bool = False  # nothing was left in the lane when it was read; what comes behind wakes it
     prepared: bool = False  # this attempt has prepared its first request
     squeezed: list[int] = field(default_factory=list[int])  # bytes to which messages were cut as they were too much
     shown: int = 0  # model calls whose growing answers were shown

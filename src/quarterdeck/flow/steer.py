@@ -24,7 +24,6 @@ class Steer:
         rows = await inbox.waiting_steer_first(
             self._s.store, state.session.id, AT_ONCE
         )  # a message may override the mode
-        state.lane_empty = not rows
         return [row for row in rows if row.mode == "steer"]
 
     def take(self, state: TurnState, n: int, rows: list[InboxRow]) -> list[Statement]:

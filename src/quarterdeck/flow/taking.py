@@ -62,7 +62,9 @@ class Taking:
         due = list(takewhile(lambda row: row.not_before <= now, rows))  # nothing overtakes what has its quiet time
         if not due:
             return Claim(wait=max(0.01, rows[0].not_before - now)) if rows else Claim()
-        return Claim(await self._fresh(session, _choose(due)))
+        state = await self._fresh(session, _choose(due))
+        state.lane_empty = len(state.rows) == len(rows) < AT_ONCE
+        return Claim(state)
 
     def take(self, state: TurnState) -> list[Statement]:
         """The statements by which a fresh turn takes its rows."""

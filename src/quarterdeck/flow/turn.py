@@ -73,6 +73,7 @@ class Turns:
         except ExpectationFailed as failed:
             if failed.statement not in MOVED_ON:
                 raise
+            return 0.0
         finally:
             del self._running[session_id]
         return None if claim.state.lane_empty else 0.0  # what comes in meanwhile wakes the lane
@@ -161,9 +162,12 @@ class Turns:
     # --- end --------------------------------------------------------------------------------------------------
 
     async def _finish(self, state: TurnState, answer: ModelAnswer) -> bool:
-        """End with the answer; where somebody steers, deliver it and go on."""
+        """End with the answer; where somebody steers, deliver it and go on.
+
+        The end itself finds out whether somebody does: only where it fails the lane is read.
+        """
+        rows: list[InboxRow] = []
         for _ in range(LOOKS):
-            rows = await self._steer.waiting(state)
             try:
                 if rows:
                     await self._absorb(state, answer, rows)
@@ -173,6 +177,7 @@ class Turns:
                 if failed.statement not in ("sessions.end_answered", "sessions.hold", "inbox.take"):
                     raise
                 await self._look_again(state, failed)
+                rows = await self._steer.waiting(state)
             else:
                 return True
         raise Conflict(f"the lane of turn {state.turn_id} kept changing while it was to end")
