@@ -83,7 +83,7 @@ class Keyed:
         again = self._busy.pop(key, False)
         if wake or again:
             self.wake(key)
-        self._news.set()
+        self._freed()
 
     def launch(self, key: str, first: Awaitable[float | None]) -> None:
         """Go on with a held key: `first`, then its ordinary work."""
@@ -133,6 +133,11 @@ class Keyed:
                 self.wake(key)
             elif delay is not None:
                 self._wake_later(key, delay)
+            self._freed()
+
+    def _freed(self) -> None:
+        """There is a place: for a key that waits for one, and for a stop that waits for all to be free."""
+        if self._ready or (self._life is not None and self._life.stopping.is_set()):
             self._news.set()
 
     def _wake_later(self, key: str, delay: float) -> None:

@@ -38,8 +38,17 @@ UNAVAILABLE = frozenset(
 _UNDO_ONE = ("ROLLBACK TO operation", "RELEASE operation")
 _UNDO_ALL = ("ROLLBACK", "BEGIN")  # what is committed then is empty
 
+
+
+class _Commit(asyncio.Future[Receipt]):
+    """A commit's end. A task that is cancelled while it waits for this hears of that when the commit has ended."""
+
+    def cancel(self, msg: object = None) -> bool:
+        return False  # the task then keeps the cancellation for its next step
+
+
 _Result = Receipt | BaseException
-_Job = tuple[Operation, "asyncio.Future[Receipt]"]
+_Job = tuple[Operation, _Commit]
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -88,9 +97,9 @@ class SqliteStore:
         self._crash.reach(f"op.{operation.name}.before")
         if self._jobs.qsize() >= ADMITTED:
             raise Retry("too many operations are waiting for the disk", 1.0)
-        done: asyncio.Future[Receipt] = self._loop.create_future()
+        done = _Commit(loop=self._loop)
         self._jobs.put((operation, done))
-        receipt = await _uncut(done)
+        receipt = await done
         self._crash.reach(f"op.{operation.name}.after")
         return receipt
 
@@ -179,25 +188,12 @@ class SqliteStore:
         self._loop.call_soon_threadsafe(_resolve, done)
 
 
-def _resolve(done: list[tuple["asyncio.Future[Receipt]", _Result]]) -> None:
+def _resolve(done: list[tuple[_Commit, _Result]]) -> None:
     for future, result in done:
-        if future.done():
-            continue
         if isinstance(result, Receipt):
             future.set_result(result)
         else:
             future.set_exception(result)
-
-
-async def _uncut(done: "asyncio.Future[Receipt]") -> Receipt:
-    """Wait for a commit to end even when the caller is cancelled, then let the cancellation go on."""
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        await asyncio.wait([done])
-        if not done.cancelled():
-            done.exception()  # the cancelled caller does not hear of it; recovery reads the rows
-        raise
 
 
 def _run_one(connection: sqlite3.Connection, operation: Operation, *, alone: bool) -> _Result:

@@ -143,14 +143,21 @@ class TelegramChannel:
                 rooms.setdefault(act.room.native_id, []).append((update.update_id, act))
             else:
                 self._log.info("telegram.update_ignored", connection=self._name, update=update.update_id)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._accept_room(intake, acts)) for acts in rooms.values()]
-        failures = [failure for task in tasks if (failure := task.result()) is not None]
+        failures = [failure for failure in await self._accept_rooms(intake, [*rooms.values()]) if failure is not None]
         if not failures:
             self._offset = max(update.update_id for update in batch) + 1
             return
         self._offset = min(update_id for update_id, _ in failures)
         raise max((error for _, error in failures), key=_severity)
+
+    async def _accept_rooms(
+        self, intake: IntakePort, rooms: Sequence[Sequence[tuple[int, Inbound]]]
+    ) -> list[tuple[int, QuarterdeckError] | None]:
+        if len(rooms) == 1:  # the ordinary case needs no task of its own
+            return [await self._accept_room(intake, rooms[0])]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._accept_room(intake, acts)) for acts in rooms]
+        return [task.result() for task in tasks]
 
     async def _accept_room(
         self, intake: IntakePort, acts: Sequence[tuple[int, Inbound]]
