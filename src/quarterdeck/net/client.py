@@ -95,7 +95,7 @@ class _Attempt(Flight):
 
 
 class Streamed:
-    """An answer whose head has come. Read `chunks()` once, inside the `async with` that gave it."""
+    """An answer whose head has come. Read `chunks()` or `whole()` once, inside the `async with` that gave it."""
 
     def __init__(self, answer: aiohttp.ClientResponse, out: Outgoing, deadline: float) -> None:
         self.status = answer.status
@@ -103,18 +103,29 @@ class Streamed:
         self._content = answer.content
         self._out = out
         self._deadline = deadline
+        self._size = 0
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes, decompressed. Raises MaybeSent (with `status`) or TooLarge."""
-        size = 0
         while chunk := await self._next():
-            size += len(chunk)
-            if size > self._out.max_bytes:
-                where = origin(self._out.url)
-                raise TooLarge(f"{where} answered with more than {self._out.max_bytes} bytes", None, self.status)
             yield chunk
 
+    async def whole(self) -> bytes:
+        """The complete body, decompressed. Raises what `chunks` raises."""
+        pieces: list[bytes] = []
+        while chunk := await self._next():
+            pieces.append(chunk)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     async def _next(self) -> bytes:
+        chunk = await self._read()
+        self._size += len(chunk)
+        if self._size > self._out.max_bytes:
+            where = origin(self._out.url)
+            raise TooLarge(f"{where} answered with more than {self._out.max_bytes} bytes", None, self.status)
+        return chunk
+
+    async def _read(self) -> bytes:
         try:
             if self._content.is_eof():  # the whole body is here: nothing to wait for
                 return await self._content.readany()
@@ -186,10 +197,12 @@ class Client:
         """Send and read the whole answer, whatever its status. Raises NotSent, Blocked, MaybeSent or
         TooLarge.
         """
-        async with self.stream(out) as answer:
-            pieces = [chunk async for chunk in answer.chunks()]
-            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            return Response(answer.status, answer.headers, body)
+        deadline = asyncio.get_running_loop().time() + out.timeouts.total
+        answer = await self._open(out, deadline)
+        try:
+            return Response(answer.status, answer.headers, await Streamed(answer, out, deadline).whole())
+        finally:
+            answer.close()  # after a completely read body this has already gone back to the pool
 
     @asynccontextmanager
     async def stream(self, out: Outgoing) -> AsyncGenerator[Streamed]:
@@ -199,7 +212,7 @@ class Client:
         try:
             yield Streamed(answer, out, deadline)
         finally:
-            answer.close()  # after a completely read body this has already gone back to the pool
+            answer.close()
 
     async def _open(self, out: Outgoing, deadline: float) -> aiohttp.ClientResponse:
         url, headers, trusted = out.url, out.headers, out.trusted
