@@ -1,6 +1,7 @@
 """Durable point 1: what becomes of an act when it is accepted."""
 
 import asyncio
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from quarterdeck.base.errors import NotFound, Retry
 from quarterdeck.model.inbound import Accepted, Duplicate
 from quarterdeck.store import people
 from quarterdeck.store.operations import operation
+from tests.flow.doubles import Held
 from tests.flow.world import Died, World
 from tests.waiting import until
 
@@ -149,6 +151,22 @@ async def test_stop_ends_the_turn_and_all_that_waits_and_nothing_more(world: Wor
     await world.rest()
     assert world.main.cancelled == 1
     assert world.platform.texts() == ["Stopped.", "re: four"]
+
+
+@pytest.mark.parametrize(("text", "mode", "ends"), [("/stop", None, "stopped"), ("no", "interrupt", "superseded")])
+async def test_an_act_whose_sender_is_gone_cuts_at_once(world: World, text: str, mode: Any, ends: str) -> None:
+    held = world.main.hold()
+    running = await world.say("one")
+    await held.reached()
+    committed = Held()
+    world.store.after["accept"].append(committed.wait)
+    sender = asyncio.create_task(world.say(text, mode=mode))
+    await committed.reached()
+    sender.cancel()
+    assert list(await world.ended(running)) == [ends]
+    assert world.main.cancelled == 1
+    await world.rest()
+    assert world.platform.texts() == [{"stopped": "Stopped.", "superseded": "re: no"}[ends]]
 
 
 async def test_a_stop_where_nothing_runs_is_answered(world: World) -> None:

@@ -119,15 +119,25 @@ def test_entries_out_of_time_are_named(made: Made) -> None:
             assert [one["position"] for one in found if one["code"] == "time"] == expected
 
 
-def test_checkpoints_may_not_go_back_in_time(made: Made) -> None:
+@pytest.mark.parametrize(("late_us", "forged"), [(0, []), (50_000_000, []), (70_000_000, [17, 26])])
+def test_a_clock_that_was_set_back_is_told_and_a_forged_time_is_found(
+    made: Made, late_us: int, forged: list[int]
+) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
         writer = Writer(db, random.Random(4))
-        for step in (0, -10_000_000):
+        write_turn(writer, "acme")
+        writer.seal("acme")
+        writer.record("acme", "message.in")  # before the clock is set, sealed behind it
+        for step in (-3_600_000_000, 0):
             writer.now += step
             write_turn(writer, "acme")
+            writer.record("acme", "message.in", late_us=late_us)
             writer.seal("acme")
         db.commit()
-        assert dict(made.verify(db).counts) == {"checkpoint": 1}
+        report = made.verify(db)
+    assert report.ok == (not forged)
+    assert report.counts["clock"] == 1
+    assert [one["position"] for one in report.findings if one["code"] == "time"] == forged
 
 
 # -- changes, one by one -------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Sealing a growing record: every row has its place in the tree, in the order of commits, and is proven by it."""
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.ids import IdSource
+from quarterdeck.cli.verify_audit import verify
 from quarterdeck.governance import sealer as sealing
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.sealer import Sealer
@@ -19,6 +22,7 @@ from quarterdeck.store.operations import operation
 from quarterdeck.store.sqlite import SqliteStore
 from tests.channels.support import KeptLog
 
+HOUR = 3_600.0
 BATCHES = (1, 3, sealing.SLICE + 5)
 
 
@@ -28,6 +32,36 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     store = SqliteStore(tmp_path / "quarterdeck.db", CrashPoints(), lambda error: None)
     yield store
     await store.close()
+
+
+class SetClock:
+    """The machine's clock, which a test may set."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+async def test_a_clock_that_was_set_back_is_recorded_and_the_record_verifies(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    key, clock, log = Ed25519PrivateKey.generate(), SetClock(), KeptLog()
+    auditor, sealer = Auditor(clock, IdSource(clock)), Sealer(store, key, clock, CrashPoints(), log)
+    for ahead in (HOUR, HOUR, 0.0, 0.0, HOUR):
+        await store.commit(operation("start", auditor.record("test.done", SYSTEM, Subject())))
+        clock.ahead = ahead  # the entry before is sealed under the new time
+        await store.commit(operation("start", auditor.record("test.done", SYSTEM, Subject())))
+        await sealer.seal()
+    report = await asyncio.to_thread(verify, tmp_path / "quarterdeck.db", key.public_key())
+    assert report.ok, report.findings
+    assert [found["code"] for found in report.findings] == ["clock"]
+    assert re.search("signed 35[0-9]{2} s before", report.findings[0]["what"])
+    assert [event for event, _ in log.lines] == ["audit.clock_set_back"]
 
 
 async def test_every_row_is_sealed_in_the_order_of_its_commit(store: SqliteStore) -> None:

@@ -42,7 +42,8 @@ MEANING = {
     "leaf": "The entry was deleted or edited, or another program wrote it.",
     "row": "The entry or its hash was edited, or moved to another place or tenant.",
     "content": "The content was edited, exchanged or inserted; erased content would be absent.",
-    "time": "The entry was back-dated before it was sealed, or the machine's clock was set.",
+    "time": "The entry was given another time before it was sealed.",
+    "clock": "The machine's clock was set back: from there on times come twice.",
     "root": "An entry was edited, inserted, exchanged or deleted, and the hashes beside it fitted.",
     "checkpoint": "A checkpoint was edited, deleted, inserted, exchanged or signed with another key.",
     "cut": "Entries or checkpoints were cut off the end, or added by somebody who cannot sign.",
@@ -50,7 +51,7 @@ MEANING = {
     "unclosed": "An effect is under way, or a crash left it and recovery has not run yet.",
     "unpaired": "An outcome names no open intent: a defect of the program that wrote it.",
 }
-NO_CHANGE = {"unclosed", "unpaired"}  # worth a look, but part of an unchanged record
+NO_CHANGE = {"clock", "unclosed", "unpaired"}  # worth a look, but part of an unchanged record
 
 
 @dataclass
@@ -183,9 +184,8 @@ class LogCheck:
             self.log.unsealed += 1
             self.log.unsealed_since_us = min(self.log.unsealed_since_us or time_us, time_us)
             return
-        until = self._next[0].time_us if self._next else time_us
-        after = self._judged.time_us if self._judged else time_us
-        if not after - DISORDER_US <= time_us <= until + DISORDER_US:
+        around = (self._judged.time_us if self._judged else 0, self._next[0].time_us if self._next else sys.maxsize)
+        if not min(around) - DISORDER_US <= time_us <= max(around) + DISORDER_US:  # min, max: a clock set back
             self._add("time", number, "its time is not between those of the checkpoints around it")
         self._highest = max(self._highest, rowid or 0)
         self._grow(digest)
@@ -261,8 +261,11 @@ class LogCheck:
                 self._add("checkpoint", None, f"{note.size} is not signed by the key for this log")
             if row[1:] and (row[1], row[2], row[4]) != (note.size, note.root, note.time_us / 1_000_000):
                 self._add("checkpoint", None, f"size, root or time beside {note.size} are not the note's")
-            if note.previous != size or note.size <= size or note.time_us < time_us:
+            if note.previous != size or note.size <= size:
                 self._add("checkpoint", None, f"{note.size} does not follow {size}, which stands before it")
+            if note.time_us < time_us - DISORDER_US:
+                back = f"{(time_us - note.time_us) // 1_000_000} s before the one that it follows"
+                self._add("clock", None, f"checkpoint {note.size} was signed {back}")
             size, time_us = note.size, note.time_us
             yield note, row
 

@@ -105,17 +105,22 @@ class Intake:
                     self._hints.wake(seen.session_id)  # whoever accepted it may not have lived to say so
                     return seen
                 continue  # a pairing was asked or a session changed meanwhile: read again
-            except asyncio.CancelledError:  # the commit may have been kept: a hint too many is harmless
-                self._hint(draft)
+            except asyncio.CancelledError:  # nobody hears of it, but what was kept takes effect all the same
+                if (kept := await inbox.find(self._store, inbound.connection, inbound.act_key)) is not None:
+                    self._hint(draft, kept.position)
                 raise
             return self._accepted(inbound, draft, receipt)
         raise Conflict("the conversation kept changing while this was accepted; send it again")
 
-    def _hint(self, draft: _Draft) -> None:
+    def _hint(self, draft: _Draft, position: int) -> None:
+        """Tell all who work on what was committed at `position`."""
         for reply in draft.replies:
             self._outbox.enqueued(reply)
-        if draft.row.session_id:
-            self._hints.wake(draft.row.session_id)
+        if session := draft.row.session_id:
+            if draft.cut:
+                self._hints.cut(session, draft.cut, position)
+            self._hints.committed(session)
+            self._hints.wake(session)
 
     def _accepted(self, inbound: Inbound, draft: _Draft, receipt: Receipt) -> Accepted:
         self._crash.reach("intake.acknowledge")
@@ -124,10 +129,7 @@ class Intake:
         position = 0
         if row.session_id:
             position = int(receipt.one("sessions.advance")[0] or 0)
-            if draft.cut:
-                self._hints.cut(row.session_id, draft.cut, position)
-            self._hints.committed(row.session_id)
-        self._hint(draft)
+        self._hint(draft, position)
         return Accepted(row.id, row.session_id, position, row.outcome)
 
     async def _seen(self, inbound: Inbound) -> Duplicate | None:

@@ -57,7 +57,9 @@ class Sealer:
         hashes = [leaf_hash for _, leaf_hash in rows if isinstance(leaf_hash, bytes)]
         frontier = Frontier.from_bytes(size, last.frontier if last else b"").extend(hashes)
         newest = int(rows[-1][0] or 0)
-        now_us = max(int(self._clock.now() * 1_000_000), int((last.sealed_at if last else 0) * 1_000_000) + 1)
+        now_us = int(self._clock.now() * 1_000_000)
+        if last and now_us < last.sealed_at * 1_000_000:  # told as it is: that is the record of it
+            self._log.warning("audit.clock_set_back", seconds=round(last.sealed_at - now_us / 1_000_000, 3))
         state = Checkpoint(origin_of(TENANT), frontier.size, frontier.root(), now_us, size)
         note = sign(state, self._key)
         self._crash.reach("seal.hashed")

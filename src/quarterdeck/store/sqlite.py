@@ -39,7 +39,6 @@ _UNDO_ONE = ("ROLLBACK TO operation", "RELEASE operation")
 _UNDO_ALL = ("ROLLBACK", "BEGIN")  # what is committed then is empty
 
 
-
 class _Commit(asyncio.Future[Receipt]):
     """A commit's end. A task that is cancelled while it waits for this hears of that when the commit has ended."""
 
