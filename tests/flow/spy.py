@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.store.database import Row
+from quarterdeck.store.database import Kept, Row
 from quarterdeck.store.operations import Operation, Receipt, Value
 from quarterdeck.store.sqlite import SqliteStore
 
@@ -22,15 +22,19 @@ class Spy:
         self.before: dict[str, deque[Hook]] = defaultdict(deque)
         self.after: dict[str, deque[Hook]] = defaultdict(deque)
 
-    async def commit(self, operation: Operation) -> Receipt:
+    async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         await self._live()
         if self.before[operation.name]:
             await self.before[operation.name].popleft()()
         receipt = await self.inner.commit(operation)
         self.committed.append(operation.name)
-        if self.after[operation.name]:
-            await self.after[operation.name].popleft()()
-        await self._live()
+        try:
+            if self.after[operation.name]:
+                await self.after[operation.name].popleft()()
+            await self._live()
+        finally:
+            if kept is not None and not self.dead:
+                kept(receipt)
         return receipt
 
     async def fetch(self, sql: str, params: Mapping[str, Value]) -> Sequence[Row]:

@@ -15,7 +15,7 @@ from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import NewerSchema, Retry
 from quarterdeck.store import sqlite as sqlite_module
 from quarterdeck.store.migrate import known, migrate
-from quarterdeck.store.operations import ExpectationFailed, Operation, Statement, Value, operation
+from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, Value, operation
 from quarterdeck.store.sqlite import SqliteStore, connect
 from tests.standins import ROOT
 from tests.waiting import until
@@ -197,15 +197,18 @@ async def test_a_full_queue_says_so_and_keeps_what_it_admitted(store: SqliteStor
 
 
 async def test_a_cancelled_caller_does_not_cut_its_commit(store: SqliteStore, gates: Gates, path: Path) -> None:
+    kept: list[Receipt] = []
     with gates.stop_at("group.before_commit"):
-        commit = asyncio.create_task(store.commit(op(put("a"))))
+        commit = asyncio.create_task(store.commit(op(put("a")), kept.append))
         await until(gates.reached.is_set)
         commit.cancel()
         done, _ = await asyncio.wait((commit,), timeout=0.05)
         assert not done, "it waits for the end of its commit"
+        commit.cancel()  # once more changes nothing
     with pytest.raises(asyncio.CancelledError):
         await commit
     assert words(path) == ["a"]
+    assert [receipt.touched for receipt in kept] == [{"put": 1}]
 
 
 async def test_a_cancelled_caller_of_a_failing_commit_is_cancelled(store: SqliteStore, gates: Gates) -> None:

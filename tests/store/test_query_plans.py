@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.store import events, inbox, intents, outbox, people, turns
-from quarterdeck.store.database import Store
+from quarterdeck.store.database import Kept, Store
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import Operation, Receipt, Statement, Value
 
@@ -27,7 +27,7 @@ class Explained:
         self._database = database
         self.plans: list[str] = []
 
-    async def commit(self, operation: Operation) -> Receipt:
+    async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         for statement in operation.statements:
             self.explain(statement.sql, statement.params)
         return Receipt(operation.name, {}, {})

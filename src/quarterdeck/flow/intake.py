@@ -4,10 +4,10 @@
 wait: a command's effect, a stranger's pairing code, an edit's replacement of what still waits.
 """
 
-import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -99,38 +99,30 @@ class Intake:
         for _ in range(TRIES):
             draft = await self._draft(inbound)
             try:
-                receipt = await self._store.commit(draft.operation)
+                receipt = await self._store.commit(draft.operation, partial(self._hint, draft))
             except ExpectationFailed as failed:
                 if failed.statement == "inbox.insert" and (seen := await self._seen(inbound)):
                     self._hints.wake(seen.session_id)  # whoever accepted it may not have lived to say so
                     return seen
                 continue  # a pairing was asked or a session changed meanwhile: read again
-            except asyncio.CancelledError:  # nobody hears of it, but what was kept takes effect all the same
-                if (kept := await inbox.find(self._store, inbound.connection, inbound.act_key)) is not None:
-                    self._hint(draft, kept.position)
-                raise
-            return self._accepted(inbound, draft, receipt)
+            return self._accepted(draft, receipt)
         raise Conflict("the conversation kept changing while this was accepted; send it again")
 
-    def _hint(self, draft: _Draft, position: int) -> None:
-        """Tell all who work on what was committed at `position`."""
+    def _hint(self, draft: _Draft, receipt: Receipt) -> None:
+        """Tell those who work on what was committed, also when whoever brought it is gone."""
         for reply in draft.replies:
             self._outbox.enqueued(reply)
         if session := draft.row.session_id:
             if draft.cut:
-                self._hints.cut(session, draft.cut, position)
+                self._hints.cut(session, draft.cut, _position(draft, receipt))
             self._hints.committed(session)
             self._hints.wake(session)
 
-    def _accepted(self, inbound: Inbound, draft: _Draft, receipt: Receipt) -> Accepted:
+    def _accepted(self, draft: _Draft, receipt: Receipt) -> Accepted:
         self._crash.reach("intake.acknowledge")
         self._remember(draft.known)
         row = draft.row
-        position = 0
-        if row.session_id:
-            position = int(receipt.one("sessions.advance")[0] or 0)
-        self._hint(draft, position)
-        return Accepted(row.id, row.session_id, position, row.outcome)
+        return Accepted(row.id, row.session_id, _position(draft, receipt), row.outcome)
 
     async def _seen(self, inbound: Inbound) -> Duplicate | None:
         row = await inbox.find(self._store, inbound.connection, inbound.act_key)
@@ -326,6 +318,11 @@ class Intake:
             content=inbound.text.encode(),
             person=row.identity_id,
         )
+
+
+def _position(draft: _Draft, receipt: Receipt) -> int:
+    """The number of an act's event; 0 for one without a session."""
+    return int(receipt.one("sessions.advance")[0] or 0) if draft.row.session_id else 0
 
 
 def _encode_history(history: Sequence[Message]) -> bytes | None:

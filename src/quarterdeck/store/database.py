@@ -1,21 +1,23 @@
 """The store: commit operations durably, read rows. This file says what any database does; sqlite.py does it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from quarterdeck.store.operations import Operation, Receipt, Value
 
 Row = tuple[Value, ...]
+Kept = Callable[[Receipt], None]
 
 
 class Store(Protocol):
     """What flow, governance and use cases need of a database."""
 
-    async def commit(self, operation: Operation) -> Receipt:
+    async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         """Commit all of it or nothing. Returns only after the commit is on disk.
 
         Raises ExpectationFailed (nothing kept), Retry (not admitted: overloaded or stopping) or StoreFailed
-        (fate unknown: the process must end).
+        (fate unknown: the process must end). A caller that is cancelled meanwhile hears of that when the commit has
+        ended; `kept` is called with the receipt all the same.
         """
         ...
 

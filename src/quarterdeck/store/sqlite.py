@@ -16,7 +16,7 @@ from pathlib import Path
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Retry, StoreFailed
-from quarterdeck.store.database import Row
+from quarterdeck.store.database import Kept, Row
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Value
 
 GROUP = 256  # operations in one COMMIT
@@ -87,7 +87,7 @@ class SqliteStore:
         """Operations admitted and not yet in a group."""
         return self._jobs.qsize()
 
-    async def commit(self, operation: Operation) -> Receipt:
+    async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         """See Store.commit. The caller's cancellation does not cut a commit: its end is awaited first."""
         if self._failed is not None:
             raise StoreFailed("the store has failed; the process is ending") from self._failed
@@ -98,7 +98,11 @@ class SqliteStore:
             raise Retry("too many operations are waiting for the disk", 1.0)
         done = _Commit(loop=self._loop)
         self._jobs.put((operation, done))
-        receipt = await done
+        try:
+            receipt = await done
+        finally:
+            if kept is not None and done.done() and done.exception() is None:
+                kept(done.result())
         self._crash.reach(f"op.{operation.name}.after")
         return receipt
 
