@@ -11,6 +11,31 @@ from tests.waiting import until
 KEYS = 60
 
 
+async def test_what_is_launched_and_cut_before_it_begins_leaves_nothing_open() -> None:
+    begun: list[str] = []
+
+    async def first() -> None:
+        begun.append("first")
+
+    async def work(key: str) -> None:
+        begun.append(key)
+
+    async def nothing() -> AsyncIterator[str]:
+        for key in ():
+            yield key
+
+    keyed = Keyed("test", work, nothing, lambda: 1, Log())
+    life = Life(Service(name="test", run=keyed.run), lambda error: None, Log())
+    running = asyncio.create_task(keyed.run(life))
+    await life.until_ready()
+    assert keyed.hold("k")
+    keyed.launch("k", first)
+    await life.end_tasks()
+    running.cancel()
+    await asyncio.wait((running,))
+    assert begun == []  # a coroutine that was made and never begun would be a warning, and so an error
+
+
 async def test_a_place_that_gets_free_is_taken_at_once() -> None:
     done: list[str] = []
 

@@ -17,6 +17,7 @@ AFTER_FAILURE_S = 5.0
 TICK_S = 0.25  # how soon a stop is seen
 
 Work = Callable[[str], Awaitable[float | None]]  # None: nothing left; else seconds until it wants another look
+First = Callable[[], Awaitable[float | None]]  # what a held key begins with; not begun where the task never is
 
 
 class Keyed:
@@ -85,7 +86,7 @@ class Keyed:
             self.wake(key)
         self._freed()
 
-    def launch(self, key: str, first: Awaitable[float | None]) -> None:
+    def launch(self, key: str, first: First) -> None:
         """Go on with a held key: `first`, then its ordinary work."""
         assert self._life is not None
         self._life.spawn(key, self._run_one(key, first))
@@ -123,10 +124,10 @@ class Keyed:
                 self._ready[key] = None
                 return
 
-    async def _run_one(self, key: str, first: Awaitable[float | None] | None) -> None:
+    async def _run_one(self, key: str, first: First | None) -> None:
         delay: float | None = AFTER_FAILURE_S
         try:
-            delay = await (first if first is not None else self._work(key))
+            delay = await (first() if first is not None else self._work(key))
         finally:
             again = self._busy.pop(key, False)
             if again or delay == 0.0:

@@ -6,6 +6,7 @@ time not to try before. The process that holds a connection sends for it, so ord
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import msgspec
 
@@ -103,7 +104,7 @@ class Outbox:
         if permit is None:  # another part came before it into the room
             self._rooms.release(key, wake=True)
             return
-        self._rooms.launch(key, self._ride(outgoing, outgoing.ride, outgoing.ride_part, permit))
+        self._rooms.launch(key, partial(self._ride, outgoing, outgoing.ride, outgoing.ride_part, permit))
 
     # --- one room ---------------------------------------------------------------------------------------------
 
