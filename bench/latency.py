@@ -2,7 +2,7 @@
 
 from bench.figures import Measured, percentile
 from bench.lab import Lab
-from bench.world import world
+from bench.world import alone, world
 
 WARM = 10
 
@@ -12,7 +12,7 @@ async def measure(lab: Lab) -> Measured:
     count = lab.count(150, quick=30)
     async with world(lab.folder("latency")) as here, here.gateway():
         await here.talk([0] * WARM)
-        texts = await here.talk([0] * count)
+        texts = await here.talk(alone(count))
     book = here.book
     to_model = [1000 * (book.asked[text] - book.offered[here.numbers[text]]) for text in texts]
     to_send = [1000 * (book.sent[text] - book.answered[text]) for text in texts]

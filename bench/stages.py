@@ -15,7 +15,7 @@ import msgspec
 from tests.waiting import until
 
 from bench.machine import Cpu
-from bench.world import world
+from bench.world import alone, world
 
 Place = tuple[str, int, str]
 Stats = Mapping[Place, tuple[int, int, float, float, object]]
@@ -53,7 +53,7 @@ async def measure_stages(folder: Path, cost: Cpu, count: int) -> dict[str, float
         await gateway.at_rest()
         gateway.signal(signal.SIGUSR1)
         before = gateway.cpu()
-        await here.talk([0] * count)
+        await here.talk(alone(count))
         await gateway.at_rest()
         profiled = gateway.cpu().since(before)
         gateway.signal(signal.SIGUSR2)

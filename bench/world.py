@@ -21,7 +21,13 @@ from bench.records import Book
 AT_ONCE = 200  # messages in one request to a stand-in
 CLOSE_LOOK_S, FAR_LOOK_S = 0.002, 0.05
 ANSWERED_SECONDS = 240.0
+ALONE, SHORT = 1000, 40  # first room of `alone`, and messages in each: too few to be summarized
 FIRST_USER = 7000  # Telegram's ids of people begin here
+
+
+def alone(count: int) -> list[int]:
+    """The rooms of `count` messages of which each waits for the last answer: one conversation after the other."""
+    return [ALONE + number // SHORT for number in range(count)]
 
 
 class Said(msgspec.Struct, frozen=True):
