@@ -73,6 +73,7 @@ def test_any_cut_is_a_valid_history_and_says_that_it_is_one(
     past = past_of(messages)
     made = fit(past, turn, limit, most)
     assert faults(context.said(made)) == []
+    assert size_of(made, past) == size_of(made)
     assert made[-len(turn) :][0] == turn[0], "the turn is always there"
     shown = [one for one in made[: -len(turn)] if one != CUT_MARK]
     whole = len(shown) == len(messages)

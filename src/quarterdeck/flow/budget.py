@@ -44,6 +44,9 @@ class Past(msgspec.Struct, frozen=True):
         return (*first, *(SystemEvent(f"Pinned, always to be kept in mind: {pin}") for pin in self.pins))
 
 
+NO_PAST = Past()
+
+
 class Gauge:
     """Learns for each route how many tokens a byte is; bounded by the routes that are asked."""
 
@@ -93,9 +96,10 @@ def fit(past: Past, turn: Sequence[Message], limit: int, most: int) -> list[Mess
     return [*opening, CUT_MARK, *kept, *turn]
 
 
-def size_of(messages: Sequence[Message]) -> int:
-    """Bytes of messages as stored."""
-    return sum(len(encode(message)) for message in messages)
+def size_of(messages: Sequence[Message], past: Past = NO_PAST) -> int:
+    """Bytes of messages as stored; those that come as they are from `past` are not encoded again."""
+    known = dict(zip(map(id, past.messages), past.sizes, strict=True))
+    return sum(known.get(id(message)) or len(encode(message)) for message in messages)
 
 
 def _newest(past: Past, left: int, most: int) -> Sequence[Message]:

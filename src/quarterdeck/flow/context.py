@@ -112,6 +112,9 @@ def said(messages: Sequence[Message]) -> tuple[Said, ...]:
     """What a model is shown of them: the late results of a client's tools stand where their calls were; where a call
     is no longer shown, its result is told as something that happened.
     """
+    plain = [message for message in messages if not isinstance(message, LateResults)]
+    if len(plain) == len(messages):
+        return tuple(plain)
     late: dict[str, list[ToolResult]] = {}
     for one in messages:
         for result in one.results if isinstance(one, LateResults) else ():

@@ -53,7 +53,7 @@ class ModelCalls:
         step = model_step(context.model_steps(state.journal) + 1)
         statements = self._check(state, step, provider, profile, provider.prepare(request), riding)
         assert state.pending is not None
-        state.pending.size = 0 if request.files else size_of(messages) + self._overhead(state, profile)
+        state.pending.size = 0 if request.files else size_of(messages, state.past) + self._overhead(state, profile)
         if not state.prepared:
             state.prepared = True
             statements += await streaming.begin(self._s, state, riding=riding)
@@ -207,7 +207,8 @@ class ModelCalls:
         """The model says that it is too much: show it half as much, where something can be left out."""
         if len(state.squeezed) >= SQUEEZES or not (state.past.messages or context.model_steps(state.journal)):
             return False
-        shown = size_of(budget.fit(state.past, state.messages(), self.limit(state), len(state.past.messages)))
+        past = state.past
+        shown = size_of(budget.fit(past, state.messages(), self.limit(state), len(past.messages)), past)
         state.squeezed.append(shown // 2)
         return True
 
