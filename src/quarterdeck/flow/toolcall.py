@@ -109,8 +109,12 @@ class ToolCalls:
         """Which calls may run, and at once the results of those that may not."""
         plans: list[Planned] = []
         refused: dict[str, tuple[ToolResult, list[Statement]]] = {}
+        theirs = {spec.name for spec in state.options.client_tools}
         for k in which:
             call, step = answer.message.calls[k], tool_step(n, k)
+            if call.name in theirs:  # it is no effect of ours: whoever has the tool decides
+                refused[step] = (ToolResult(call.id, call.name, context.GIVEN, "given"), [])
+                continue
             tool = self._s.directory.tool(call.name)
             if tool is None or call.name not in state.assistant.tools:
                 known = ", ".join(state.assistant.tools) or "none"
@@ -231,7 +235,7 @@ class ToolCalls:
     async def _record(self, state: TurnState, plan: Planned, finished: Finished, *, last: bool) -> None:
         """One result with its outcome and its rows; the last one takes in what steers and asks the model again."""
         state.journal[plan.step] = ToolStep(finished.result)
-        go_on = last and state.cut.reason is None and not self._at_limit(state)
+        go_on = last and state.cut.reason is None and not self._at_rest(state)
         n = context.model_steps(state.journal)
         refused: ProviderFailed | None = None
         while True:
@@ -287,12 +291,14 @@ class ToolCalls:
     async def _go_on(self, state: TurnState) -> None:
         """Nothing was run; ask the model again."""
         state.cut.check()
-        if self._at_limit(state):
+        if self._at_rest(state):
             return
         following = await self._models.prepare(state, riding=True)
         hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
         receipt = await self._s.store.commit(operation("model_intent", hold, following))
         self._models.committed(state, receipt)
 
-    def _at_limit(self, state: TurnState) -> bool:
-        return context.model_steps(state.journal) >= state.assistant.max_steps
+    def _at_rest(self, state: TurnState) -> bool:
+        """Whether the model is not to be asked again: it has been asked often enough, or the client is to act."""
+        asked = context.model_steps(state.journal)
+        return asked >= state.assistant.max_steps or bool(context.handed(state.journal))

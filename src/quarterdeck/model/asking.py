@@ -28,6 +28,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `client_tools` are the client's own: their calls are given to it and never run by us. `tool_choice` is empty (the
     model decides), `none`, `required`, or a tool's name. `effort` is how hard to think (empty: the model's default).
+    `instructions` stand behind the assistant's own, for this one answer.
     """
 
     client_tools: tuple[ToolSpec, ...] = ()
@@ -40,6 +41,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     effort: Effort = ""
+    instructions: str = ""
 
     def over(self, base: "Options") -> "Options":
         """These wishes, and those of `base` where these say nothing."""

@@ -60,6 +60,13 @@ class Blobs:
         """Where a blob's bytes are."""
         return self._folder / digest[:2] / digest
 
+    async def read(self, digest: str) -> bytes:
+        """All bytes of a blob. Raises NotFound where they are gone."""
+        try:
+            return await asyncio.to_thread(self.path(digest).read_bytes)
+        except FileNotFoundError as error:
+            raise NotFound(f"the bytes of {digest} are gone") from error
+
     def row(self, blob: Blob) -> Statement:
         """The row that refers to written bytes; the same bytes have one row."""
         return Statement(
