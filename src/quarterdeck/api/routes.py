@@ -32,6 +32,7 @@ NAME = ("X-File-Name",)
 KEY = ("Idempotency-Key",)
 RESUME = ("Last-Event-ID",)
 ANSWER = "application/json"
+ASK_BYTES = 24 * 1024 * 1024  # of a request that may hold files
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def openai(openai: OpenAIDoor) -> Sequence[Route]:
         route("GET", "/v1/models/{model}", openai.get_model, Nothing, Model, CHAT,
               "One assistant, as a model."),
         route("POST", "/v1/chat/completions", openai.create_chat_completion, ChatRequest, ChatCompletion, CHAT,
-              "Ask an assistant, in OpenAI's words.", headers=(*KEY, "X-Quarterdeck-Session"), seconds=None),
+              "Ask an assistant, in OpenAI's words.", headers=(*KEY, "X-Quarterdeck-Session"), seconds=None,
+              body=ASK_BYTES),
     )
 
 

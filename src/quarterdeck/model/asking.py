@@ -8,11 +8,15 @@ Effort = Literal["", "none", "minimal", "low", "medium", "high"]
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
-    """How a model is told of a tool. `parameters` is a JSON Schema object as JSON text."""
+    """How a model is told of a tool. `parameters` is a JSON Schema object as JSON text.
+
+    `strict`: arguments that do not fit are no call. Of a client's tool it is we who see to that.
+    """
 
     name: str
     description: str
     parameters: str
+    strict: bool = False
 
 
 class AnswerForm(msgspec.Struct, frozen=True):
