@@ -11,7 +11,7 @@ from quarterdeck.api.openai.files import Keeping
 from quarterdeck.api.openai.items import Item, Returned, Spoken, compose, fresh
 from quarterdeck.api.streams import Streams
 from quarterdeck.base.errors import BadInput, Conflict, NotFound, Retry
-from quarterdeck.flow.history import KEEP
+from quarterdeck.flow.history import ALL_PARTS, KEEP
 from quarterdeck.flow.live import Watcher
 from quarterdeck.governance.principal import Principal
 from quarterdeck.model.asking import NO_WISHES, Options
@@ -147,7 +147,8 @@ class Accepting:
         place = asked.conversation or asked.room
         session = await sessions.get(store, _session(asked.assistant.id, place, asked.principal.id))
         if session is not None and not said:
-            stored = await messages.newest(store, session.id, session.history_from, KEEP)
+            start = session.history_from
+            stored = await messages.newest(store, session.id, start, (start, ALL_PARTS), KEEP)
             said = [decode(one.content) for one in stored]
         return {one.call_id: one.name for one in said if isinstance(one, ToolResult) and one.status == "given"}
 
