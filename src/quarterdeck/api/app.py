@@ -15,6 +15,7 @@ from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.guard import SECURITY_HEADERS, HostCheck, SecurityHeaders, own_hosts
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
+from quarterdeck.api.openai.embeddings import EmbeddingsDoor
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.route import Route, served
 from quarterdeck.api.routes import Handlers, table
@@ -44,6 +45,7 @@ def build(doors: Doors) -> Application:
         files=FilesDoor(doors),
         work=WorkDoor(doors),
         openai=OpenAIDoor(doors, streams),
+        embeddings=EmbeddingsDoor(doors),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),
     )
     routes.extend(table(handlers))

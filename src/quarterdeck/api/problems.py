@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quarterdeck.actions.embeddings import EmbeddingFailed
 from quarterdeck.base.errors import (
     BadInput,
     Conflict,
@@ -76,6 +77,7 @@ STATUS: Mapping[type[Exception], int] = {
     BadInput: 400,
     Refused: 400,
     AnswerFailed: 502,
+    EmbeddingFailed: 502,
     Retry: 503,
     Stopping: 503,
     StoreFailed: 503,

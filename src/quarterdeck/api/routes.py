@@ -10,6 +10,7 @@ from quarterdeck.api.events import EventsDoor
 from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
+from quarterdeck.api.openai.embeddings import EmbeddingList, EmbeddingRequest, EmbeddingsDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.route import Route, route
@@ -32,6 +33,7 @@ NAME = ("X-File-Name",)
 KEY = ("Idempotency-Key",)
 RESUME = ("Last-Event-ID",)
 ANSWER = "application/json"
+TEXTS_BYTES = 4 * 1024 * 1024  # of a request for vectors
 ASK_BYTES = 24 * 1024 * 1024  # of a request that may hold files
 
 
@@ -46,13 +48,14 @@ class Handlers:
     files: FilesDoor
     work: WorkDoor
     openai: OpenAIDoor
+    embeddings: EmbeddingsDoor
     openapi: OpenAPIDoor
 
 
 def table(h: Handlers) -> Sequence[Route]:
     """The routes, in the order of the reference."""
     talk = conversations(h.sessions, h.events, h.files)
-    return (*who(h.me, h.access), *talk, *work(h.work), *openai(h.openai), *process(h.me, h.openapi))
+    return (*who(h.me, h.access), *talk, *work(h.work), *openai(h.openai, h.embeddings), *process(h.me, h.openapi))
 
 
 # fmt: off
@@ -124,7 +127,7 @@ def work(work: WorkDoor) -> Sequence[Route]:
     )
 
 
-def openai(openai: OpenAIDoor) -> Sequence[Route]:
+def openai(openai: OpenAIDoor, embeddings: EmbeddingsDoor) -> Sequence[Route]:
     """The same assistants in OpenAI's words."""
     return (
         route("GET", "/v1/models", openai.list_models, Nothing, Models, CHAT,
@@ -134,6 +137,8 @@ def openai(openai: OpenAIDoor) -> Sequence[Route]:
         route("POST", "/v1/chat/completions", openai.create_chat_completion, ChatRequest, ChatCompletion, CHAT,
               "Ask an assistant, in OpenAI's words.", headers=(*KEY, "X-Quarterdeck-Session"), seconds=None,
               body=ASK_BYTES),
+        route("POST", "/v1/embeddings", embeddings.create_embedding, EmbeddingRequest, EmbeddingList, CHAT,
+              "Vectors of texts.", seconds=None, body=TEXTS_BYTES),
     )
 
 

@@ -27,6 +27,8 @@ OPERATIONS: Mapping[str, str] = {
     "steer_step": "an answer was delivered, and messages that arrived meanwhile are taken in",
     "stream_id": "a streamed message's native id is known",
     "end_turn": "the end of a turn: outcome, history, answer, inbox rows done",
+    "embedding_intent": "the intent of a call for vectors; with the outcome of the attempt before it",
+    "embedding_outcome": "what became of a call for vectors",
     "send_intent": "the intent of one part's send",
     "send_outcome": "what became of one part's send",
     "settle": "a person settles an unknown delivery, or has it sent again",

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
@@ -247,6 +248,7 @@ def _directory(config: Config, providers: Mapping[str, Provider], tools: Mapping
         tools,
         configured.limits(config),
         {name: one.max_retries for name, one in config.providers.items()},
+        configured.embeddings(config),
     )
 
 
@@ -334,6 +336,7 @@ def _app(g: Gateway, url: str) -> Application:
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
+            embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
             ready=g.unready, public_url=url, version=VERSION, web_routes=pages.routes(g.signin.check, VERSION),
         )
     )  # fmt: skip
