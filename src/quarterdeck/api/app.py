@@ -16,6 +16,7 @@ from quarterdeck.api.guard import SECURITY_HEADERS, HostCheck, SecurityHeaders, 
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.embeddings import EmbeddingsDoor
+from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.route import Route, served
 from quarterdeck.api.routes import Handlers, table
@@ -46,6 +47,7 @@ def build(doors: Doors) -> Application:
         work=WorkDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
+        responses=ResponsesDoor(doors, streams),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),
     )
     routes.extend(table(handlers))

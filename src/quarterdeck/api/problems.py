@@ -174,7 +174,7 @@ def openai_error_of(error: Exception) -> OpenAIError:
         429: ("rate_limit_error", "rate_limit_exceeded"),
     }.get(problem.status, ("server_error" if problem.status >= 500 else "invalid_request_error", problem.code))
     param = problem.field if isinstance(problem.field, str) else None
-    if problem.status == 404 and param is None and isinstance(error, NotFound):
+    if problem.status == 404 and param is None and isinstance(error, NotFound) and error.code == NotFound.code:
         param, code = "model", "model_not_found"
     return OpenAIError(OpenAIProblem(f"{problem.detail}. {problem.next_step}", kind, param, code))
 

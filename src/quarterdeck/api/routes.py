@@ -11,6 +11,8 @@ from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.embeddings import EmbeddingList, EmbeddingRequest, EmbeddingsDoor
+from quarterdeck.api.openai.responses import wire as rw
+from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.route import Route, route
@@ -49,13 +51,21 @@ class Handlers:
     work: WorkDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
+    responses: ResponsesDoor
     openapi: OpenAPIDoor
 
 
 def table(h: Handlers) -> Sequence[Route]:
     """The routes, in the order of the reference."""
     talk = conversations(h.sessions, h.events, h.files)
-    return (*who(h.me, h.access), *talk, *work(h.work), *openai(h.openai, h.embeddings), *process(h.me, h.openapi))
+    return (
+        *who(h.me, h.access),
+        *talk,
+        *work(h.work),
+        *openai(h.openai, h.embeddings),
+        *responses(h.responses),
+        *process(h.me, h.openapi),
+    )
 
 
 # fmt: off
@@ -139,6 +149,23 @@ def openai(openai: OpenAIDoor, embeddings: EmbeddingsDoor) -> Sequence[Route]:
               body=ASK_BYTES),
         route("POST", "/v1/embeddings", embeddings.create_embedding, EmbeddingRequest, EmbeddingList, CHAT,
               "Vectors of texts.", seconds=None, body=TEXTS_BYTES),
+    )
+
+
+def responses(door: ResponsesDoor) -> Sequence[Route]:
+    """The same with answers that are stored and gone on from."""
+    one = "/v1/responses/{id}"
+    return (
+        route("POST", "/v1/responses", door.create_response, rw.ResponseRequest, rw.Response, CHAT,
+              "Ask an assistant; the answer is stored.", headers=KEY, seconds=None, body=ASK_BYTES),
+        route("GET", one, door.get_response, rw.GetResponseAsk, rw.Response, CHAT,
+              "A response of one's own, as it is now."),
+        route("DELETE", one, door.delete_response, Nothing, rw.Deleted, CHAT,
+              "Forget a response; what was said stays in its conversation."),
+        route("POST", f"{one}/cancel", door.cancel_response, Nothing, rw.Response, CHAT,
+              "Stop a response that has not ended.", seconds=60.0),
+        route("GET", f"{one}/input_items", door.list_input_items, rw.InputItemsAsk, rw.ItemList, CHAT,
+              "What was sent for a response."),
     )
 
 

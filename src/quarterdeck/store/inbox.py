@@ -273,6 +273,16 @@ def bring_back(inbox_id: str, now: float, expires_at: float) -> Statement:
     )
 
 
+def forget_asked(inbox_id: str) -> Statement:
+    """Forget what the door kept with an act that has ended."""
+    return Statement(
+        "inbox.forget_asked",
+        "UPDATE inbox SET asked = NULL WHERE tenant = :tenant AND id = :id AND state = 'ended' AND asked IS NOT NULL",
+        {"tenant": TENANT, "id": inbox_id},
+        expect=1,
+    )
+
+
 async def get(store: Store, inbox_id: str) -> InboxRow | None:
     """One row."""
     rows = await store.fetch(

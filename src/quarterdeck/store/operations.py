@@ -29,6 +29,7 @@ OPERATIONS: Mapping[str, str] = {
     "end_turn": "the end of a turn: outcome, history, answer, inbox rows done",
     "embedding_intent": "the intent of a call for vectors; with the outcome of the attempt before it",
     "embedding_outcome": "what became of a call for vectors",
+    "response": "a stored response of an API client is deleted",
     "send_intent": "the intent of one part's send",
     "send_outcome": "what became of one part's send",
     "settle": "a person settles an unknown delivery, or has it sent again",
