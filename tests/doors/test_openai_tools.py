@@ -53,6 +53,7 @@ def result(call: Any, text: str = "rain") -> dict[str, Any]:
 # --- tools ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("v1.tools")
 async def test_a_loop_of_the_clients_tool(client: openai.AsyncOpenAI, model: ModelStandin) -> None:
     first = await ask(client, user(ASK_WEATHER), tools=[WEATHER])
     choice = first.choices[0]
@@ -69,6 +70,7 @@ async def test_a_loop_of_the_clients_tool(client: openai.AsyncOpenAI, model: Mod
     assert roles == ["user", "assistant", "tool"]
 
 
+@pytest.mark.proves("v1.tools")
 @pytest.mark.parametrize("how", ["header", "user"])
 async def test_a_loop_in_a_durable_conversation(client: openai.AsyncOpenAI, model: ModelStandin, how: str) -> None:
     name: dict[str, Any] = {"user": "ann"} if how == "user" else {"extra_headers": {"X-Quarterdeck-Session": "ann"}}
@@ -91,6 +93,7 @@ async def test_a_result_with_further_words(client: openai.AsyncOpenAI, model: Mo
     assert said[2:] == [("tool", "rain"), ("user", "in short")]
 
 
+@pytest.mark.proves("v1.tools")
 async def test_a_stream_gives_calls_as_deltas(client: openai.AsyncOpenAI) -> None:
     asking: dict[str, Any] = {"model": "default", "messages": [user(ASK_WEATHER)], "tools": [WEATHER]}
     async with client.chat.completions.stream(**asking) as stream:
@@ -102,6 +105,7 @@ async def test_a_stream_gives_calls_as_deltas(client: openai.AsyncOpenAI) -> Non
     assert final.choices[0].message.tool_calls[0].id.startswith("call_")
 
 
+@pytest.mark.proves("v1.tools")
 async def test_our_tools_run_and_only_theirs_are_given(client: openai.AsyncOpenAI, model: ModelStandin) -> None:
     text = "[[tool time {}]] [[then]] [[tool time {}]] [[tool weather {}]] go"
     first = await ask(client, user(text), tools=[WEATHER], user="ann")
@@ -113,6 +117,7 @@ async def test_our_tools_run_and_only_theirs_are_given(client: openai.AsyncOpenA
     assert said.choices[0].message.content.count("time -> ") == 2
 
 
+@pytest.mark.proves("v1.tools")
 async def test_a_retry_gets_the_same_calls(client: openai.AsyncOpenAI, model: ModelStandin) -> None:
     async def twice(*messages: Any, key: str) -> tuple[Any, Any]:
         headers = {"Idempotency-Key": key}
@@ -130,6 +135,7 @@ async def test_a_retry_gets_the_same_calls(client: openai.AsyncOpenAI, model: Mo
         await ask(client, result(call, "snow"), user="ann", extra_headers={"Idempotency-Key": "k2"})
 
 
+@pytest.mark.proves("v1.tools")
 async def test_a_strict_tool_is_called_with_what_fits(client: openai.AsyncOpenAI, model: ModelStandin) -> None:
     strict = {"type": "function", "function": {**WEATHER["function"], "strict": True}}
     said = await ask(client, user("[[tool weather {}]] [[then]] " + ASK_WEATHER), tools=[strict])
@@ -156,6 +162,7 @@ def function(**fields: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": "f", **fields}}
 
 
+@pytest.mark.proves("v1.tools")
 @pytest.mark.parametrize(
     ("messages", "param"),
     [
@@ -192,6 +199,7 @@ async def test_a_result_of_a_call_that_nobody_was_given(client: openai.AsyncOpen
         await ask(other, result(call), user="bob")
 
 
+@pytest.mark.proves("v1.wishes")
 @pytest.mark.parametrize(
     ("wish", "param"),
     [
@@ -239,6 +247,7 @@ async def test_a_wish_that_cannot_be_served(
     assert model.calls == []
 
 
+@pytest.mark.proves("v1.wishes")
 async def test_wishes_that_mean_nothing_are_taken(client: openai.AsyncOpenAI) -> None:
     said = await ask(
         client, HI, n=1, presence_penalty=0, logprobs=False, store=False, metadata={"a": "b"}, temperature=0,
@@ -252,6 +261,7 @@ async def test_wishes_that_mean_nothing_are_taken(client: openai.AsyncOpenAI) ->
 # --- forms ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("v1.forms")
 async def test_an_answer_in_a_form(client: openai.AsyncOpenAI, model: ModelStandin) -> None:
     """The stand-in repeats what it is told in words, so its first answer is no JSON, and the second neither."""
     with pytest.raises(openai.InternalServerError, match="did not answer in the form"):
@@ -281,6 +291,7 @@ async def stored_files(gateway: Running) -> list[tuple[str, str, int]]:
     return [(a.name, a.mime, a.size) for one in said if isinstance(one, UserMessage) for a in one.attachments]
 
 
+@pytest.mark.proves("v1.files")
 async def test_files_are_kept_and_named(gateway: Running, client: openai.AsyncOpenAI, model: ModelStandin) -> None:
     url = data_url(picture())
     await ask(
@@ -298,6 +309,7 @@ async def test_files_are_kept_and_named(gateway: Running, client: openai.AsyncOp
     assert len(await gateway.parts.store.fetch("SELECT digest FROM blobs", {})) == len(rows) == 3
 
 
+@pytest.mark.proves("v1.files")
 @pytest.mark.parametrize(
     ("part", "param"),
     [
@@ -323,6 +335,7 @@ async def test_a_file_that_cannot_be_kept(
     assert list(await gateway.parts.store.fetch("SELECT id FROM inbox", {})) == []
 
 
+@pytest.mark.proves("v1.files")
 async def test_too_many_files_and_too_large_a_body(client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="one file more than 20"):
         await ask(client, shown(*[image(data_url(picture()))] * 21))

@@ -50,6 +50,7 @@ def tool_intents(world: World) -> int:
 # --- wishes ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("v1.wishes")
 async def test_wishes_reach_the_model_over_the_assistants(idle_world: World) -> None:
     world = idle_world
     world.settings.let(options=Options(temperature=0.1, seed=1))
@@ -74,6 +75,7 @@ async def test_the_newest_row_of_a_turn_wins(world: World) -> None:
     assert world.main.requests[-1].options == Options(seed=3, top_p=0.5)
 
 
+@pytest.mark.proves("v1.wishes")
 async def test_wishes_survive_the_end_of_the_process(world: World) -> None:
     held = world.main.hold()
     accepted = await ask(world, "one", Options(seed=5, client_tools=(THEIRS,)))
@@ -90,6 +92,7 @@ async def test_more_tokens_than_the_model_may_write_are_not_asked_for(world: Wor
     assert world.main.requests[0].max_tokens == 9
 
 
+@pytest.mark.proves("v1.wishes")
 async def test_a_choice_of_tool_holds_until_one_was_called(idle_world: World) -> None:
     world = idle_world
     world.add_tool(ToolDouble("look"))
@@ -112,12 +115,14 @@ async def test_a_call_of_the_clients_tool_ends_the_turn_and_is_never_run(world: 
     accepted = await ask(world, "go", WITH_TOOL)
     assert list(await world.ended(accepted)) == ["answered"]
     assert (world.main.asked, tool_intents(world)) == (1, 0)
+    assert len(world.rows("SELECT id FROM intents")) == 1
     steps = world.rows("SELECT step, content FROM steps ORDER BY step")
     assert [row["step"] for row in steps] == ["m1", "m1.t0"]
     assert json.loads(steps[1]["content"])["result"]["status"] == "given"
     assert world.rows("SELECT text FROM parts") == [{"text": "One moment."}]
 
 
+@pytest.mark.proves("v1.tools")
 async def test_a_result_takes_the_place_of_the_given_one(world: World) -> None:
     world.main.use(("theirs", "{}"), ("theirs", "{}"))
     await world.ended(await ask(world, "go", WITH_TOOL))
@@ -154,6 +159,7 @@ async def test_the_clients_tool_hides_one_of_ours(idle_world: World) -> None:
     assert world.main.requests[0].tools == (THEIRS,)
 
 
+@pytest.mark.proves("v1.tools")
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize(
     "point",
@@ -247,6 +253,7 @@ async def test_a_model_that_knows_forms_is_not_told_in_words(world: World) -> No
     assert world.main.requests[0].system == ""
 
 
+@pytest.mark.proves("v1.forms")
 @pytest.mark.parametrize("crash", ["", "op.model_step.after"])
 async def test_an_answer_without_the_form_is_asked_for_once_more(world: World, crash: str) -> None:
     world.main.say("It is one.")
@@ -265,6 +272,7 @@ async def test_an_answer_without_the_form_is_asked_for_once_more(world: World, c
     assert "no JSON" in told[-1].text
 
 
+@pytest.mark.proves("v1.forms")
 async def test_a_second_answer_without_the_form_fails_honestly(world: World) -> None:
     world.main.say('{"n": "one"}')
     world.main.say('{"n": 1, "m": 2}')
@@ -287,6 +295,7 @@ async def keep(world: World, data: bytes, mime: str = "image/png", name: str = "
     return Attachment(name, mime, blob.size, blob.digest)
 
 
+@pytest.mark.proves("v1.files")
 async def test_files_that_a_model_reads_are_in_the_request(world: World) -> None:
     world.main.profiles["m"] = ModelProfile(reads=("image/png",), file_bytes=10)
     picture, large = await keep(world, b"picture"), await keep(world, b"x" * 11)
@@ -297,6 +306,7 @@ async def test_files_that_a_model_reads_are_in_the_request(world: World) -> None
     assert world.main.requests[1].files == {picture.blob: b"picture"}
 
 
+@pytest.mark.proves("v1.files")
 async def test_files_of_a_messenger_are_in_the_request(world: World) -> None:
     world.main.profiles["m"] = ModelProfile(reads=("image/png",))
     world.platform.files["f"] = b"picture"
