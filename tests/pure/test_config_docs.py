@@ -14,6 +14,7 @@ from quarterdeck.base.settings import (
     EmbeddingsConfig,
     LimitsConfig,
     LogConfig,
+    PriceConfig,
     ProviderConfig,
     ServerConfig,
 )
@@ -26,6 +27,7 @@ TABLES: list[type[msgspec.Struct]] = [
     EmbeddingsConfig,
     LimitsConfig,
     LogConfig,
+    PriceConfig,
     ProviderConfig,
     ServerConfig,
 ]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from quarterdeck.actions.prices import Prices
 from quarterdeck.base.config import LoadedConfig, diff_reload
 from quarterdeck.base.config_checks import check_config
 from quarterdeck.base.decode import ConfigRefusals
@@ -35,6 +36,7 @@ class Configuration:
         started: LoadedConfig,
         read: Callable[[], LoadedConfig],
         directory: Directory,
+        prices: Prices,
         level: Level,
         store: Store,
         auditor: Auditor,
@@ -44,6 +46,7 @@ class Configuration:
         self._current = started.config
         self._read = read
         self._directory = directory
+        self._prices = prices
         self._level = level
         self._store = store
         self._auditor = auditor
@@ -86,6 +89,7 @@ class Configuration:
                 raise
             result = Reloaded(_paths(self._current, new), _paths(new, loaded.config))
             await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
+            await self._prices.load(new)
             self._directory.replace(
                 assistants, configured.connections(new), configured.limits(new), configured.embeddings(new)
             )

@@ -19,6 +19,7 @@ from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import Usage
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import Embeddings, Provider, ProviderFailed
+from quarterdeck.store import people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement, operation
 
@@ -26,6 +27,7 @@ AT_ONCE = 32  # calls under way
 SECONDS = 120.0  # for one request with all its attempts, waiting for a place included
 BACKOFF_S = 0.5
 STEP = "embedding"
+CONNECTION = "api"  # where such calls come from
 
 
 class EmbeddingFailed(QuarterdeckError):
@@ -90,7 +92,7 @@ class Embedder:
             call = provider.prepare_embedding(route.partition("/")[2], texts, dimensions)
             intent, permit = await self._permitted(call, tries, closing, actor)
             try:
-                found = await self._ask(provider, call, permit)
+                found = await self._ask(provider, call, permit, intent.row.created_at)
             except ProviderFailed as failed:
                 self._log.warning("embedding.failed", route=route, kind=failed.kind, reason=str(failed))
                 closing = self._gate.close(intent.row, "failed", usage=failed.usage, detail=str(failed))
@@ -115,7 +117,9 @@ class Embedder:
     ) -> tuple[Intent, Permit]:
         """Commit the intent, and what became of the attempt before it. Raises NotAllowed."""
         allowed = Facts(models=self._directory.embeddings.allowed)
-        verdict = self._gate.check(call, Scope("", "", "", STEP, tries, None, allowed))
+        who = people.identity_id(CONNECTION, actor.id)
+        scope = Scope("", "", "", STEP, tries, None, allowed, connection=CONNECTION, identity=who)
+        verdict = self._gate.check(call, scope)
         asked = self._auditor.record("embedding.asked", actor, Subject(resource=call.route))
         if isinstance(verdict, Denied):
             await self._store.commit(operation("embedding_outcome", closing, asked, verdict.statements))
@@ -127,16 +131,23 @@ class Embedder:
         assert permit is not None  # no session's stop covers it
         return verdict, permit
 
-    async def _ask(self, provider: Provider, call: ModelCall, permit: Permit) -> Embeddings:
-        begun, found = self._clock.monotonic(), None
+    async def _ask(self, provider: Provider, call: ModelCall, permit: Permit, at: float) -> Embeddings:
+        begun, result = self._clock.monotonic(), "failed"
+        usage: Usage | None = None
         try:
             self._crash.reach("provider.before")
             found = await provider.embed(call, permit)
             self._crash.reach("provider.after")
+            result, usage = "answered", found.usage
             return found
+        except ProviderFailed as failed:
+            usage = failed.usage
+            raise
         finally:
-            usage, seconds = found.usage if found else Usage(), self._clock.monotonic() - begun
-            self._metrics.model(call.provider, "answered" if found else "failed", seconds, usage.input, usage.output)
+            self._metrics.model(call.provider, result, self._clock.monotonic() - begun)
+            if usage is not None:
+                cost = self._gate.prices.cost(call.route, usage, at)
+                self._metrics.used(call.provider, call.model, usage, *cost)
 
     async def _close(self, statements: list[Statement]) -> None:
         await commit_patiently(self._store, operation("embedding_outcome", statements), self._log)

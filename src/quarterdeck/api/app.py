@@ -22,6 +22,7 @@ from quarterdeck.api.route import Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.streams import Streams
+from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.work import WorkDoor
 from quarterdeck.base.errors import QuarterdeckError
 
@@ -45,6 +46,7 @@ def build(doors: Doors) -> Application:
         events=EventsDoor(doors, sessions, streams),
         files=FilesDoor(doors),
         work=WorkDoor(doors),
+        usage=UsageDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
         responses=ResponsesDoor(doors, streams),

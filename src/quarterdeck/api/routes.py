@@ -17,6 +17,7 @@ from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Mode
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
+from quarterdeck.api.usage import Usage, UsageDoor, UsageQuery
 from quarterdeck.api.work import WorkDoor
 from quarterdeck.governance.principal import Scope
 
@@ -49,6 +50,7 @@ class Handlers:
     events: EventsDoor
     files: FilesDoor
     work: WorkDoor
+    usage: UsageDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
     responses: ResponsesDoor
@@ -61,7 +63,7 @@ def table(h: Handlers) -> Sequence[Route]:
     return (
         *who(h.me, h.access),
         *talk,
-        *work(h.work),
+        *work(h.work, h.usage),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
         *process(h.me, h.openapi),
@@ -119,7 +121,7 @@ def conversations(sessions: SessionsDoor, events: EventsDoor, files: FilesDoor) 
     )
 
 
-def work(work: WorkDoor) -> Sequence[Route]:
+def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
     """What was taken in, run and sent."""
     return (
         route("GET", f"{V1}/inbox", work.list_inbox, shown.StateAsk, shown.Page[shown.InboxItem], READ,
@@ -127,13 +129,15 @@ def work(work: WorkDoor) -> Sequence[Route]:
         route("GET", f"{V1}/turns", work.list_turns, shown.TurnsAsk, shown.Page[shown.Turn], READ,
               "Runs of the assistants."),
         route("GET", f"{V1}/turns/{{id}}", work.get_turn, Nothing, shown.TurnDetail, READ,
-              "One run: its steps, effects and tokens."),
+              "One run: its steps, effects, tokens and cost."),
         route("GET", f"{V1}/deliveries", work.list_deliveries, shown.StateAsk, shown.Page[shown.Delivery], READ,
               "What was sent, or is to be."),
         route("POST", f"{V1}/deliveries/{{id}}/settle", work.settle_delivery, shown.SettleAsk, shown.Settled, OPERATE,
               "Say what became of a delivery whose fate is unknown."),
         route("POST", f"{V1}/deliveries/{{id}}/resend", work.resend_delivery, shown.ResendAsk, shown.Settled, OPERATE,
               "Send a delivery in trouble once more; marked where it may have arrived before."),
+        route("GET", f"{V1}/usage", usage.get_usage, UsageQuery, Usage, READ,
+              "Tokens and cost of model calls, summed."),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from quarterdeck.api.spent import ModelCall, Spent
 from quarterdeck.governance.principal import Scope
 from quarterdeck.model.inbound import QueueMode
 
@@ -243,7 +244,7 @@ class InboxItem(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """One run of an assistant; `state` is running or ended."""
+    """One run of an assistant; `state` is running or ended. `prices` is the version of the price table."""
 
     id: str
     state: str
@@ -253,8 +254,10 @@ class Turn(msgspec.Struct, frozen=True):
     attempt: int
     model: str
     release: str
+    prices: str
     created_at: Moment
     ended_at: Moment | None
+    spent: Spent
 
 
 class TurnStep(msgspec.Struct, frozen=True):
@@ -280,23 +283,15 @@ class Effect(msgspec.Struct, frozen=True):
     closed_at: Moment | None
 
 
-class Used(msgspec.Struct, frozen=True):
-    """Tokens of a turn's model calls."""
-
-    input: int
-    output: int
-    cached: int
-
-
 class TurnDetail(msgspec.Struct, frozen=True):
-    """A turn with its steps, its effects, the rows that it took and what it sent."""
+    """A turn with its steps, its effects, its model calls, the rows that it took and what it sent."""
 
     turn: Turn
     steps: list[TurnStep]
     intents: list[Effect]
     inbox: list[str]
     deliveries: list[str]
-    tokens: Used
+    model_calls: list[ModelCall]
 
 
 class Delivery(msgspec.Struct, frozen=True):

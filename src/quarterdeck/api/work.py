@@ -1,17 +1,21 @@
 """What was taken in, what was run and what was sent: lists for people who operate the gateway."""
 
+from collections.abc import Sequence
+
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.api import shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
+from quarterdeck.api.spent import model_calls, spent
 from quarterdeck.base.errors import NotFound
 from quarterdeck.model.message import UserMessage, decode
 from quarterdeck.model.turn import ModelStep, Step, ToolStep
-from quarterdeck.store import inbox, intents, journal, outbox, turns, views
+from quarterdeck.store import inbox, intents, journal, outbox, turns, usage
 from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.intents import IntentRow
 from quarterdeck.store.outbox import ListedDelivery
 from quarterdeck.store.turns import Turn
+from quarterdeck.store.usage import Settled
 
 
 class WorkDoor:
@@ -29,7 +33,10 @@ class WorkDoor:
     async def list_turns(self, call: Call, ask: shown.TurnsAsk) -> shown.Page[shown.Turn]:
         """GET /api/v1/turns."""
         found = await turns.listed(self._store, ask.session, ask.limit, ask.cursor)
-        return shown.Page([_turn(one) for one in found], found[-1].id if len(found) == ask.limit else None)
+        calls = await usage.of_turns(self._store, [one.id for one in found])
+        return shown.Page(
+            [_turn(one, calls.get(one.id, [])) for one in found], found[-1].id if len(found) == ask.limit else None
+        )
 
     async def get_turn(self, call: Call, ask: Nothing) -> shown.TurnDetail:
         """GET /api/v1/turns/{id}."""
@@ -37,14 +44,14 @@ class WorkDoor:
         if turn is None:
             raise NotFound(f"there is no turn {call.path('id')}")
         steps = await journal.read(store, turn.id)
-        used = await views.tokens_of_turn(store, turn.id)
+        calls = (await usage.of_turns(store, [turn.id])).get(turn.id, [])
         return shown.TurnDetail(
-            turn=_turn(turn),
+            turn=_turn(turn, calls),
             steps=[_step(name, step) for name, step in sorted(steps.items(), key=lambda item: _order(item[0]))],
             intents=[_effect(row) for row in await intents.of_turn(store, turn.id)],
             inbox=[row.id for row in await inbox.of_turn(store, turn.id)],
             deliveries=[one.id for one in await outbox.of_turn(store, turn.id)],
-            tokens=shown.Used(used.input, used.output, used.cached),
+            model_calls=model_calls(calls),
         )
 
     async def list_deliveries(self, call: Call, ask: shown.StateAsk) -> shown.Page[shown.Delivery]:
@@ -84,7 +91,7 @@ def _item(row: InboxRow) -> shown.InboxItem:
     )
 
 
-def _turn(turn: Turn) -> shown.Turn:
+def _turn(turn: Turn, calls: Sequence[Settled]) -> shown.Turn:
     return shown.Turn(
         id=turn.id,
         state=turn.state,
@@ -94,8 +101,10 @@ def _turn(turn: Turn) -> shown.Turn:
         attempt=turn.attempt,
         model=turn.model,
         release=turn.release_digest,
+        prices=turn.price_digest,
         created_at=shown.moment(turn.started_at),
         ended_at=shown.moment_or_none(turn.ended_at),
+        spent=spent(calls),
     )
 
 

@@ -13,6 +13,7 @@ from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.secrets import WRITE_A_REFERENCE, find_references, mode_problem
 from quarterdeck.base.settings import (
     BUILT_IN_KINDS,
+    PRICED,
     RESERVED_CONNECTIONS,
     Config,
     ProviderConfig,
@@ -32,6 +33,7 @@ def check_config(config: Config, channels: Collection[str], mounts: str) -> Iter
     yield from _check_assistants(config)
     yield from _check_connections(config, channels)
     yield from _check_server(config)
+    yield from _check_prices(config)
     if config.database != "sqlite" and urlsplit(config.database).scheme not in ("postgresql", "postgres"):
         fix = 'Write "sqlite" or "postgresql://..."'
         yield ConfigRefused("database", "this is not a known database", fix)
@@ -171,6 +173,23 @@ def _check_server(config: Config) -> Iterator[ConfigRefused]:
         reason = f"{server.host} can be reached from other machines, and sign-in codes would travel unencrypted"
         fix = 'Set server.public_url = "https://..." (a proxy that does TLS), or server.allow_remote = true'
         yield ConfigRefused("server.host", reason, fix)
+
+
+def _check_prices(config: Config) -> Iterator[ConfigRefused]:
+    for route, price in config.prices.items():
+        path, provider = join("prices", route), route.partition("/")[0]
+        numbers = [name for name in PRICED if getattr(price, name) is not None]
+        if "/" not in route:
+            fix = f'Write it as [prices."{next(iter(config.providers))}/MODEL"]'
+            yield ConfigRefused(path, "a model is written provider/model, in quotes", fix)
+        elif provider not in config.providers:
+            yield ConfigRefused(path, f"there is no provider {provider}", suggestion(provider, config.providers))
+        if price.free and numbers:
+            fix = "Write either free = true or the prices"
+            yield ConfigRefused(f"{path}.free", f"it is free and has a price ({', '.join(numbers)})", fix)
+        elif not price.free and not {"input", "output"} & {*numbers}:
+            fix = 'Write input = "0.15" and output = "0.60" (for a million tokens), or free = true'
+            yield ConfigRefused(path, "there is no price in it", fix)
 
 
 def _plain_secrets(table: Mapping[str, object], path: str) -> Iterator[ConfigRefused]:

@@ -11,7 +11,13 @@ from quarterdeck.base.config_env import PREFIX
 from quarterdeck.base.decode import annotations, bare, description, is_struct, type_text
 from quarterdeck.base.settings import Config
 
-_NAMES = {"providers": "NAME", "assistants": "NAME", "connections": "NAME", "tools": "NAME"}
+_NAMES = {
+    "providers": "NAME",
+    "assistants": "NAME",
+    "connections": "NAME",
+    "tools": "NAME",
+    "prices": '"PROVIDER/MODEL"',
+}
 
 
 def json_schema() -> dict[str, object]:

@@ -26,6 +26,9 @@ BUILT_IN_KINDS = (
 RESERVED_CONNECTIONS = ("web", "api", "terminal")
 """These connections always exist; none may be configured under their names."""
 
+PRICED = ("input", "output", "cached", "cache_write", "reasoning")
+"""The fields of a price that are prices."""
+
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
@@ -186,6 +189,21 @@ class ConnectionConfig(Table, frozen=True):
     options: Annotated[dict[str, object], Meta(description="The channel's own settings, as read.")] = {}
 
 
+Decimals = Annotated[str | None, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,9})?$")]
+
+
+class PriceConfig(Table, frozen=True):
+    """What a model costs for a million tokens: decimal numbers as text, such as "0.15"."""
+
+    input: Annotated[Decimals, Meta(description="For tokens that it reads.")] = None
+    output: Annotated[Decimals, Meta(description="For tokens that it writes.")] = None
+    cached: Annotated[Decimals, Meta(description="For tokens read from the provider's cache; else as input.")] = None
+    cache_write: Annotated[Decimals, Meta(description="For tokens put into that cache; else as input.")] = None
+    reasoning: Annotated[Decimals, Meta(description="For tokens that it thinks in; else as output.")] = None
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="Three letters, such as USD or EUR.")] = "USD"
+    free: Annotated[bool, Meta(description="It costs nothing, such as a model on a machine of one's own.")] = False
+
+
 class Config(Table, frozen=True):
     """The whole configuration as in force: defaults filled in, paths absolute, secrets still references."""
 
@@ -212,6 +230,10 @@ class Config(Table, frozen=True):
     assistants: Annotated[dict[str, AssistantConfig], Meta(description="What people talk to.")] = {}
     embeddings: Annotated[EmbeddingsConfig, Meta(description="Vectors of texts.")] = EmbeddingsConfig()
     connections: Annotated[dict[str, ConnectionConfig], Meta(description="Accounts on channels.")] = {}
+    prices: Annotated[
+        dict[str, PriceConfig],
+        Meta(description="What models cost, by provider/model in quotes; goes before the list prices of vendors."),
+    ] = {}
     tools: Annotated[
         dict[str, dict[str, object]],
         Meta(description="A tool's own settings, as read.", extra={"reload": "restart"}),

@@ -6,6 +6,7 @@ ID = Argument("id", "Its id, as a list shows it.")
 CODE = Argument("code", "The code that the stranger was shown.")
 WHICH = Argument("id", "Its name; all of them without it.", usual="")
 WHY = Argument("--reason", "Why; it goes on the record.", usual="")
+ONE_OF = ("assistant", "person", "connection", "session", "model", "provider")
 PAGE = (
     Argument("--limit", "At most so many rows.", kind="number", usual=50),
     Argument("--cursor", "Go on behind the row with this id.", usual=""),
@@ -23,6 +24,16 @@ TALK = (
     Argument("text", "What to say.", usual=""),
     Argument("--room", "The conversation's name.", usual="main"),
     Argument("--assistant", "Whom to talk to.", usual=""),
+)
+USED = (
+    Argument(
+        "--by", "day, assistant, person, connection, session, model, provider: some, with commas.", usual="day,model"
+    ),
+    Argument("--since", "A date or a moment (RFC 3339); else 30 days before --until.", usual=""),
+    Argument("--until", "The same, not included; else now.", usual=""),
+    Argument("--zone", "Where days begin, such as Europe/Berlin.", usual="UTC"),
+    *(Argument(f"--{name}", f"Only of this {name}.", usual="") for name in ONE_OF),
+    Argument("--limit", "At most so many lines.", kind="number", usual=1000),
 )
 TOKEN = (
     Argument("--name", "What it is for.", required=True),
@@ -65,7 +76,7 @@ COMMANDS: tuple[Command, ...] = (
     asked("sessions restore", "Drop the newest summary: the model is shown what it stood for.", ID, WHY),
     asked("sessions reset", "Stop what a conversation does and let it begin anew.", ID, WHY),
     listed("turns list", "List turns.", TURNS, "created_at model session error"),
-    asked("turns show", "Show a turn: steps, intents, tool calls, tokens, deliveries.", ID),
+    asked("turns show", "Show a turn: steps, intents, tool calls, tokens, cost, deliveries.", ID),
     listed("inbox list", "List accepted messages and their outcome.", STATES, "created_at connection text detail"),
     asked("inbox retry", "Bring a dead-lettered or failed message back.", ID, WHY),
     listed("deliveries list", "List what was sent and if it arrived.", STATES, "created_at connection kind text error"),
@@ -79,6 +90,7 @@ COMMANDS: tuple[Command, ...] = (
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),
     Command("models pull", "Fetch the small local demo model.", "pull:pull", (MODEL,)),
     listed("models test", "Try a provider's address and key.", (WHICH,), "detail fix", "ok"),
+    Command("usage", "Show tokens and cost of model calls, summed.", "usage:usage", USED),
     asked("token create", "Make an access token; it is shown once.", *TOKEN),
     listed("token list", "List access tokens.", PAGE, "created_at expires_at name scopes"),
     asked("token revoke", "End an access token.", ID),

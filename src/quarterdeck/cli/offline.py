@@ -89,6 +89,7 @@ class _Parts:
         """What lets turns run: as the gateway does it, without anything that listens."""
         await recover(g.store, g.directory, g.gate, g.outbox, g.log)
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
+        await supervisor.start(Service(name="prices", run=g.prices.run))
         await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
         for service in g.services:
             await supervisor.start(service)

@@ -61,6 +61,15 @@ V1: Mapping[str, str] = {
     "embeddings": "POST /v1/embeddings: vectors, under intent, permit and settlement",
     "models": "GET /v1/models: the assistants",
 }
+USAGE: Mapping[str, str] = {
+    "day": "the day on which the call was settled: UTC, or of a time zone",
+    "assistant": "who was asked",
+    "person": "who asked: the identity on a connection",
+    "connection": "where",
+    "session": "in which conversation",
+    "model": "provider and model",
+    "provider": "whose bill",
+}
 TOUR: Mapping[str, str] = {
     "kill": "20 people write, the gateway is killed in mid-turn, everybody gets one answer",
     "proof": "one byte of a copy of the record is flipped, and the entry is named",

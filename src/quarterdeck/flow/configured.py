@@ -1,14 +1,20 @@
 """From the configuration to the values that flow obeys; also what a reload puts in force."""
 
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from quarterdeck.base.errors import ConfigRefused
-from quarterdeck.base.settings import AssistantConfig, Config
+from quarterdeck.base.settings import PRICED, AssistantConfig, Config, PriceConfig, ProviderConfig
 from quarterdeck.flow.directory import ConnectionRules, EmbeddingRules, Limits
+from quarterdeck.governance.listed import Ask
+from quarterdeck.governance.prices import FREE, Price, Rates, flat, rate
 from quarterdeck.model.asking import Options
 from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
 
 ROW_CONNECTIONS = ("web", "api", "terminal")
+OURS = ("scripted", "local")  # kinds that run in our own process or its child: nobody sends a bill
+VENDORS = {"openai": "openai", "openai-responses": "openai", "anthropic": "anthropic", "gemini": "google"}
 MAX_FILE = 256 * 1024  # of a workspace's instruction file
 
 
@@ -70,3 +76,51 @@ def connections(config: Config) -> dict[str, ConnectionRules]:
         for name, one in config.connections.items()
     }
     return rows | wired
+
+
+def routes(config: Config) -> set[str]:
+    """Every model that somebody may be answered by, or have vectors of."""
+    named = {route for one in config.assistants.values() for route in (one.model, *one.fallback)}
+    return {route for route in named.union(embeddings(config).allowed) if _provider(route) in config.providers}
+
+
+def own_prices(config: Config) -> dict[str, Price]:
+    """Prices that need no list: those of the configuration, and of models that run here."""
+    here = {route: FREE for route in routes(config) if config.providers[_provider(route)].kind in OURS}
+    return here | {route: _price(one) for route, one in config.prices.items()}
+
+
+def price_asks(config: Config) -> tuple[Ask, ...]:
+    """The models whose list price is to be found: those without a price of one's own, at a vendor's address."""
+    own = own_prices(config)
+    asks = [_ask(route, config.providers[_provider(route)]) for route in sorted(routes(config) - own.keys())]
+    return tuple(ask for ask in asks if ask.vendor or _public(ask.url))
+
+
+def _provider(route: str) -> str:
+    return route.partition("/")[0]
+
+
+def _price(one: PriceConfig) -> Price:
+    if one.free:
+        return flat(Rates(0, 0), one.currency)
+    given = {name: getattr(one, name) for name in PRICED}
+    return flat(Rates(**{name: rate(text) for name, text in given.items() if text is not None}), one.currency)
+
+
+def _ask(route: str, provider: ProviderConfig) -> Ask:
+    """By the address where one is written: the same wire at another address is another vendor."""
+    model = route.partition("/")[2]
+    if provider.base_url is not None:
+        return Ask(route, model, url=provider.base_url)
+    return Ask(route, model, vendor=VENDORS.get(provider.kind, ""))
+
+
+def _public(url: str) -> bool:
+    """Whether an address can be a vendor's: a name with a dot in it."""
+    host = urlsplit(url).hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return "." in host
+    return False

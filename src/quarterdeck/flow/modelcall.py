@@ -166,19 +166,27 @@ class ModelCalls:
         pending = state.pending
         assert pending is not None
         assert pending.permit is not None
-        begun, answer = self._s.clock.monotonic(), None
+        begun, result = self._s.clock.monotonic(), "failed"
+        usage: Usage | None = None
         try:
             async with state.cut.scope():
                 self._s.crash.reach("provider.before")
                 answer = await self._ask(pending, pending.permit, lambda delta: None)
             self._s.crash.reach("provider.after")
+            result, usage = "answered", answer.usage
             return answer
+        except ProviderFailed as failed:
+            usage = failed.usage
+            raise
         finally:
-            self._count(pending, "answered" if answer else "failed", begun, answer)
+            self._count(pending, result, begun, usage)
 
-    def _count(self, pending: Pending, result: str, begun: float, answer: ModelAnswer | None) -> None:
-        usage, seconds = answer.usage if answer else Usage(), self._s.clock.monotonic() - begun
-        self._s.metrics.model(pending.call.provider, result, seconds, usage.input, usage.output)
+    def _count(self, pending: Pending, result: str, begun: float, usage: Usage | None) -> None:
+        metrics, call = self._s.metrics, pending.call
+        metrics.model(call.provider, result, self._s.clock.monotonic() - begun)
+        if usage is not None:
+            cost = self._s.gate.prices.cost(call.route, usage, pending.intent.row.created_at)
+            metrics.used(call.provider, call.model, usage, cost.amount, cost.currency)
 
     def _note(self, state: TurnState, pending: Pending, failed: ProviderFailed) -> None:
         self._s.log.warning(
@@ -235,19 +243,22 @@ class ModelCalls:
         show = Show(self._s, state)
         begun = self._s.clock.monotonic()
         result = "failed"
-        answer: ModelAnswer | None = None
+        usage: Usage | None = None
         try:
             with self._s.live.grows(state.session.id, show):
                 async with state.cut.scope():
                     self._s.crash.reach("provider.before")
                     answer = msgspec.structs.replace(await self._beside(pending, show), route=pending.call.route)
             self._s.crash.reach("provider.after")
-            result = "answered"
+            result, usage = "answered", answer.usage
             return answer, show
+        except ProviderFailed as failed:
+            usage = failed.usage
+            raise
         finally:
             show.flush()
             pending.said = show.text
-            self._count(pending, result, begun, answer)
+            self._count(pending, result, begun, usage)
 
     async def _beside(self, pending: Pending, show: Show) -> ModelAnswer:
         """The call, and beside it what people see of it."""

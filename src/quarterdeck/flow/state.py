@@ -144,7 +144,11 @@ class TurnState:
         attempt = self.attempts.get(step, 0) + 1
         self.attempts[step] = attempt
         facts = Facts(models=models, tools=self.assistant.tools, rooms=rooms)
-        return Scope(self.assistant.id, self.session.id, self.turn_id, step, attempt, self.position, facts)
+        return Scope(
+            self.assistant.id, self.session.id, self.turn_id, step, attempt, self.position, facts,
+            connection=self.session.connection,
+            identity=self.rows[-1].identity_id if self.rows else self.session.identity_id,
+        )  # fmt: skip
 
     def reply_to(self) -> str:
         """The platform's id of the newest message that this turn answers."""

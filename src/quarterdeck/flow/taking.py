@@ -77,7 +77,7 @@ class Taking:
             model=state.session.model or state.assistant.model,
             release_digest=state.assistant.release(),
             policy_digest=POLICY_DIGEST,
-            price_digest="",
+            price_digest=self._s.gate.prices.version,
             started_at=now,
             ended_at=None,
         )

@@ -17,18 +17,23 @@ from quarterdeck.base.errors import NotAllowed
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor, Decision
 from quarterdeck.governance.policy import POLICY_DIGEST, Allow, Deny, Facts, decide
+from quarterdeck.governance.pricebook import PriceBook
 from quarterdeck.model.action import Action, ModelCall, Part, StreamTo, ToolRun
 from quarterdeck.model.permit import MintingKey, Permit, PresencePermit, StreamPermit
 from quarterdeck.model.turn import Usage
-from quarterdeck.store import intents
+from quarterdeck.store import intents, ledger
 from quarterdeck.store.intents import IntentRow
+from quarterdeck.store.ledger import Reservation
 from quarterdeck.store.operations import Receipt, Statement
 
 CloseState = Literal["done", "failed", "lost", "unknown"]
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """For whom and at which place of a turn an effect is. `position` None: no session's stop covers it."""
+    """For whom and at which place of a turn an effect is. `position` None: no session's stop covers it.
+
+    `connection` and `identity` are where the call's cost is counted, beside assistant and session.
+    """
 
     assistant: str
     session: str
@@ -39,6 +44,8 @@ class Scope(msgspec.Struct, frozen=True):
     facts: Facts
     delivery: str = ""
     part: int = 0
+    connection: str = ""
+    identity: str = ""
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -70,10 +77,13 @@ Verdict = Intent | Denied
 class Gate:
     """Checks actions, mints permits, records outcomes."""
 
-    def __init__(self, clock: Clock, new_id: Callable[[str], str], auditor: Auditor) -> None:
+    def __init__(
+        self, clock: Clock, new_id: Callable[[str], str], auditor: Auditor, prices: PriceBook | None = None
+    ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self.prices = prices or PriceBook()
         self._key = MintingKey()
 
     def check(self, action: Action, scope: Scope, *, riding: bool = False) -> Verdict:
@@ -116,7 +126,7 @@ class Gate:
         now = self._clock.now()
         statements = [intents.close(row.id, state, now)]
         if row.kind == "model":
-            statements.append(_settlement(row.id, usage, now))
+            statements.append(self._settlement(row, usage, now))
         statements += self._auditor.record(
             f"{row.kind}.outcome",
             Actor(id=assistant or "quarterdeck", kind="assistant" if assistant else "system"),
@@ -157,7 +167,7 @@ class Gate:
         )
         statements = [intents.insert(row, scope.position, riding=riding)]
         if isinstance(action, ModelCall):
-            statements.append(intents.reserve(row.id, action.route, action.reserve_in, action.reserve_out, now))
+            statements.append(self._reservation(row.id, action, scope, now))
         statements += self._auditor.record(
             f"{row.kind}.intent",
             Actor(id=scope.assistant or "quarterdeck", kind="assistant" if scope.assistant else "system"),
@@ -183,8 +193,18 @@ class Gate:
             resource = action.delivery if isinstance(action, StreamTo) else scope.delivery
         return Subject(assistant=scope.assistant, session=scope.session, turn=scope.turn, resource=resource)
 
+    def _reservation(self, intent_id: str, call: ModelCall, scope: Scope, now: float) -> Statement:
+        most = self.prices.reserve(call.route, call.reserve_in, call.reserve_out, now)
+        return ledger.reserve(
+            Reservation(
+                intent_id, call.route, call.reserve_in, call.reserve_out, most.amount, most.currency, most.version,
+                scope.assistant, scope.session, scope.connection, scope.identity, now,
+            )
+        )  # fmt: skip
 
-def _settlement(intent_id: str, usage: Usage | None, now: float) -> Statement:
-    if usage is None:
-        return intents.settle_at_reserve(intent_id, now)
-    return intents.settle(intent_id, usage.input, usage.output, usage.cached, reported=usage.reported, now=now)
+    def _settlement(self, row: IntentRow, usage: Usage | None, now: float) -> Statement:
+        """A call has the price of when it began."""
+        if usage is None:
+            return ledger.settle_at_reserve(row.id, now)
+        cost = self.prices.cost(row.route, usage, row.created_at)
+        return ledger.settle(row.id, usage, cost.amount, cost.currency, cost.version, now)

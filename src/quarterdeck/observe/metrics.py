@@ -5,6 +5,10 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from quarterdeck.model.turn import Usage
+
+TOKEN_KINDS = ("input", "cached", "cache_write", "output", "reasoning")
+
 M = TypeVar("M", Counter, Histogram)
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -27,7 +31,21 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._tokens = Counter("quarterdeck_tokens", "Tokens used", ("provider", "kind"), registry=self.registry)
+        self._tokens = Counter(
+            "quarterdeck_tokens",
+            "Tokens used; cached and cache_write are part of input, reasoning is part of output",
+            ("provider", "model", "kind"),
+            registry=self.registry,
+        )
+        self._cost = Counter(
+            "quarterdeck_cost", "What model calls cost", ("provider", "model", "currency"), registry=self.registry
+        )
+        self._unpriced = Counter(
+            "quarterdeck_unpriced_calls",
+            "Model calls whose price is not known",
+            ("provider", "model"),
+            registry=self.registry,
+        )
         self._tools = Counter("quarterdeck_tool_runs", "Tool runs", ("tool", "result"), registry=self.registry)
         self._fallbacks = Counter(
             "quarterdeck_fallbacks", "Models passed over for another", ("provider", "kind"), registry=self.registry
@@ -52,13 +70,22 @@ class Metrics:
         self._child(self._turns, outcome).inc()
         self._turn_seconds.observe(seconds)
 
-    def model(self, provider: str, result: str, seconds: float, tokens_in: int = 0, tokens_out: int = 0) -> None:
+    def model(self, provider: str, result: str, seconds: float) -> None:
         """A model call ended."""
         self._child(self._model, provider, result).inc()
         self._child(self._model_seconds, provider).observe(seconds)
-        if tokens_in or tokens_out:
-            self._child(self._tokens, provider, "input").inc(tokens_in)
-            self._child(self._tokens, provider, "output").inc(tokens_out)
+
+    def used(self, provider: str, model: str, usage: Usage, amount: int | None, currency: str) -> None:
+        """What a call used, and what that costs (10^-9 of the currency; None: no price). Calls whose usage nobody
+        knows are not counted here; the ledger has them, as estimated.
+        """
+        for kind in TOKEN_KINDS:
+            if tokens := getattr(usage, kind):
+                self._child(self._tokens, provider, model, kind).inc(tokens)
+        if amount is None:
+            self._child(self._unpriced, provider, model).inc()
+        else:
+            self._child(self._cost, provider, model, currency).inc(amount / 1e9)  # for graphs; sums are the ledger's
 
     def fallback(self, provider: str, kind: str) -> None:
         """A model was passed over for another."""

@@ -26,6 +26,7 @@ class DataDir:
         self.database = root / "quarterdeck.db"
         self.blobs = root / "blobs"
         self.audit_key = root / "keys" / "audit.key"
+        self.prices = root / "prices.json"
         self.runtime = root / "runtime.json"
         self.control = root / "control.sock"
         self._lock: int | None = None

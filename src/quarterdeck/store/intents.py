@@ -30,7 +30,6 @@ class IntentRow(msgspec.Struct, frozen=True):
 
 
 _NAMES = columns(IntentRow)
-_LEDGER = "intent_id, kind, route, tokens_in, tokens_out, tokens_cached, reported, created_at"
 _MARKS = ", ".join(":" + name for name in IntentRow.__struct_fields__)
 _NOT_STOPPED = "EXISTS (SELECT 1 FROM sessions WHERE tenant = :tenant AND id = :session_id AND stop_at < :from)"
 _NEXT_OF_ROOM = (
@@ -72,56 +71,6 @@ def close(intent_id: str, state: str, now: float) -> Statement:
         "intents.close",
         "UPDATE intents SET state = :state, closed_at = :now WHERE tenant = :tenant AND id = :id AND state = 'open'",
         {"tenant": TENANT, "id": intent_id, "state": state, "now": now},
-        expect=1,
-    )
-
-
-def reserve(intent_id: str, route: str, tokens_in: int, tokens_out: int, now: float) -> Statement:
-    """Reserve tokens for an intent that this operation inserted."""
-    return Statement(
-        "ledger.reserve",
-        f"INSERT INTO ledger (tenant, {_LEDGER})"
-        " SELECT :tenant, :id, 'reserve', :route, :tokens_in, :tokens_out, 0, 0, :now"
-        " WHERE EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :id)",
-        {
-            "tenant": TENANT,
-            "id": intent_id,
-            "route": route,
-            "tokens_in": tokens_in,
-            "tokens_out": tokens_out,
-            "now": now,
-        },
-    )
-
-
-def settle(intent_id: str, tokens_in: int, tokens_out: int, cached: int, *, reported: bool, now: float) -> Statement:
-    """Settle a reservation at what was used."""
-    return Statement(
-        "ledger.settle",
-        f"INSERT INTO ledger (tenant, {_LEDGER})"
-        " SELECT tenant, intent_id, 'settle', route, :tokens_in, :tokens_out, :cached, :reported, :now"
-        " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
-        {
-            "tenant": TENANT,
-            "id": intent_id,
-            "tokens_in": tokens_in,
-            "tokens_out": tokens_out,
-            "cached": cached,
-            "reported": int(reported),
-            "now": now,
-        },
-        expect=1,
-    )
-
-
-def settle_at_reserve(intent_id: str, now: float) -> Statement:
-    """Settle a reservation at the reserved amount: nobody knows what was used."""
-    return Statement(
-        "ledger.settle",
-        f"INSERT INTO ledger (tenant, {_LEDGER})"
-        " SELECT tenant, intent_id, 'settle', route, tokens_in, tokens_out, 0, 0, :now"
-        " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
-        {"tenant": TENANT, "id": intent_id, "now": now},
         expect=1,
     )
 

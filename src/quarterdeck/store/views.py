@@ -1,20 +1,10 @@
-"""What doors show beyond single rows: pages that end between two rows, and sums."""
-
-import msgspec
+"""What doors show beyond single rows: pages that end between two rows."""
 
 from quarterdeck.store.database import Store
 from quarterdeck.store.messages import StoredMessage
-from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.rows import columns, values
 from quarterdeck.store.sessions import Session
 from quarterdeck.store.tenancy import TENANT
-
-
-class TokensUsed(msgspec.Struct, frozen=True):
-    """What the model calls of a turn were settled at, in tokens."""
-
-    input: int
-    output: int
-    cached: int
 
 
 async def messages(store: Store, session_id: str, position: int, part: int, limit: int) -> list[StoredMessage]:
@@ -35,14 +25,3 @@ async def sessions(store: Store, connection: str, updated_at: float, before: str
         {"tenant": TENANT, "connection": connection, "updated": updated_at, "before": before, "limit": limit},
     )
     return values(Session, rows)
-
-
-async def tokens_of_turn(store: Store, turn_id: str) -> TokensUsed:
-    """What a turn's model calls used so far."""
-    rows = await store.fetch(
-        "SELECT COALESCE(SUM(l.tokens_in), 0), COALESCE(SUM(l.tokens_out), 0), COALESCE(SUM(l.tokens_cached), 0)"
-        " FROM intents i JOIN ledger l ON l.tenant = i.tenant AND l.intent_id = i.id AND l.kind = 'settle'"
-        " WHERE i.tenant = :tenant AND i.turn_id = :turn AND i.kind = 'model'",
-        {"tenant": TENANT, "turn": turn_id},
-    )
-    return value(TokensUsed, rows[0])

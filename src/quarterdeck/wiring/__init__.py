@@ -22,6 +22,7 @@ from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.prices import Prices
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
@@ -59,6 +60,7 @@ from quarterdeck.flow.turn import Turns
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.checkpoint import create_key, load_key
 from quarterdeck.governance.gate import Gate
+from quarterdeck.governance.pricebook import PriceBook
 from quarterdeck.governance.sealer import Sealer
 from quarterdeck.net.client import Client
 from quarterdeck.observe.log import Level, make_logger
@@ -105,6 +107,7 @@ class Gateway:
     crash: CrashPoints
     services: tuple[Service, ...]
     configuration: Configuration
+    prices: Prices
     tokens: Tokens
     signin: Signin
     started_at: float
@@ -136,7 +139,8 @@ async def build(
     stack.push_async_callback(client.close)
     secrets, metrics, live = SecretReader(environ, clock), Metrics(), Live()
     auditor = Auditor(clock, new_id)
-    gate = Gate(clock, new_id, auditor)
+    book = PriceBook()
+    gate = Gate(clock, new_id, auditor, book)
     blobs = Blobs(data.blobs, clock, points)
     builder = Builder(config, client, secrets, clock, log, stack, [Service(name="store", run=partial(_watch, failed))])
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
@@ -164,12 +168,13 @@ async def build(
     key = await _audit_key(data, store)
     sealer = Sealer(store, key, clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd())
-    configuration = Configuration(loaded, read, directory, level, store, auditor, log)
+    prices = Prices(config, book, data.prices, log)
+    configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         client, clock, new_id, metrics, level, log, points, tuple(builder.services),
-        configuration, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
+        configuration, prices, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
 
 
@@ -191,6 +196,7 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         app = _app(g, url)
         http = HttpServer(app, listening, app.streams.close)
         await supervisor.start(Service(name="http", run=http.run, stop_seconds=8.0))
+        await supervisor.start(Service(name="prices", run=g.prices.run))
         await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
         await supervisor.start(Service(name="configuration", run=g.configuration.run))
         controller = control.ControlServer(controlling, control_parts(g, url), COMMANDS)

@@ -1,12 +1,14 @@
 """One thing in full."""
 
 import os
+from collections.abc import Sequence
 
 import msgspec
 
 from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
 from quarterdeck.api.control.wire import Row
 from quarterdeck.api.shown import moment, moment_or_none
+from quarterdeck.api.spent import spent
 from quarterdeck.base.errors import NotFound
 from quarterdeck.model.message import (
     AssistantMessage,
@@ -18,8 +20,9 @@ from quarterdeck.model.message import (
     decode,
 )
 from quarterdeck.model.turn import CompactStep, FormStep, MediaStep, ModelStep, SteerStep, Step, ToolStep
-from quarterdeck.store import inbox, intents, journal, outbox, sessions, turns, views
+from quarterdeck.store import inbox, intents, journal, outbox, sessions, turns, usage, views
 from quarterdeck.store.overview import overview
+from quarterdeck.store.usage import Settled
 
 MESSAGES = 50
 
@@ -56,11 +59,11 @@ async def show_session(parts: Parts, caller: Caller, ask: One) -> Rows:
 
 
 async def show_turn(parts: Parts, caller: Caller, ask: One) -> Rows:
-    """A turn: its steps, intents, tool calls, tokens and deliveries."""
+    """A turn: its steps, intents, tool calls, tokens, cost and deliveries."""
     store, turn = parts.store, await turns.get(parts.store, ask.id)
     if turn is None:
         raise NotFound(f"there is no turn {ask.id}")
-    used = await views.tokens_of_turn(store, turn.id)
+    calls = (await usage.of_turns(store, [turn.id])).get(turn.id, [])
     yield {
         "id": turn.id,
         "state": turn.outcome or turn.state,
@@ -72,7 +75,8 @@ async def show_turn(parts: Parts, caller: Caller, ask: One) -> Rows:
         "error": turn.error,
         "release": turn.release_digest,
         "policy": turn.policy_digest,
-        "tokens": {"input": used.input, "output": used.output, "cached": used.cached},
+        "prices": turn.price_digest,
+        **_spent(calls),
         "inbox": [{"id": row.id, "state": row.outcome or row.state} for row in await inbox.of_turn(store, turn.id)],
         "steps": [_step(name, step) for name, step in (await journal.read(store, turn.id)).items()],
         "intents": [
@@ -103,6 +107,43 @@ async def show_turn(parts: Parts, caller: Caller, ask: One) -> Rows:
             for part in await outbox.parts_of(store, delivery.id)
         ],
     }
+
+
+def _spent(calls: Sequence[Settled]) -> Row:
+    """All model calls together, then one by one; money as people write it."""
+    return {
+        "tokens": msgspec.to_builtins(spent(calls).tokens),
+        "cost": _costs(calls),
+        "model_calls": [
+            {
+                "intent": one.intent_id,
+                "step": one.step,
+                "model": one.route,
+                "state": one.state,
+                "input": one.tokens_in,
+                "cached": one.tokens_cached,
+                "cache_write": one.tokens_cache_write,
+                "output": one.tokens_out,
+                "reasoning": one.tokens_reasoning,
+                "reported": bool(one.reported),
+                "cost": _costs((one,)),
+                "units": one.amount,
+                "currency": one.currency,
+                "prices": one.price_version,
+            }
+            for one in calls
+        ],
+    }
+
+
+def _costs(calls: Sequence[Settled]) -> str:
+    """Money by currency; what has no price, or is only estimated, is said."""
+    found = spent(calls)
+    said = [f"{one.amount} {one.currency}" for one in found.cost]
+    if found.unpriced:
+        said.append("no price" if found.unpriced == found.calls else f"{found.unpriced} calls without a price")
+    words = " + ".join(said) or "nothing"
+    return f"{words} (estimated)" if found.estimated else words
 
 
 async def status(parts: Parts, caller: Caller, ask: Nothing) -> Rows:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quarterdeck.api.control import changes, chat, checks, lists, shows
+from quarterdeck.api.control import changes, chat, checks, lists, shows, usage
 from quarterdeck.api.control.parts import Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, Command] = {
     "token list": command(lists.Page, lists.list_tokens),
     "token revoke": command(shows.One, changes.revoke_token),
     "signin": command(Nothing, changes.signin),
+    "usage": command(usage.UsageOf, usage.show_usage),
     "audit list": command(lists.Page, lists.list_audit),
     "config reload": command(Nothing, changes.reload),
 }

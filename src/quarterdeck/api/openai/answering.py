@@ -7,6 +7,7 @@ import msgspec
 from quarterdeck.api.openai.text import joined
 from quarterdeck.api.openai.wire import FinishReason
 from quarterdeck.api.problems import AnswerFailed, TooMany
+from quarterdeck.api.spent import spent
 from quarterdeck.api.streams import HEARTBEAT_SECONDS, Streams
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, Retry
@@ -15,7 +16,7 @@ from quarterdeck.flow.live import Watcher
 from quarterdeck.model import turn as outcomes
 from quarterdeck.model.message import ToolCall
 from quarterdeck.model.turn import ModelStep, model_step
-from quarterdeck.store import events, inbox, journal, outbox, views
+from quarterdeck.store import events, inbox, journal, outbox, usage
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import InboxRow
 
@@ -105,13 +106,11 @@ class Answers:
 
     async def _answered(self, turn: str) -> Answer:
         steps = await journal.read(self._store, turn)
-        answers = [step.answer for step in steps.values() if isinstance(step, ModelStep)]
         last = steps.get(model_step(model_steps(steps)))
         finish = last.answer.finish if isinstance(last, ModelStep) else "stop"
         calls = handed(steps)
-        used = await views.tokens_of_turn(self._store, turn)
-        hidden = sum(answer.usage.reasoning for answer in answers)
-        tokens = Tokens(used.input, used.output, used.cached, min(hidden, used.output))
+        used = spent((await usage.of_turns(self._store, [turn])).get(turn, [])).tokens
+        tokens = Tokens(used.input, used.output, used.cached, min(used.reasoning, used.output))
         return Answer(await self._said(turn), "tool_calls" if calls else FINISH[finish], tokens, calls)
 
 
