@@ -189,7 +189,7 @@ class ConnectionConfig(Table, frozen=True):
     options: Annotated[dict[str, object], Meta(description="The channel's own settings, as read.")] = {}
 
 
-Decimals = Annotated[str | None, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,9})?$")]
+Decimals = Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,9})?$")] | None
 
 
 class PriceConfig(Table, frozen=True):

@@ -139,8 +139,7 @@ async def build(
     stack.push_async_callback(client.close)
     secrets, metrics, live = SecretReader(environ, clock), Metrics(), Live()
     auditor = Auditor(clock, new_id)
-    book = PriceBook()
-    gate = Gate(clock, new_id, auditor, book)
+    gate = Gate(clock, new_id, auditor, PriceBook())
     blobs = Blobs(data.blobs, clock, points)
     builder = Builder(config, client, secrets, clock, log, stack, [Service(name="store", run=partial(_watch, failed))])
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
@@ -168,7 +167,7 @@ async def build(
     key = await _audit_key(data, store)
     sealer = Sealer(store, key, clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd())
-    prices = Prices(config, book, data.prices, log)
+    prices = Prices(config, gate.prices, data.prices, log)
     configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
