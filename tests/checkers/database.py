@@ -66,6 +66,23 @@ class Intent(msgspec.Struct, frozen=True):
     state: str
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """One row of the ledger; `amount` is 10^-9 of the currency."""
+
+    intent_id: str
+    kind: str
+    route: str
+    tokens_in: int
+    tokens_out: int
+    tokens_cached: int
+    tokens_cache_write: int
+    reported: int
+    amount: int | None
+    currency: str
+    assistant: str
+    session_id: str
+
+
 class Message(msgspec.Struct, frozen=True):
     session_id: str
     position: int
@@ -133,6 +150,7 @@ class Database(msgspec.Struct, frozen=True):
     turns: Sequence[Turn] = ()
     steps: Sequence[Step] = ()
     intents: Sequence[Intent] = ()
+    ledger: Sequence[Entry] = ()
     messages: Sequence[Message] = ()
     deliveries: Sequence[Delivery] = ()
     parts: Sequence[Part] = ()
@@ -156,6 +174,7 @@ def read_database(path: Path) -> Database:
             turns=_rows(file, "turns", Turn, "started_at, id"),
             steps=_rows(file, "steps", Step, "turn_id, created_at, step"),
             intents=_rows(file, "intents", Intent, "id"),
+            ledger=_rows(file, "ledger", Entry, "intent_id, kind"),
             messages=_rows(file, "messages", Message, "session_id, position, part"),
             deliveries=_rows(file, "deliveries", Delivery, "id"),
             parts=_rows(file, "parts", Part, "seq"),

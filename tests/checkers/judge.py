@@ -10,6 +10,7 @@ from tests.checkers.effects import check_effects
 from tests.checkers.history import check_history
 from tests.checkers.inbox import check_blobs, check_inbox
 from tests.checkers.logs import check_logs
+from tests.checkers.money import check_money
 from tests.checkers.order import check_order
 from tests.checkers.platform import Platform, from_lines, read_lines
 from tests.checkers.telegram import telegram_lines
@@ -45,6 +46,7 @@ def check_all(evidence: Evidence) -> Iterator[Violation]:
     yield from check_order(evidence.platform, evidence.database)
     yield from check_history(evidence.database, evidence.requests)
     yield from check_trail(evidence.database)
+    yield from check_money(evidence.database)
 
 
 def judge(evidence: Evidence, data: Path, log: str, secrets: Collection[str]) -> list[Violation]:

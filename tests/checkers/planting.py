@@ -24,6 +24,8 @@ TABLES = {
     "turns": "id, session_id, state, outcome, attempt, position, started_at",
     "steps": "turn_id, step, content, created_at",
     "intents": "id, kind, turn_id, step, delivery_id, state",
+    "ledger": "intent_id, kind, route, tokens_in, tokens_out, tokens_cached, tokens_cache_write, reported, amount,"
+    " currency, assistant, session_id",
     "messages": "session_id, position, part, content, turn_id, inbox_id",
     "deliveries": "id, session_id, turn_id, connection, room_id, kind",
     "parts": "seq, delivery_id, n, connection, room_id, text, state, native_id, resends, attempts",
@@ -113,6 +115,8 @@ def _rows() -> list[tuple[str, tuple[object, ...]]]:
         add("audit", name, json.dumps({"id": name, "type": f"{kind}.intent"}).encode())
         outcome = {"id": f"o{name}", "type": f"{kind}.outcome", "intent": name, "outcome": state}
         add("audit", f"o{name}", json.dumps(outcome).encode())
+    for kind, tokens, reported, amount in (("reserve", 100, 0, 118_334), ("settle", 60, 1, 71_000)):
+        add("ledger", "i1", kind, "main/test", tokens, tokens // 2, 0, 0, reported, amount, "USD", "default", "s1")
     history = [
         (_user(ASK), "t1", "in1"),
         (f'{{"type":"assistant","text":"",{CALLS}}}'.encode(), "t1", ""),

@@ -169,6 +169,18 @@ PLANTS: list[tuple[str, str, Plant]] = [
     ("two outcomes", "two_outcomes", lambda p: p.sql("INSERT INTO audit SELECT * FROM audit WHERE id = 'oi4'")),
     ("an outcome of nothing", "two_outcomes", lambda p: p.sql("DELETE FROM intents WHERE id = 'i4'")),
     ("an intent without a record", "intent_unrecorded", lambda p: p.sql("DELETE FROM audit WHERE id = 'i4'")),
+    ("never settled", "unsettled", lambda p: p.sql("DELETE FROM ledger WHERE kind = 'settle'")),
+    ("never reserved", "settled_twice", lambda p: p.sql("DELETE FROM ledger WHERE kind = 'reserve'")),
+    (
+        "settled twice",
+        "settled_twice",
+        lambda p: p.sql("INSERT INTO ledger SELECT * FROM ledger WHERE kind = 'settle'"),
+    ),
+    ("settled for nothing", "settled_twice", lambda p: p.sql("UPDATE ledger SET intent_id = 'i2'")),
+    ("a unit too dear", "other_cost", lambda p: p.sql("UPDATE ledger SET amount = 71003 WHERE kind = 'settle'")),
+    ("no price as 0", "other_cost", lambda p: p.sql("UPDATE ledger SET amount = 0, currency = '' WHERE reported = 1")),
+    ("a price without money", "other_cost", lambda p: p.sql("UPDATE ledger SET amount = NULL WHERE reported = 1")),
+    ("for another session", "sums_differ", lambda p: p.sql("UPDATE ledger SET session_id = 's9'")),
 ]
 
 

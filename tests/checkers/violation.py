@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Figure = Literal["lost", "doubled", "double_commit", "unclosed", "order", "history", "audit", "leak"]
+Figure = Literal["lost", "doubled", "double_commit", "unclosed", "order", "history", "audit", "leak", "money"]
 
 FIGURES: dict[str, Figure] = {
     "no_row": "lost",
@@ -43,6 +43,10 @@ FIGURES: dict[str, Figure] = {
     "request_refused": "history",
     "audit_changed": "audit",
     "audit_open": "audit",
+    "unsettled": "money",
+    "settled_twice": "money",
+    "other_cost": "money",
+    "sums_differ": "money",
     "secret_logged": "leak",
     "content_logged": "leak",
 }

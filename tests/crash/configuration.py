@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tests.checkers.money import PRICES
+
 SECRETS = {
     "MODEL_KEY": "sk-standin",
     "OLD_KEY": "sk-no-longer-good",
@@ -56,6 +58,8 @@ def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
         'tools = ["time", "send_message", "http_post"]',
         f"queue = {json.dumps(settings.queue)}",
         f"debounce_ms = {settings.debounce_ms}",
+        '[prices."main/test"]',
+        *(f'{kind} = "{price}"' for kind, price in PRICES.items()),
         "[tools.http_post]",
         f"url = {json.dumps(platform + '/effect')}",
         *_connection(settings, platform, telegram),

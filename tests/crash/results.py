@@ -41,7 +41,9 @@ class Result(msgspec.Struct, kw_only=True):
         self.doubled += counts["doubled"]
         self.double_commits += counts["double_commit"]
         self.unclosed_intents += counts["unclosed"]
-        self.other += sum(counts[name] for name in ("order", "history", "audit", "leak")) + len(list(complaints))
+        self.other += sum(counts[name] for name in ("order", "history", "audit", "leak", "money")) + len(
+            list(complaints)
+        )
 
     @property
     def fine(self) -> bool:

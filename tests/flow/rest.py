@@ -6,6 +6,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from tests.flow.money import money_faults
+
 OUTCOMES = frozenset(
     "answered absorbed superseded command ignored refused handed_over stopped failed expired dead_lettered".split()
 )
@@ -47,6 +49,7 @@ def broken_rules(path: Path) -> list[str]:
             *_steer(book),
             *_histories(book),
             *_lane_order(book),
+            *money_faults(book.rows),
         ]
     finally:
         book.close()

@@ -18,6 +18,7 @@ class Spy:
     def __init__(self, inner: SqliteStore) -> None:
         self.inner = inner
         self.committed: list[str] = []
+        self.statements: list[str] = []
         self.dead = False
         self.before: dict[str, deque[Hook]] = defaultdict(deque)
         self.after: dict[str, deque[Hook]] = defaultdict(deque)
@@ -28,6 +29,7 @@ class Spy:
             await self.before[operation.name].popleft()()
         receipt = await self.inner.commit(operation)
         self.committed.append(operation.name)
+        self.statements += [statement.name for statement in operation.statements]
         try:
             if self.after[operation.name]:
                 await self.after[operation.name].popleft()()

@@ -19,6 +19,7 @@ from quarterdeck.flow.history import History
 from quarterdeck.flow.sending import REPEAT_MARK
 from quarterdeck.model.inbound import Inbound
 from quarterdeck.model.message import ToolCall
+from quarterdeck.model.turn import Usage
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent, ProviderFailed, SendRefused, ToolOutput
 from quarterdeck.store import sessions
 from tests.flow.doubles import Answer, Reply, ToolDouble
@@ -42,6 +43,11 @@ POINTS = (
 )
 ROOMS = ("r1", "r2", "r3")
 TOOLS = (("look", "{}"), ("post", '{"n":1}'), ("look", "{"), ("nothing", "{}"))
+
+
+def used(tokens: int) -> Usage:
+    """Every kind of token, in shares that never come out even; sometimes only an estimate."""
+    return Usage(tokens, tokens // 3, tokens // 7, tokens % 5 > 0, tokens // 11, tokens // 13)
 
 
 class Gateway(RuleBasedStateMachine):
@@ -133,18 +139,20 @@ class Gateway(RuleBasedStateMachine):
 
     # --- answers ----------------------------------------------------------------------------------------------
 
-    @rule(which=st.integers(0, 3))
-    def say(self, which: int) -> None:
-        self.do(self.reply(which, Reply("an answer", deltas=("an",) if self.streaming else ())))
+    @rule(which=st.integers(0, 3), tokens=st.integers(0, 10**7))
+    def say(self, which: int, tokens: int) -> None:
+        deltas = ("an",) if self.streaming else ()
+        self.do(self.reply(which, Reply("an answer", deltas=deltas, usage=used(tokens))))
 
     @rule(which=st.integers(0, 3), tools=st.lists(st.sampled_from(TOOLS), min_size=1, max_size=3), cut=st.booleans())
     def ask_for_tools(self, which: int, tools: list[tuple[str, str]], cut: bool) -> None:
         calls = tuple(ToolCall(f"c{self.steps}.{n}", name, arguments) for n, (name, arguments) in enumerate(tools))
         self.do(self.reply(which, Reply("a moment", calls, "length" if cut and which == 3 else "tool_calls")))
 
-    @rule(which=st.integers(0, 3), retryable=st.booleans())
-    def fail(self, which: int, retryable: bool) -> None:
-        error = ProviderFailed("server", "no", retryable=retryable, retry_after=0.001)
+    @rule(which=st.integers(0, 3), retryable=st.booleans(), tokens=st.none() | st.integers(0, 10**7))
+    def fail(self, which: int, retryable: bool, tokens: int | None) -> None:
+        usage = None if tokens is None else used(tokens)
+        error = ProviderFailed("server", "no", retryable=retryable, retry_after=0.001, usage=usage)
         self.do(self.reply(which, Reply(fail=error)))
 
     async def reply(self, which: int, reply: Reply) -> None:

@@ -1,7 +1,7 @@
 """A gateway's parts, wired as `wiring.py` wires them, over a real database: started, killed and started again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from quarterdeck.flow.services import Services
 from quarterdeck.flow.turn import Turns
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
+from quarterdeck.governance.pricebook import PriceBook
+from quarterdeck.governance.prices import Price
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Acceptance, Inbound, QueueMode, Room, Sender
 from quarterdeck.model.message import Attachment
@@ -38,6 +40,7 @@ from quarterdeck.store.sessions import NewSession
 from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.tools.rooms.tool import SendMessageTool
 from tests.flow.doubles import LifeLog, Log, Model, Platform, PlatformChannel, TestClock, ToolDouble
+from tests.flow.money import PRICES
 from tests.flow.rest import Book
 from tests.flow.spy import Places, Spy
 from tests.waiting import until
@@ -58,6 +61,7 @@ class Settings:
     capabilities: Capabilities = field(default_factory=lambda: Capabilities(400))
     wire: ConnectionRules = field(default_factory=lambda: ConnectionRules("wire", "test", "default", "open"))
     outbox_tasks: int = 1000
+    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
 
     def let(self, **changes: Any) -> None:
         """Change the assistant."""
@@ -177,7 +181,7 @@ class World:
         store = Spy(SqliteStore(self.path, points, lambda error: self.log.error("service.fatal", exc_info=error)))
         log = LifeLog(self.log, lambda: store.dead)
         metrics, live, auditor = Metrics(), Live(), Auditor(clock, new_id)
-        gate, blobs = Gate(clock, new_id, auditor), Blobs(self.folder / "blobs", clock, points)
+        gate, blobs = Gate(clock, new_id, auditor, self._prices()), Blobs(self.folder / "blobs", clock, points)
         providers: dict[str, Provider] = {"main": self.main, "spare": self.spare}
         tools: dict[str, Tool] = dict(self.tools)
         directory = self._directory(providers, tools)
@@ -201,6 +205,11 @@ class World:
         return Parts(
             store, points, directory, intake, lanes, outbox, sending, history, live, gate, auditor, blobs, services
         )
+
+    def _prices(self) -> PriceBook:
+        book = PriceBook()
+        book.replace(self.settings.prices, "world-1", {})
+        return book
 
     def _directory(self, providers: dict[str, Provider], tools: dict[str, Tool]) -> Directory:
         wire = self.settings.wire
