@@ -176,3 +176,15 @@ MANY = """async (session) => {
     method: "POST", headers: {"Content-Type": "application/json", "X-Quarterdeck": "1"}, body: '{"text": "/status"}',
   });
 }"""
+
+
+def test_below_an_answer_stands_what_it_cost_also_after_a_reload(chat: Chat) -> None:
+    chat.say("hello")
+    chat.see_answers(1)
+    spent = chat.page.locator(".turn .spent")
+    expect(spent).to_have_count(1, timeout=SOON)
+    expect(spent).to_have_text(re.compile(r"^help · \d+ tokens · \$0\.00$"))  # the script is free, and that is known
+    expect(spent).to_have_attribute("title", re.compile(r"^scripted/help\ntokens: input \d+, cached 0, .*output \d+"))
+    chat.page.reload()
+    chat.see_answers(1)
+    expect(spent).to_have_text(re.compile(r"^help · \d+ tokens · \$0\.00$"), timeout=SOON)

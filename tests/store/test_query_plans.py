@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.store import events, inbox, intents, outbox, people, turns
+from quarterdeck.store import events, inbox, intents, outbox, people, turns, usage
 from quarterdeck.store.database import Kept, Store
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import Operation, Receipt, Statement, Value
@@ -66,6 +66,12 @@ def told(found: events.Found) -> Statement:
 
 
 ROW = inbox.NewRow("i", "c", "a", "s", "r", "p", "edit", "followup", "m", b"", None, 0.0, 0.0, 0.0)
+
+
+async def _all(found: AsyncIterator[object]) -> list[object]:
+    return [one async for one in found]
+
+
 ASKED: list[tuple[str, Ask]] = [
     ("inbox_lane", lambda store: inbox.waiting(store, "s", 50)),
     ("inbox_lane", lambda store: inbox.waiting_steer_first(store, "s", 50)),
@@ -80,6 +86,9 @@ ASKED: list[tuple[str, Ask]] = [
     ("deliveries_turn", lambda store: outbox.of_turn(store, "t")),
     ("intents_open", lambda store: intents.opened(store, ("send",), 200)),
     ("intents_turn", lambda store: intents.of_turn(store, "t")),
+    ("turns_session", lambda store: turns.listed(store, "s", 50, "")),
+    ("ledger_settled", lambda store: _all(usage.summed(store, usage.Range(0.0, 9.0), ("route",), 1))),
+    ("intents_turn", lambda store: usage.of_turns(store, ["t"])),
     ("turns_running", lambda store: turns.running(store, "s")),
     ("INTEGER PRIMARY KEY", lambda store: events.after_any(store, 0, 100)),
 ]

@@ -89,9 +89,13 @@ async def get(store: Store, turn_id: str) -> Turn | None:
 
 async def listed(store: Store, session_id: str, limit: int, before: str) -> list[Turn]:
     """Turns for people: newest first, behind id `before`; of one session, or of all when it is empty."""
+    page = "tenant = :tenant AND (:before = '' OR id < :before)"
+    if session_id:
+        where = f"{page} AND session_id = :session ORDER BY started_at DESC, id DESC"
+    else:
+        where = f"{page} ORDER BY id DESC"
     rows = await store.scan(
-        f"SELECT {columns(Turn)} FROM turns WHERE tenant = :tenant AND (:before = '' OR id < :before)"
-        " AND (:session = '' OR session_id = :session) ORDER BY id DESC LIMIT :limit",
+        f"SELECT {columns(Turn)} FROM turns WHERE {where} LIMIT :limit",
         {"tenant": TENANT, "session": session_id, "limit": limit, "before": before},
     )
     return values(Turn, rows)

@@ -1,6 +1,6 @@
 /** How messages look: what a person wrote, and what an assistant does about it. */
 
-import { bytes, clockTime, copyButton, duration, h } from "./dom.js";
+import { bytes, clockTime, copyButton, duration, h, money } from "./dom.js";
 import { Markdown } from "./markdown.js";
 
 /** What is told below a person's message, and whether that calls for the person to do something. */
@@ -191,6 +191,18 @@ export class Turn {
     if (outcome === "stopped") this.#foot.append(h("span.told", {}, "Stopped"));
     this.#foot.append(h("time", { datetime: at.toISOString() }, clockTime(at)), h("span", {}, duration(at - this.startedAt)));
     if (outcome === "answered" && said) this.#foot.append(copyButton(() => said.text, "Copy this answer"));
+  }
+
+  /** Which model, how many tokens, and what that cost; with the details under the pointer. */
+  spent({ calls, estimated, unpriced, tokens, cost, models }) {
+    if (!calls) return;
+    const used = `${(tokens.input + tokens.output).toLocaleString()} tokens`;
+    const sum = cost.map(({ amount, currency }) => money(amount, currency)).join(" + ");
+    const priced = unpriced === calls ? "no price" : unpriced ? `${sum} + ${unpriced} calls without a price` : sum;
+    const parts = Object.entries(tokens).map(([kind, count]) => `${kind.replace("_", " ")} ${count.toLocaleString()}`);
+    const title = [models.join(", "), `tokens: ${parts.join(", ")}`, estimated ? `${estimated} of ${calls} calls estimated` : ""];
+    const words = [models.map((one) => one.slice(one.indexOf("/") + 1)).join(", "), used, (estimated ? "about " : "") + priced];
+    this.#foot.append(h("span.spent", { title: title.filter(Boolean).join("\n") }, words.join(" · ")));
   }
 
   /** What it does now, in words. */
