@@ -36,6 +36,10 @@ kind = "scripted"
 model = "script/echo"
 [assistants.slow]
 model = "script/help"
+[prices."script/help"]
+input = "0.5"
+output = "1.5"
+currency = "EUR"
 """
 
 
@@ -171,6 +175,7 @@ async def running(
         server = HttpServer(app, listening, app.streams.close)
         await supervisor.start(Service(name="outbox", run=parts.outbox.run))
         await supervisor.start(Service(name="http", run=server.run, stop_seconds=8.0))
+        await supervisor.start(Service(name="prices", run=parts.prices.run))
         await supervisor.start(Service(name="lanes", run=parts.lanes.run, stop_seconds=10.0, max_tasks=5000))
         parts.intake.open = True
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
