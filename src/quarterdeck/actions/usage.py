@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from operator import add
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -77,22 +78,35 @@ async def report(store: Store, clock: Clock, ask: UsageAsk) -> Report:
         since, until, ask.assistant, ask.session, ask.connection, ask.person, ask.provider, ask.model
     )  # fmt: skip
     width = DAY if zone is UTC else QUARTER
-    lines: dict[Key, Line] = {}
-    total = Line((), Sums(), {})
+    lines: dict[Key, _Adder] = {}
+    total = _Adder()
     async for found, sums in usage.summed(store, wanted, {COLUMNS[name] for name in group}, width):
-        key = tuple(_value(name, found, width, zone) for name in group)
-        lines[key] = _plus(lines.get(key) or Line(key, Sums(), {}), found.currency, sums)
-        total = _plus(total, found.currency, sums)
+        key = tuple([_value(name, found, width, zone) for name in group])
+        if (line := lines.get(key)) is None:
+            line = lines[key] = _Adder()
+        line.add(found.currency, sums)
+        total.add(found.currency, sums)
         if len(lines) > MOST_GROUPS:
             raise BadInput("group", f"gives more than {MOST_GROUPS} lines", "Ask for a shorter time, or for less.")
-    return Report(group, since, until, [lines[key] for key in sorted(lines)], total)
+    return Report(group, since, until, [lines[key].line(key) for key in sorted(lines)], total.line(()))
 
 
-def _plus(line: Line, currency: str, sums: Sums) -> Line:
-    money = line.money
-    if currency:
-        money = {**money, currency: money.get(currency, 0) + sums.amount}
-    return Line(line.key, line.sums.plus(sums), money)
+class _Adder:
+    """Sums that grow."""
+
+    __slots__ = ("_money", "_sums")
+
+    def __init__(self) -> None:
+        self._sums = [0] * len(Sums.__struct_fields__)
+        self._money: dict[str, int] = {}
+
+    def add(self, currency: str, sums: Sums) -> None:
+        self._sums = list(map(add, self._sums, msgspec.structs.astuple(sums)))
+        if currency:
+            self._money[currency] = self._money.get(currency, 0) + sums.amount
+
+    def line(self, key: Key) -> Line:
+        return Line(key, Sums(*self._sums), self._money)
 
 
 def _value(name: str, found: Group, width: int, zone: ZoneInfo | timezone) -> str:

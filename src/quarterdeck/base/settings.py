@@ -195,11 +195,17 @@ Decimals = Annotated[str, Meta(pattern=r"^[0-9]{1,6}(\.[0-9]{1,9})?$")] | None
 class PriceConfig(Table, frozen=True):
     """What a model costs for a million tokens: decimal numbers as text, such as "0.15"."""
 
-    input: Annotated[Decimals, Meta(description="For tokens that it reads.")] = None
-    output: Annotated[Decimals, Meta(description="For tokens that it writes.")] = None
-    cached: Annotated[Decimals, Meta(description="For tokens read from the provider's cache; else as input.")] = None
-    cache_write: Annotated[Decimals, Meta(description="For tokens put into that cache; else as input.")] = None
-    reasoning: Annotated[Decimals, Meta(description="For tokens that it thinks in; else as output.")] = None
+    input: Annotated[Decimals, Meta(description='For tokens that it reads, such as "0.15".')] = None
+    output: Annotated[Decimals, Meta(description='For tokens that it writes, such as "0.60".')] = None
+    cached: Annotated[
+        Decimals, Meta(description='For input from the provider\'s cache, such as "0.075"; else as input.')
+    ] = None
+    cache_write: Annotated[
+        Decimals, Meta(description='For input put into that cache, such as "0.19"; else as input.')
+    ] = None
+    reasoning: Annotated[
+        Decimals, Meta(description='For tokens that it thinks in, such as "0.60"; else as output.')
+    ] = None
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="Three letters, such as USD or EUR.")] = "USD"
     free: Annotated[bool, Meta(description="It costs nothing, such as a model on a machine of one's own.")] = False
 

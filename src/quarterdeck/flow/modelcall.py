@@ -186,7 +186,7 @@ class ModelCalls:
         metrics.model(call.provider, result, self._s.clock.monotonic() - begun)
         if usage is not None:
             cost = self._s.gate.prices.cost(call.route, usage, pending.intent.row.created_at)
-            metrics.used(call.provider, call.model, usage, cost.amount, cost.currency)
+            metrics.used(call.provider, call.model, usage, *cost)
 
     def _note(self, state: TurnState, pending: Pending, failed: ProviderFailed) -> None:
         self._s.log.warning(

@@ -194,10 +194,10 @@ class Gate:
         return Subject(assistant=scope.assistant, session=scope.session, turn=scope.turn, resource=resource)
 
     def _reservation(self, intent_id: str, call: ModelCall, scope: Scope, now: float) -> Statement:
-        most = self.prices.reserve(call.route, call.reserve_in, call.reserve_out, now)
+        amount, currency = self.prices.reserve(call.route, call.reserve_in, call.reserve_out, now)
         return ledger.reserve(
             Reservation(
-                intent_id, call.route, call.reserve_in, call.reserve_out, most.amount, most.currency, most.version,
+                intent_id, call.route, call.reserve_in, call.reserve_out, amount, currency, self.prices.version,
                 scope.assistant, scope.session, scope.connection, scope.identity, now,
             )
         )  # fmt: skip
@@ -206,5 +206,5 @@ class Gate:
         """A call has the price of when it began."""
         if usage is None:
             return ledger.settle_at_reserve(row.id, now)
-        cost = self.prices.cost(row.route, usage, row.created_at)
-        return ledger.settle(row.id, usage, cost.amount, cost.currency, cost.version, now)
+        amount, currency = self.prices.cost(row.route, usage, row.created_at)
+        return ledger.settle(row.id, usage, amount, currency, self.prices.version, now)

@@ -9,16 +9,9 @@ from quarterdeck.governance import prices
 from quarterdeck.governance.prices import Price
 from quarterdeck.model.turn import Usage
 
-
-class Cost(msgspec.Struct, frozen=True):
-    """Money as an integer of 10^-9 of the currency; `amount` None and no currency: no price is known.
-
-    `version` names the price table that said so.
-    """
-
-    amount: int | None
-    currency: str
-    version: str
+Cost = tuple[int | None, str]
+"""Money as an integer of 10^-9, and its currency; (None, ""): no price is known."""
+NO_PRICE: Cost = (None, "")
 
 
 class PriceBook:
@@ -43,13 +36,14 @@ class PriceBook:
 
     def cost(self, route: str, usage: Usage, at: float) -> Cost:
         """What a call that began `at` costs."""
-        price = self._prices.get(route)
-        return self._cost(price, prices.cost(price, usage, at) if price else None)
+        if (price := self._prices.get(route)) is None:
+            return NO_PRICE
+        amount = prices.cost(price, usage, at)
+        return NO_PRICE if amount is None else (amount, price.currency)
 
     def reserve(self, route: str, tokens_in: int, tokens_out: int, at: float) -> Cost:
         """What a call of that size costs at most."""
-        price = self._prices.get(route)
-        return self._cost(price, prices.reserve(price, tokens_in, tokens_out, at) if price else None)
-
-    def _cost(self, price: Price | None, amount: int | None) -> Cost:
-        return Cost(amount, price.currency if price and amount is not None else "", self._version)
+        if (price := self._prices.get(route)) is None:
+            return NO_PRICE
+        amount = prices.reserve(price, tokens_in, tokens_out, at)
+        return NO_PRICE if amount is None else (amount, price.currency)

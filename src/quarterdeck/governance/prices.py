@@ -83,20 +83,26 @@ def cost(price: Price, usage: Usage, at: float) -> int | None:
     if rates.reasoning is not None:
         plain_out -= usage.reasoning
         total += component(usage.reasoning, rates.reasoning)
-    for tokens, rate in ((plain_in, rates.input), (plain_out, rates.output)):
-        if tokens > 0:
-            if rate is None:
-                return None
-            total += component(tokens, rate)
+    if plain_in > 0:
+        if rates.input is None:
+            return None
+        total += component(plain_in, rates.input)
+    if plain_out > 0:
+        if rates.output is None:
+            return None
+        total += component(plain_out, rates.output)
     return total if total <= MOST else None
 
 
 def reserve(price: Price, tokens_in: int, tokens_out: int, at: float) -> int | None:
     """What a call of that size costs at most: every token at the dearest rate that it can have."""
     rates = rates_of(price, tokens_in, at)
-    dear_in = max((r for r in (rates.input, rates.cached, rates.cache_write) if r is not None), default=None)
-    dear_out = max((r for r in (rates.output, rates.reasoning) if r is not None), default=None)
-    return cost(flat(Rates(dear_in, dear_out, call=rates.call)), Usage(tokens_in, tokens_out), at)
+    dear_in = max(rates.input or 0, rates.cached or 0, rates.cache_write or 0)
+    dear_out = max(rates.output or 0, rates.reasoning or 0)
+    if (tokens_in > 0 and rates.input is None) or (tokens_out > 0 and rates.output is None):
+        return None
+    total = rates.call + component(tokens_in, dear_in) + component(tokens_out, dear_out)
+    return total if total <= MOST else None
 
 
 def component(tokens: int, rate: int) -> int:

@@ -32,56 +32,49 @@ class Reservation(msgspec.Struct, frozen=True):
     created_at: float
 
 
-_MINE = ", ".join(":" + name for name in ("assistant", "session_id", "connection", "identity_id"))
+_RESERVE = (
+    f"INSERT INTO ledger (tenant, {_ALL})"
+    " SELECT :tenant, :intent_id, 'reserve', :route, :tokens_in, :tokens_out, 0, 0, 0, 0, :amount, :currency,"
+    " :price_version, :assistant, :session_id, :connection, :identity_id, :created_at"
+    " WHERE EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :intent_id)"
+)
+_SETTLE = (
+    f"INSERT INTO ledger (tenant, {_ALL})"
+    " SELECT tenant, intent_id, 'settle', route, :input, :output, :cached, :cache_write, :reasoning, :reported,"
+    f" :amount, :currency, :price_version, {_FOR}, :now"
+    " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'"
+)
+_SETTLE_AT_RESERVE = (
+    f"INSERT INTO ledger (tenant, {_ALL})"
+    f" SELECT tenant, intent_id, 'settle', route, {_TOKENS}, 0, {_MONEY}, {_FOR}, :now"
+    " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'"
+)
 
 
 def reserve(one: Reservation) -> Statement:
     """Reserve for an intent that this operation inserted."""
-    return Statement(
-        "ledger.reserve",
-        f"INSERT INTO ledger (tenant, {_ALL})"
-        " SELECT :tenant, :intent_id, 'reserve', :route, :tokens_in, :tokens_out, 0, 0, 0, 0,"
-        f" :amount, :currency, :price_version, {_MINE}, :created_at"
-        " WHERE EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :intent_id)",
-        {"tenant": TENANT, **{name: getattr(one, name) for name in one.__struct_fields__}},
-    )
+    params = msgspec.structs.asdict(one)
+    params["tenant"] = TENANT
+    return Statement("ledger.reserve", _RESERVE, params)
 
 
 def settle(
     intent_id: str, usage: Usage, amount: int | None, currency: str, price_version: str, now: float
 ) -> Statement:
     """Settle a reservation at what was used."""
-    return Statement(
-        "ledger.settle",
-        f"INSERT INTO ledger (tenant, {_ALL})"
-        " SELECT tenant, intent_id, 'settle', route, :input, :output, :cached, :cache_write, :reasoning, :reported,"
-        f" :amount, :currency, :price_version, {_FOR}, :now"
-        " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
-        {
-            "tenant": TENANT,
-            "id": intent_id,
-            "input": usage.input,
-            "output": usage.output,
-            "cached": usage.cached,
-            "cache_write": usage.cache_write,
-            "reasoning": usage.reasoning,
-            "reported": int(usage.reported),
-            "amount": amount,
-            "currency": currency,
-            "price_version": price_version,
-            "now": now,
-        },
-        expect=1,
-    )
+    params = msgspec.structs.asdict(usage)
+    params |= {
+        "tenant": TENANT,
+        "id": intent_id,
+        "reported": int(usage.reported),
+        "amount": amount,
+        "currency": currency,
+        "price_version": price_version,
+        "now": now,
+    }
+    return Statement("ledger.settle", _SETTLE, params, expect=1)
 
 
 def settle_at_reserve(intent_id: str, now: float) -> Statement:
     """Settle a reservation at the reserved amount: nobody knows what was used."""
-    return Statement(
-        "ledger.settle",
-        f"INSERT INTO ledger (tenant, {_ALL})"
-        f" SELECT tenant, intent_id, 'settle', route, {_TOKENS}, 0, {_MONEY}, {_FOR}, :now"
-        " FROM ledger WHERE tenant = :tenant AND intent_id = :id AND kind = 'reserve'",
-        {"tenant": TENANT, "id": intent_id, "now": now},
-        expect=1,
-    )
+    return Statement("ledger.settle", _SETTLE_AT_RESERVE, {"tenant": TENANT, "id": intent_id, "now": now}, expect=1)

@@ -40,10 +40,6 @@ class Sums(msgspec.Struct, frozen=True):
     reasoning: int = 0
     amount: int = 0
 
-    def plus(self, other: "Sums") -> "Sums":
-        """Both together."""
-        return Sums(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
-
 
 class Range(msgspec.Struct, frozen=True):
     """Settlements from `since` to before `until` (Unix seconds); a filter that is empty lets all through."""
