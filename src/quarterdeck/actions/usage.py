@@ -1,9 +1,8 @@
 """What do people ask of usage, and what do they get? Sums over a range by what they name, with days of their zone."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from operator import add
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -109,7 +108,7 @@ class _Adder:
         return Line(key, Sums(*self._sums), self._money)
 
 
-def _value(name: str, found: Group, width: int, zone: ZoneInfo | timezone) -> str:
+def _value(name: str, found: Group, width: int, zone: tzinfo) -> str:
     match name:
         case "day":
             return datetime.fromtimestamp(found.bucket * width, zone).date().isoformat()
@@ -127,16 +126,18 @@ def _group(text: str) -> Key:
     return names
 
 
-def _zone(name: str) -> ZoneInfo | timezone:
+def _zone(name: str) -> tzinfo:
     if name in ("", "UTC"):
         return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadInput("zone", f"there is no time zone {name!r}", "Write it as Europe/Berlin.") from error
 
 
-def _moment(text: str, field: str, zone: ZoneInfo | timezone) -> float:
+def _moment(text: str, field: str, zone: tzinfo) -> float:
     """A date begins at midnight where the asker lives; a moment without a zone is there, too."""
     try:
         if len(text) == len("2026-01-31"):

@@ -12,7 +12,6 @@ are left out: our usage does not tell them apart.
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +19,8 @@ import msgspec
 from quarterdeck.governance.prices import DAY, Band, Period, Price, Rates, rate
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, Provider, TieredPrices
 
 KEYS: Mapping[str, str] = {
@@ -100,13 +101,15 @@ def bands(prices: "ModelPrice") -> tuple[Band, ...]:
 
 
 def _rates(values: "Mapping[str, Decimal | TieredPrices | None]", above: int) -> Rates:
-    found = {name: rate(_at(value, above)) for name, value in values.items() if value is not None}
+    found = {name: rate(format(_at(value, above), "f")) for name, value in values.items() if value is not None}
     return Rates(**found | {"call": (found.get("call", 0) + 500) // 1000})
 
 
-def _at(value: "Decimal | TieredPrices", above: int) -> Decimal:
+def _at(value: "Decimal | TieredPrices", above: int) -> "Decimal":
     """The price of a request that reads just more than `above` tokens."""
-    if isinstance(value, Decimal):
+    from genai_prices.types import TieredPrices
+
+    if not isinstance(value, TieredPrices):
         return value
     return next((tier.price for tier in reversed(value.tiers) if tier.start <= above), value.base)
 

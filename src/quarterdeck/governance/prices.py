@@ -6,8 +6,6 @@ the call costs the sum of its rounded components. So each component is off by ha
 are exact. A cost that nobody can know is None, which is not 0.
 """
 
-from decimal import Decimal
-
 import msgspec
 
 from quarterdeck.model.turn import Usage
@@ -130,13 +128,14 @@ def _holds(period: Period, at: int) -> bool:
     return at >= period.since and (second >= period.begins or second < period.ends)
 
 
-def rate(text: str | Decimal) -> int:
-    """A price for a million tokens as a rate, rounded to the nearest unit, halves up. Raises ValueError."""
-    value = Decimal(text)
-    if not value.is_finite() or value < 0:
+def rate(text: str) -> int:
+    """A price for a million tokens, such as "0.15", as a rate; to the nearest unit, halves up. Raises ValueError."""
+    whole, _, rest = text.partition(".")
+    digits = whole + rest
+    if not (digits.isascii() and digits.isdecimal()):
         raise ValueError(f"{text} is no price")
-    numerator, denominator = value.as_integer_ratio()
-    return (2 * numerator * UNITS + denominator) // (2 * denominator)
+    below = 10 ** len(rest)
+    return (2 * int(digits) * UNITS + below) // (2 * below)
 
 
 def amount(units: int) -> str:

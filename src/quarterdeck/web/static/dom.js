@@ -70,8 +70,3 @@ export function bytes(size) {
   if (size < 1000) return `${size} B`;
   return size < 1_000_000 ? `${Math.round(size / 1000)} kB` : `${(size / 1_000_000).toFixed(1)} MB`;
 }
-
-/** A price in the reader's way of writing, short: the exact one is the gateway's. */
-export function money(amount, currency) {
-  return new Intl.NumberFormat(undefined, { style: "currency", currency, maximumSignificantDigits: 3 }).format(amount);
-}

@@ -1,6 +1,6 @@
 /** How messages look: what a person wrote, and what an assistant does about it. */
 
-import { bytes, clockTime, copyButton, duration, h, money } from "./dom.js";
+import { bytes, clockTime, copyButton, duration, h } from "./dom.js";
 import { Markdown } from "./markdown.js";
 
 /** What is told below a person's message, and whether that calls for the person to do something. */
@@ -193,16 +193,15 @@ export class Turn {
     if (outcome === "answered" && said) this.#foot.append(copyButton(() => said.text, "Copy this answer"));
   }
 
-  /** Which model, how many tokens, and what that cost; with the details under the pointer. */
+  /** Model, tokens, cost; by kind under the pointer. */
   spent({ calls, estimated, unpriced, tokens, cost, models }) {
-    if (!calls) return;
-    const used = `${(tokens.input + tokens.output).toLocaleString()} tokens`;
-    const sum = cost.map(({ amount, currency }) => money(amount, currency)).join(" + ");
-    const priced = unpriced === calls ? "no price" : unpriced ? `${sum} + ${unpriced} calls without a price` : sum;
-    const parts = Object.entries(tokens).map(([kind, count]) => `${kind.replace("_", " ")} ${count.toLocaleString()}`);
-    const title = [models.join(", "), `tokens: ${parts.join(", ")}`, estimated ? `${estimated} of ${calls} calls estimated` : ""];
-    const words = [models.map((one) => one.slice(one.indexOf("/") + 1)).join(", "), used, (estimated ? "about " : "") + priced];
-    this.#foot.append(h("span.spent", { title: title.filter(Boolean).join("\n") }, words.join(" · ")));
+    if (!this.ended || !calls || this.node.querySelector(".spent")) return;
+    const style = { style: "currency", maximumSignificantDigits: 3 };
+    const sums = cost.map(({ amount, currency }) => Number(amount).toLocaleString(undefined, { ...style, currency }));
+    if (unpriced) sums.push("no price");
+    const title = Object.entries(tokens).map((kind) => kind.join(" ")).join("\n");
+    const words = [models, `${tokens.input + tokens.output} tokens`, (estimated ? "about " : "") + sums.join(" + ")];
+    this.#foot.append(h("span.spent", { title }, words.join(" · ")));
   }
 
   /** What it does now, in words. */

@@ -129,21 +129,15 @@ export class Transcript {
   #caughtUp(found) {
     this.caughtUp = true;
     if (found?.running_turn) this.#turn(found.running_turn, new Date(serverNow()));
-    this.#spent([...this.#turns.values()].filter((turn) => turn.ended), `/turns?session=${this.session}&limit=200`);
+    if (this.#turns.size) this.#spent(`?session=${this.session}&limit=200`);
     this.on.changed();
   }
 
-  /** What turns cost is read beside the events: it is known when a turn has ended, and no answer waits for it. */
-  async #spent(turns, path) {
-    const wanted = new Map(turns.map((turn) => [turn.id, turn]));
-    for (let cursor = ""; wanted.size && cursor !== null; ) {
-      const found = await call("GET", cursor ? `${path}&cursor=${cursor}` : path).catch(() => null);
-      if (!found) return; // it is a note; without it everything else is there
-      for (const one of found.items ?? [found.turn]) {
-        wanted.get(one.id)?.spent(one.spent);
-        wanted.delete(one.id);
-      }
-      cursor = found.next_cursor ?? null;
+  /** What turns cost is a note that no answer waits for; at most the newest 200 turns have it. */
+  async #spent(path) {
+    const found = await call("GET", `/turns${path}`).catch(() => null);
+    for (const one of found?.items ?? (found ? [found.turn] : [])) {
+      if (one.state === "ended") this.#turns.get(one.id)?.spent(one.spent);
     }
   }
 
@@ -267,7 +261,7 @@ export class Transcript {
     const turn = this.#turn(event.turn, at);
     for (const id of event.inbox) this.#placeBefore(turn.node, id, "sent"); // those that were taken in on the way
     turn.end(event.outcome, at);
-    if (this.caughtUp) this.#spent([turn], `/turns/${turn.id}`);
+    if (this.caughtUp) this.#spent(`/${turn.id}`);
     for (const id of event.inbox) this.#settle(id, event.outcome);
   }
 
