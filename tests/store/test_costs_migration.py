@@ -14,11 +14,14 @@ def test_old_settlements_find_whom_they_were_for_and_have_no_price(tmp_path: Pat
             if number < 3:
                 file.executescript(sql)
                 file.execute("INSERT INTO schema_migrations VALUES (?, ?, 0)", (number, name))
-        file.execute("INSERT INTO sessions (tenant, id, key, assistant, connection, room_id, identity_id, title,"
-                     " controller, model, head, fence, untaken_steer, stop_at, history_from, created_at, updated_at)"
-                     " VALUES ('t', 's', 'k', 'ops', 'tg', 'r', 'who', '', 'assistant', '', 0, 0, 0, 0, 0, 0, 0)")  # fmt: skip
-        file.execute("INSERT INTO intents VALUES ('t', 'i', 'model', 's', 'u', 'm1', 1, '', 0, 'main/m', '', 0, 'done',"
-                     " 0, 0)")  # fmt: skip
+        file.execute(
+            "INSERT INTO sessions (tenant, id, key, assistant, connection, room_id, identity_id, title, controller,"
+            " model, head, fence, untaken_steer, stop_at, history_from, created_at, updated_at)"
+            " VALUES ('t', 's', 'k', 'ops', 'tg', 'r', 'who', '', 'assistant', '', 0, 0, 0, 0, 0, 0, 0)"
+        )
+        file.execute(
+            "INSERT INTO intents VALUES ('t', 'i', 'model', 's', 'u', 'm1', 1, '', 0, 'main/m', '', 0, 'done', 0, 0)"
+        )
         for kind in ("reserve", "settle"):
             file.execute("INSERT INTO ledger VALUES ('t', 'i', ?, 'main/m', 7, 3, 0, 1, 0)", (kind,))
             file.execute("INSERT INTO ledger VALUES ('t', 'gone', ?, 'main/m', 7, 3, 0, 1, 0)", (kind,))
