@@ -66,6 +66,22 @@ def test_a_list_is_asked_only_about_addresses_that_may_be_a_vendors(
 
 
 @pytest.mark.parametrize(
+    ("table", "vendor"),
+    [
+        ('kind = "openai-compatible"\npreset = "openrouter"', "openrouter"),
+        ('kind = "openai"', "openai"),
+        ('kind = "openai-responses"', "openai"),
+        ('kind = "anthropic"', "anthropic"),
+        ('kind = "gemini"', "google"),
+    ],
+)
+def test_without_an_address_the_service_is_known_by_its_preset_or_wire(table: str, vendor: str, tmp_path: Path) -> None:
+    (tmp_path / "q.toml").write_text(f'[providers.main]\n{table}\n[assistants.default]\nmodel = "main/m"\n')
+    found = load_config(tmp_path / "q.toml", {}, cwd=tmp_path).config
+    assert price_asks(found) == (Ask("main/m", "m", vendor=vendor),)
+
+
+@pytest.mark.parametrize(
     ("table", "field"),
     [
         ('[prices."main/m"]\ninput = "cheap"', 'prices."main/m".input'),

@@ -109,11 +109,14 @@ def _price(one: PriceConfig) -> Price:
 
 
 def _ask(route: str, provider: ProviderConfig) -> Ask:
-    """By the address where one is written: the same wire at another address is another vendor."""
+    """By the address where one is written: the same wire at another address is another vendor. Else by the service that
+    a preset names, or the only one that speaks the wire.
+    """
     model = route.partition("/")[2]
     if provider.base_url is not None:
         return Ask(route, model, url=provider.base_url)
-    return Ask(route, model, vendor=VENDORS.get(provider.kind, ""))
+    preset = provider.options.get("preset")
+    return Ask(route, model, vendor=preset if isinstance(preset, str) else VENDORS.get(provider.kind, ""))
 
 
 def _public(url: str) -> bool:
