@@ -27,7 +27,8 @@ def money_faults(rows: Rows) -> list[str]:
 
 def _faults(row: dict[str, Any], reserve: dict[str, Any]) -> list[str]:
     priced = row["route"] in PRICES
-    found = [f"{name} is {row[name]}" for name in ("assistant", "connection", "identity_id") if not row[name]]
+    wanted = ("connection", "identity_id", *(("assistant",) if row["session_id"] else ()))  # vectors are nobody's act
+    found = [f"{name} is {row[name]!r}" for name in wanted if not row[name]]
     if priced != (row["amount"] is not None) or (row["currency"] == "USD") != priced:
         return [*found, f"{row['route']} has amount {row['amount']} {row['currency']!r}"]
     if not priced:
