@@ -16,6 +16,7 @@ from quarterdeck.api.guard import SECURITY_HEADERS, HostCheck, SecurityHeaders, 
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openapi import OpenAPIDoor
+from quarterdeck.api.past import PastDoor
 from quarterdeck.api.route import Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
@@ -42,6 +43,7 @@ def build(doors: Doors) -> Application:
         sessions=sessions,
         events=EventsDoor(doors, sessions, streams),
         files=FilesDoor(doors),
+        past=PastDoor(doors, sessions),
         work=WorkDoor(doors),
         openai=OpenAIDoor(doors, streams),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),

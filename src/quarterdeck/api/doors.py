@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 from structlog.typing import FilteringBoundLogger
 
+from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
 from quarterdeck.base.clock import Clock
@@ -45,6 +46,7 @@ class Doors:
     started_at: float
     tokens: Tokens
     signin: Signin
+    forks: Forks
     ready: Callable[[], Sequence[str]]
     public_url: str
     version: str

@@ -12,6 +12,7 @@ from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
 from quarterdeck.api.openapi import OpenAPIDoor
+from quarterdeck.api.past import ExportAsk, ForkAsk, FoundMessage, PastDoor, SearchAsk
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.work import WorkDoor
@@ -43,6 +44,7 @@ class Handlers:
     sessions: SessionsDoor
     events: EventsDoor
     files: FilesDoor
+    past: PastDoor
     work: WorkDoor
     openai: OpenAIDoor
     openapi: OpenAPIDoor
@@ -51,7 +53,7 @@ class Handlers:
 def table(h: Handlers) -> Sequence[Route]:
     """The routes, in the order of the reference."""
     talk = conversations(h.sessions, h.events, h.files)
-    return (*who(h.me, h.access), *talk, *work(h.work), *openai(h.openai), *process(h.me, h.openapi))
+    return (*who(h.me, h.access), *talk, *past(h.past), *work(h.work), *openai(h.openai), *process(h.me, h.openapi))
 
 
 # fmt: off
@@ -102,6 +104,18 @@ def conversations(sessions: SessionsDoor, events: EventsDoor, files: FilesDoor) 
               "Hand in a file, to be named in a message.", status=201, headers=NAME, media=FILE, seconds=300.0),
         route("GET", f"{V1}/blobs/{{digest}}", files.download_blob, Nothing, FILE, READ,
               "A file, as a download."),
+    )
+
+
+def past(past: PastDoor) -> Sequence[Route]:
+    """What was said."""
+    return (
+        route("GET", f"{V1}/search", past.search, SearchAsk, shown.Page[FoundMessage], READ,
+              "Messages that hold all words, newest first."),
+        route("GET", f"{SESSION}/export", past.export_session, ExportAsk, FILE, READ,
+              "Everything stored of a conversation, as a download."),
+        route("POST", f"{SESSION}/fork", past.fork_session, ForkAsk, shown.Session, CHAT,
+              "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0),
     )
 
 

@@ -11,6 +11,16 @@ PAGE = (
     Argument("--cursor", "Go on behind the row with this id.", usual=""),
 )
 STATES = (*PAGE, Argument("--state", "Only rows in this state.", usual=""))
+FOUND_IN = (
+    Argument("words", "Words that a message holds; the last may be a beginning."),
+    Argument("--session", "Only messages of this session.", usual=""),
+    *PAGE,
+)
+EXPORTED = (
+    Argument("--format", "How it looks.", usual="markdown", choices=("markdown", "json", "html")),
+    Argument("--output", "The file to write; it must not be there yet. Without it: stdout.", local=True),
+)
+AT = Argument("--at", "Up to which message: POSITION or POSITION.PART, as a search or an export has them.", usual="")
 TURNS = (*PAGE, Argument("--session", "Only those of this session.", usual=""))
 YES = Argument("--yes", "Ask nothing.", kind="flag")
 ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all")
@@ -64,6 +74,9 @@ COMMANDS: tuple[Command, ...] = (
     listed("sessions summaries", "List a conversation's summaries, newest first.", (ID,), "created_at messages text"),
     asked("sessions restore", "Drop the newest summary: the model is shown what it stood for.", ID, WHY),
     asked("sessions reset", "Stop what a conversation does and let it begin anew.", ID, WHY),
+    listed("sessions search", "Find messages by their words, newest first.", FOUND_IN, "created_at session snippet"),
+    Command("sessions export", "Write down a whole conversation.", "export_session:export", (ID, *EXPORTED)),
+    asked("sessions fork", "Begin a conversation on the web page with a copy of another one's history.", ID, AT),
     listed("turns list", "List turns.", TURNS, "created_at model session error"),
     asked("turns show", "Show a turn: steps, intents, tool calls, tokens, deliveries.", ID),
     listed("inbox list", "List accepted messages and their outcome.", STATES, "created_at connection text detail"),

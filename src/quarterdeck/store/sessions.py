@@ -30,6 +30,7 @@ class Session(msgspec.Struct, frozen=True):
     created_at: float
     updated_at: float
     mind: int = 0
+    forked_from: str = ""
 
 
 class NewSession(msgspec.Struct, frozen=True):

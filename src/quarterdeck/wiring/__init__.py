@@ -18,6 +18,8 @@ from structlog.typing import FilteringBoundLogger
 
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
@@ -46,6 +48,7 @@ from quarterdeck.flow import configured
 from quarterdeck.flow.commands import Commands
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.history import History
+from quarterdeck.flow.indexing import Indexer
 from quarterdeck.flow.intake import Hints, Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
@@ -95,6 +98,8 @@ class Gateway:
     gate: Gate
     blobs: Blobs
     sealer: Sealer
+    indexer: Indexer
+    forks: Forks
     client: Client
     clock: Clock
     new_id: Callable[[str], str]
@@ -167,6 +172,7 @@ async def build(
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
+        Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services),
         configuration, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
@@ -194,6 +200,8 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         await supervisor.start(Service(name="configuration", run=g.configuration.run))
         controller = control.ControlServer(controlling, control_parts(g, url), COMMANDS)
         await supervisor.start(Service(name="control", run=controller.run, max_tasks=control.MOST))
+        await supervisor.start(Service(name="search", run=g.indexer.run))
+        await supervisor.start(Service(name="forks", run=g.forks.run))
         for service in g.services:
             await supervisor.start(service)
         g.intake.open = True
@@ -235,6 +243,9 @@ def control_parts(g: Gateway, url: str) -> Parts:
         resets=Resets(g.store, g.auditor, g.lanes, g.live, g.clock),
         tokens=g.tokens,
         signin=g.signin,
+        indexer=g.indexer,
+        exports=Exports(g.store, g.auditor, g.clock),
+        forks=g.forks,
     )
 
 
@@ -334,6 +345,7 @@ def _app(g: Gateway, url: str) -> Application:
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
-            ready=g.unready, public_url=url, version=VERSION, web_routes=pages.routes(g.signin.check, VERSION),
+            forks=g.forks, ready=g.unready, public_url=url, version=VERSION,
+            web_routes=pages.routes(g.signin.check, VERSION),
         )
     )  # fmt: skip

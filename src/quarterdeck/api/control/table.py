@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quarterdeck.api.control import changes, chat, checks, lists, shows
+from quarterdeck.api.control import changes, chat, checks, lists, past, shows
 from quarterdeck.api.control.parts import Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
@@ -15,6 +15,9 @@ COMMANDS: Mapping[str, Command] = {
     "sessions summaries": command(shows.One, shows.list_summaries),
     "sessions restore": command(changes.Because, changes.restore_session),
     "sessions reset": command(changes.Because, changes.reset_session),
+    "sessions search": command(past.Words, past.search_sessions, 600),
+    "sessions export": command(past.Wanted, past.export_session, 3600),
+    "sessions fork": command(past.Place, past.fork_session, 600),
     "turns list": command(lists.TurnsPage, lists.list_turns),
     "turns show": command(shows.One, shows.show_turn),
     "inbox list": command(lists.Page, lists.list_inbox),

@@ -1,0 +1,30 @@
+-- Finding what was said. Filled behind the fact by a service that reads from `search_cursor`; what is not in it yet is
+-- found a moment later. The text is a copy: whoever erases a message erases it here, too.
+
+CREATE TABLE search_cursor (                 -- every event before `event_id` is read, and of it the messages up to `part`
+    tenant TEXT NOT NULL, event_id BIGINT NOT NULL, part BIGINT NOT NULL,
+    PRIMARY KEY (tenant)
+);
+
+CREATE VIRTUAL TABLE search USING fts5(
+    text,
+    session,                                 -- one word: the session's id without its prefix
+    tenant UNINDEXED, session_id UNINDEXED, position UNINDEXED, part UNINDEXED, role UNINDEXED, created_at UNINDEXED,
+    tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
+);
+INSERT INTO search (search, rank) VALUES ('automerge', 0);    -- merging has operations of its own, each bounded
+INSERT INTO search (search, rank) VALUES ('crisismerge', 256);
+
+-- A conversation that began as a copy of another one. The copy is made in slices; `position` and `part` are of the
+-- newest message that is copied.
+ALTER TABLE sessions ADD COLUMN forked_from TEXT NOT NULL DEFAULT '';
+CREATE TABLE forks (
+    tenant TEXT NOT NULL, session_id TEXT NOT NULL,
+    source_id TEXT NOT NULL,
+    until_position BIGINT NOT NULL, until_part BIGINT NOT NULL,
+    forgotten BIGINT NOT NULL,               -- what the original's model was not shown any more, up to this position
+    position BIGINT NOT NULL, part BIGINT NOT NULL, copied BIGINT NOT NULL,
+    state TEXT NOT NULL,                     -- copying | done
+    PRIMARY KEY (tenant, session_id)
+);
+CREATE INDEX forks_copying ON forks (tenant, session_id) WHERE state = 'copying';
