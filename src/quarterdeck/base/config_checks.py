@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from quarterdeck.base.decode import join, suggestion
 from quarterdeck.base.errors import ConfigRefused
@@ -131,6 +132,7 @@ def _check_url(url: str, path: str) -> Iterator[ConfigRefused]:
 
 def _check_assistants(config: Config) -> Iterator[ConfigRefused]:
     for name, assistant in config.assistants.items():
+        yield from _check_zone(assistant.timezone, f"assistants.{name}.timezone")
         models = [(f"assistants.{name}.model", assistant.model)]
         models += [(f"assistants.{name}.fallback[{i}]", model) for i, model in enumerate(assistant.fallback)]
         for path, model in models:
@@ -141,6 +143,16 @@ def _check_assistants(config: Config) -> Iterator[ConfigRefused]:
             elif provider not in config.providers:
                 fix = suggestion(provider, config.providers)
                 yield ConfigRefused(path, f"there is no provider {provider}", fix)
+
+
+def _check_zone(name: str, path: str) -> Iterator[ConfigRefused]:
+    try:
+        known = name == "UTC" or bool(ZoneInfo(name))
+    except (ValueError, KeyError, OSError):
+        known = False
+    if not known:
+        fix = "Write an IANA name such as Europe/Berlin; where the system has none, install the package tzdata"
+        yield ConfigRefused(path, f"there is no time zone {name!r}", fix)
 
 
 def _check_connections(config: Config, channels: Collection[str]) -> Iterator[ConfigRefused]:

@@ -7,6 +7,7 @@ from quarterdeck.base.settings import AssistantConfig, Config
 from quarterdeck.flow.directory import ConnectionRules, Limits
 from quarterdeck.model.asking import Options
 from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
+from quarterdeck.model.schedule import ResetRules
 
 ROW_CONNECTIONS = ("web", "api", "terminal")
 MAX_FILE = 256 * 1024  # of a workspace's instruction file
@@ -41,6 +42,7 @@ def _assistant(name: str, one: AssistantConfig, config: Config) -> Assistant:
         turn_seconds=config.limits.turn_seconds,
         context_tokens=config.limits.context_tokens,
         options=Options(max_tokens=one.max_tokens, temperature=one.temperature, seed=one.seed, effort=one.effort),
+        resets=ResetRules(one.reset_idle_minutes, one.reset_at, one.timezone),
         files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
     )
 

@@ -19,12 +19,13 @@ from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
 from quarterdeck.flow.words import say
-from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.identity import NotAdmitted, admit
 from quarterdeck.governance.leaf import Actor
-from quarterdeck.model.inbound import Acceptance, Accepted, Duplicate, Inbound
+from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound
 from quarterdeck.model.message import Message, UserMessage, encode
-from quarterdeck.store import events, inbox, people, sessions
+from quarterdeck.model.schedule import reset_due
+from quarterdeck.store import events, inbox, people, sessions, timers
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
@@ -75,6 +76,7 @@ class Intake:
         outbox: Outbox,
         hints: Hints,
         commands: Commands,
+        timed: Commands,
         clock: Clock,
         new_id: Callable[[str], str],
         crash: CrashPoints,
@@ -86,6 +88,7 @@ class Intake:
         self._outbox = outbox
         self._hints = hints
         self._commands = commands
+        self._timed = timed
         self._clock = clock
         self._new_id = new_id
         self._crash = crash
@@ -129,6 +132,8 @@ class Intake:
         return Duplicate(row.id, row.session_id) if row else None
 
     async def _draft(self, inbound: Inbound) -> _Draft:
+        if inbound.due is not None:
+            return await self._fell_due(inbound, inbound.due)
         rules = self._directory.connection(inbound.connection)
         identity = people.identity_id(inbound.connection, inbound.sender.native_id)
         if not rules.rows:
@@ -196,6 +201,8 @@ class Intake:
             statements += [inbox.uncount_steer(row), inbox.supersede_edited(row, now)]
         if row.not_before > now:
             statements.append(inbox.quieten(new.id, row.not_before))
+        if assistant.resets.on:
+            statements.append(timers.arm("reset", new.id, reset_due(assistant.resets, now, now), now))
         statements += self._record(inbound, row, "")
         return _Draft(operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known)
 
@@ -248,6 +255,22 @@ class Intake:
         statements += extra
         statements += self._record(inbound, row, row.outcome)
         return _Draft(operation("accept", statements), row, (reply,), cut, known)
+
+    # --- what nobody said -------------------------------------------------------------------------------------
+
+    async def _fell_due(self, inbound: Inbound, due: Due) -> _Draft:
+        """A timer's act. Raises Conflict when the conversation has moved on: the timer is looked at again."""
+        session = await sessions.get(self._store, due.session)
+        if session is None:
+            raise Conflict(f"there is no session {due.session} any more")
+        now, assistant = self._clock.now(), self._directory.assistant(session.assistant)
+        detail = f"{due.late:.0f} s late" if due.late >= 1 else ""
+        row = self._row(inbound, session.id, session.identity_id, "followup", now, "command", detail)
+        row = msgspec.structs.replace(row, room_id=session.room_id)
+        effect = await self._timed[due.kind](CommandCall(session.id, session, assistant, row.id, "", "", due))
+        statements = [sessions.count(session.id, 1), inbox.insert(row, now), *effect.statements]
+        statements += [self._event(inbound, row, now), *self._record(inbound, row, row.outcome)]
+        return _Draft(operation("accept", statements), row)
 
     # --- parts of the operation -------------------------------------------------------------------------------
 
@@ -312,7 +335,7 @@ class Intake:
     def _record(self, inbound: Inbound, row: NewRow, outcome: str) -> list[Statement]:
         return self._auditor.record(
             "message.in",
-            Actor(id=row.identity_id, kind="person"),
+            SYSTEM if inbound.due else Actor(id=row.identity_id, kind="person"),
             Subject(connection=row.connection, session=row.session_id, resource=row.id),
             outcome=outcome,
             content=inbound.text.encode(),

@@ -27,13 +27,27 @@ class Sender(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+class Due(msgspec.Struct, frozen=True):
+    """Which timer fell due: of which kind, for which session, when (Unix seconds) and how late in seconds.
+
+    `head` is the session's newest event when it was decided: what happens behind it takes the decision back.
+    """
+
+    timer: str
+    kind: str
+    session: str
+    at: float
+    late: float
+    head: int
+
+
 class Inbound(msgspec.Struct, frozen=True):
     """A parsed act. `act_key` is the same for one act by whatever route it comes, and another for an edit of it.
 
     `message_ref` is the platform's id of the message (empty where there is none); an edit has the ref of what
     it edits. `sent_at` is Unix seconds by the platform's clock, 0 when unknown. `history` is what an API client
     sent along for a session of one turn, `options` how it wants to be answered, `results` what its own tools brought.
-    `mode` overrides the assistant's queue mode.
+    `mode` overrides the assistant's queue mode. `due`: nobody spoke, a timer fell due; room and sender are empty then.
     """
 
     connection: str
@@ -41,7 +55,7 @@ class Inbound(msgspec.Struct, frozen=True):
     room: Room
     sender: Sender
     text: str
-    kind: Literal["message", "edit"] = "message"
+    kind: Literal["message", "edit", "timer"] = "message"
     message_ref: str = ""
     sent_at: float = 0.0
     attachments: tuple[Attachment, ...] = ()
@@ -50,6 +64,7 @@ class Inbound(msgspec.Struct, frozen=True):
     assistant: str = ""
     options: Options = NO_WISHES
     results: tuple[ToolResult, ...] = ()
+    due: Due | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ OPERATIONS: Mapping[str, str] = {
     "session": "a session is created, reset or changed by a use case",
     "fork": "a slice of a conversation is copied into its fork",
     "export": "an export of a conversation is recorded, before anything of it is given out",
+    "timer": "a timer is set to another time, or ended without an act",
     "token": "an access token is made, used or revoked",
     "signin": "a sign-in code is made or exchanged",
     "blob": "a blob's row",

@@ -168,6 +168,26 @@ def reset(session_id: str) -> Statement:
     )
 
 
+def count(session_id: str, events: int) -> Statement:
+    """Raise the head for something that nobody said: the conversation is no newer for it."""
+    return Statement(
+        "sessions.advance",
+        "UPDATE sessions SET head = head + :events WHERE tenant = :tenant AND id = :id RETURNING head",
+        {"tenant": TENANT, "id": session_id, "events": events},
+        expect=1,
+    )
+
+
+def reset_at(session_id: str, head: int) -> Statement:
+    """The same as `reset`, if the head is exactly `head`: nothing was accepted, begun or ended meanwhile."""
+    return Statement(
+        "sessions.reset",
+        "UPDATE sessions SET history_from = head WHERE tenant = :tenant AND id = :id AND head = :head",
+        {"tenant": TENANT, "id": session_id, "head": head},
+        expect=1,
+    )
+
+
 def set_model(session_id: str, model: str) -> Statement:
     """The model for the next turns; empty for the assistant's own."""
     return Statement(

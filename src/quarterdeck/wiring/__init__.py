@@ -23,7 +23,7 @@ from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
-from quarterdeck.actions.resets import Resets
+from quarterdeck.actions.resets import DueReset, Resets
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -57,6 +57,7 @@ from quarterdeck.flow.posting import Posting
 from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.sending import RoomNames, Sending
 from quarterdeck.flow.services import Services
+from quarterdeck.flow.timers import Timers
 from quarterdeck.flow.turn import Turns
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.checkpoint import create_key, load_key
@@ -158,9 +159,9 @@ async def build(
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
-    commands = _commands(store, directory, auditor, clock, new_id)
+    commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
-    intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
+    intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
     for name, connection in config.connections.items() if channels else ():
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
@@ -205,6 +206,8 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         for service in g.services:
             await supervisor.start(service)
         g.intake.open = True
+        timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
+        await supervisor.start(Service(name="timers", run=timers.run))  # before anybody can speak
         for name, channel in g.directory.channels().items():
             service = Service(
                 name=f"channel.{name}", run=_receiving(channel, g.intake), restart="backoff", stop_seconds=2.0

@@ -28,3 +28,17 @@ CREATE TABLE forks (
     PRIMARY KEY (tenant, session_id)
 );
 CREATE INDEX forks_copying ON forks (tenant, session_id) WHERE state = 'copying';
+
+-- Timers: rows that produce acts. What falls due enters as an inbox row with the act key `timer/ID/DUE` in the operation
+-- that ends the timer, so that it happens once.
+CREATE TABLE timers (
+    tenant TEXT NOT NULL, id TEXT NOT NULL,
+    kind TEXT NOT NULL,                      -- reset
+    session_id TEXT NOT NULL,
+    state TEXT NOT NULL,                     -- armed | ended
+    armed_at REAL NOT NULL, due_at REAL NOT NULL,
+    last_due REAL NOT NULL,                  -- the due time that it acted for last (0: never)
+    late_seconds REAL NOT NULL,              -- and how late that was
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX timers_due ON timers (tenant, due_at) WHERE state = 'armed';

@@ -195,6 +195,7 @@ export class Transcript {
   }
 
   #accepted(event, at) {
+    if (event.kind === "timer") return void this.#log.append(notice(event.text, at));
     let written = this.#written.get(event.inbox) ?? this.#adopt(event);
     if (!written) {
       written = new Written({ text: event.text, attachments: event.attachments, at });
