@@ -177,7 +177,7 @@ async def test_what_the_model_had_forgotten_stays_forgotten(gateway: Running) ->
     copy = await sessions.get(store, new)
     assert copy is not None
     shown = await History(store, 0).read(copy)
-    assert [getattr(one, "text", None) for one in shown] == ["two", "You said: two"]
+    assert [getattr(one, "text", None) for one in shown.messages] == ["two", "You said: two"]
     assert len((await history(gateway, token, new))["items"]) == 4
 
 

@@ -17,6 +17,7 @@ from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import PastDoor
+from quarterdeck.api.people import PeopleDoor
 from quarterdeck.api.route import Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
@@ -44,6 +45,7 @@ def build(doors: Doors) -> Application:
         events=EventsDoor(doors, sessions, streams),
         files=FilesDoor(doors),
         past=PastDoor(doors, sessions),
+        people=PeopleDoor(doors),
         work=WorkDoor(doors),
         openai=OpenAIDoor(doors, streams),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),

@@ -13,6 +13,7 @@ from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import ExportAsk, ForkAsk, FoundMessage, PastDoor, SearchAsk
+from quarterdeck.api.people import KnownIdentity, LinkAsk, Linked, PeopleDoor, UnlinkAsk
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.work import WorkDoor
@@ -45,6 +46,7 @@ class Handlers:
     events: EventsDoor
     files: FilesDoor
     past: PastDoor
+    people: PeopleDoor
     work: WorkDoor
     openai: OpenAIDoor
     openapi: OpenAPIDoor
@@ -53,7 +55,15 @@ class Handlers:
 def table(h: Handlers) -> Sequence[Route]:
     """The routes, in the order of the reference."""
     talk = conversations(h.sessions, h.events, h.files)
-    return (*who(h.me, h.access), *talk, *past(h.past), *work(h.work), *openai(h.openai), *process(h.me, h.openapi))
+    return (
+        *who(h.me, h.access),
+        *talk,
+        *past(h.past),
+        *people(h.people),
+        *work(h.work),
+        *openai(h.openai),
+        *process(h.me, h.openapi),
+    )
 
 
 # fmt: off
@@ -116,6 +126,18 @@ def past(past: PastDoor) -> Sequence[Route]:
               "Everything stored of a conversation, as a download."),
         route("POST", f"{SESSION}/fork", past.fork_session, ForkAsk, shown.Session, CHAT,
               "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0),
+    )
+
+
+def people(people: PeopleDoor) -> Sequence[Route]:
+    """Who is who."""
+    return (
+        route("GET", f"{V1}/people", people.list_people, shown.Paged, shown.Page[KnownIdentity], READ,
+              "Identities, and the persons that they belong to."),
+        route("POST", f"{V1}/people/link", people.link_people, LinkAsk, Linked, OPERATE,
+              "Two identities are one person: they share their direct conversations from now on."),
+        route("POST", f"{V1}/people/unlink", people.unlink_people, UnlinkAsk, Linked, OPERATE,
+              "An identity is a person of its own again, with a new conversation."),
     )
 
 

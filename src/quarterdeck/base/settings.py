@@ -183,6 +183,10 @@ class ConnectionConfig(Table, frozen=True):
     group_policy: Annotated[
         Literal["allowlist", "open", "disabled"], Meta(description="In which groups it answers.")
     ] = "allowlist"
+    session_per: Annotated[
+        Literal["person", "room", "thread"],
+        Meta(description="Outside of private chats, whose a conversation is: each person's, the room's, the thread's."),
+    ] = "person"
     require_mention: Annotated[bool, Meta(description="In groups, answer only when addressed.")] = True
     options: Annotated[dict[str, object], Meta(description="The channel's own settings, as read.")] = {}
 

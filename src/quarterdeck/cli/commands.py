@@ -21,6 +21,8 @@ EXPORTED = (
     Argument("--output", "The file to write; it must not be there yet. Without it: stdout.", local=True),
 )
 AT = Argument("--at", "Up to which message: POSITION or POSITION.PART, as a search or an export has them.", usual="")
+IDENTITY = Argument("identity", "An identity's id, as `people list` shows it.")
+OTHER = Argument("other", "The other one's.")
 TURNS = (*PAGE, Argument("--session", "Only those of this session.", usual=""))
 YES = Argument("--yes", "Ask nothing.", kind="flag")
 ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all")
@@ -87,6 +89,9 @@ COMMANDS: tuple[Command, ...] = (
     listed("pairing list", "List strangers who ask to be let in.", STATES, "created_at code connection name native_id"),
     asked("pairing approve", "Let the stranger with this code in.", CODE),
     asked("pairing deny", "Keep the stranger with this code out.", CODE),
+    listed("people list", "List identities, and which are one person.", PAGE, "person connection native_id name"),
+    asked("people link", "Let two identities be one person, who has one conversation.", IDENTITY, OTHER, WHY),
+    asked("people unlink", "Let an identity be a person of its own again.", IDENTITY, WHY),
     listed("connections list", "List connections.", (), "channel assistant last_inbound last_outbound detail"),
     listed("connections test", "Try a connection's token and network.", (WHICH,), "detail", "ok stopped", wired=True),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),

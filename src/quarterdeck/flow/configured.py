@@ -61,7 +61,7 @@ def connections(config: Config) -> dict[str, ConnectionRules]:
     rows = {name: ConnectionRules(name, name, "default") for name in ROW_CONNECTIONS}
     wired = {
         name: ConnectionRules(
-            name, one.channel, one.assistant, one.dm_policy, one.allow, streaming=one.streaming != "off"
+            name, one.channel, one.assistant, one.dm_policy, one.allow, one.streaming != "off", one.session_per
         )
         for name, one in config.connections.items()
     }

@@ -94,13 +94,15 @@ def request(
     messages: Sequence[Message],
     tools: Sequence[ToolSpec],
     cache_key: str = "",
+    *,
+    named: bool = False,
 ) -> ModelRequest:
-    """The request for the next model answer."""
+    """The request for the next model answer; `named`: several people speak, and the model is told who."""
     options = assistant.options
     return ModelRequest(
         model=model,
         system=system_prompt(assistant) if profile.system is None else profile.system,
-        messages=said(messages),
+        messages=said(messages, named=named),
         tools=tuple(tools) if profile.tools else (),
         max_tokens=min(profile.max_tokens, options.max_tokens or profile.max_tokens),
         options=options,
@@ -108,9 +110,9 @@ def request(
     )
 
 
-def said(messages: Sequence[Message]) -> tuple[Said, ...]:
+def said(messages: Sequence[Message], *, named: bool = False) -> tuple[Said, ...]:
     """What a model is shown of them: the late results of a client's tools stand where their calls were; where a call
-    is no longer shown, its result is told as something that happened.
+    is no longer shown, its result is told as something that happened. `named`: it is told who speaks.
     """
     plain = [message for message in messages if not isinstance(message, LateResults)]
     if len(plain) == len(messages):
@@ -126,9 +128,17 @@ def said(messages: Sequence[Message]) -> tuple[Said, ...]:
             shown += [SystemEvent(f"Result of {one.name}: {one.text}") for one in parted]
         elif isinstance(message, ToolResult) and message.status == "given" and late.get(message.call_id):
             shown.append(late[message.call_id].pop(0))
+        elif named and isinstance(message, UserMessage) and message.sender:
+            shown.append(msgspec.structs.replace(message, text=f"{speaker(message.sender)}: {message.text}"))
         else:
             shown.append(message)
     return tuple(shown)
+
+
+def speaker(name: str) -> str:
+    """A name that people gave themselves, as one short line: it cannot pass for more than a name."""
+    plain = "".join(letter if letter.isalnum() or letter in " .-_'" else " " for letter in name)
+    return " ".join(plain.split())[:64] or "somebody"
 
 
 def system_prompt(assistant: Assistant) -> str:

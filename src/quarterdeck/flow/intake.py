@@ -17,6 +17,7 @@ from quarterdeck.base.errors import Conflict, Retry
 from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.scope import place
 from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
 from quarterdeck.flow.words import say
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
@@ -29,7 +30,7 @@ from quarterdeck.store import events, inbox, people, sessions, timers
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
-from quarterdeck.store.sessions import NewSession
+from quarterdeck.store.people import Identity
 
 PAIRING_SECONDS = 3600.0
 KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
@@ -136,13 +137,14 @@ class Intake:
             return await self._fell_due(inbound, inbound.due)
         rules = self._directory.connection(inbound.connection)
         identity = people.identity_id(inbound.connection, inbound.sender.native_id)
+        known = None
         if not rules.rows:
             known = await people.identity(self._store, identity)
             state = known.state if known else "unknown"
             admission = admit(rules.dm_policy, rules.allow, inbound.sender.native_id, state, inbound.room.kind)
             if isinstance(admission, NotAdmitted):
                 return await self._refuse(inbound, admission, identity)
-        return await self._admit(inbound, rules, identity)
+        return await self._admit(inbound, rules, identity, known)
 
     # --- those who may not ------------------------------------------------------------------------------------
 
@@ -169,40 +171,36 @@ class Intake:
 
     # --- those who may ----------------------------------------------------------------------------------------
 
-    async def _admit(self, inbound: Inbound, rules: ConnectionRules, identity: str) -> _Draft:
+    async def _admit(self, inbound: Inbound, rules: ConnectionRules, identity: str, who: Identity | None) -> _Draft:
         now = self._clock.now()
         assistant = self._directory.assistant(inbound.assistant or rules.assistant)
-        new = NewSession(
-            assistant.id,
-            inbound.connection,
-            people.room_id(inbound.connection, inbound.room.native_id),
-            identity,
-        )
+        found = await place(self._store, rules, inbound.room, identity, who, assistant.id)
+        session_id = found.session_id
         command = parse(inbound.text, self._commands) if inbound.kind == "message" else None
-        full = command is None and await self._full(new.id)
+        full = command is None and await self._full(session_id)
         outcome = "command" if command else "refused" if full else ""
         mode = inbound.mode or assistant.queue
-        row = self._row(inbound, new.id, identity, mode, now, outcome, "queue_full" if full else "")
+        row = self._row(inbound, session_id, identity, mode, now, outcome, "queue_full" if full else "")
         if outcome == "" and mode == "collect" and assistant.debounce_ms:
             row = msgspec.structs.replace(row, not_before=now + assistant.debounce_ms / 1000)
         statements, known = self._who(inbound, now)
-        if new.id not in self._known:
-            statements.append(sessions.create(new, now))
-            known = (*known, new.id)
+        if found.new is not None and session_id not in self._known:
+            statements.append(sessions.create(found.new, now))
+            known = (*known, session_id)
         if command:
             return await self._command(inbound, row, statements, known, command)
         if full:
             return await self._answer_at_once(inbound, row, statements, known, say("queue_full"))
         steer = int(mode == "steer")
-        statements += [sessions.advance(new.id, 1, now, steer=steer), inbox.insert(row, now)]
+        statements += [sessions.advance(session_id, 1, now, steer=steer), inbox.insert(row, now)]
         statements.append(self._event(inbound, row, now))
         if inbound.kind == "edit":
-            statements += events.insert_found(new.id, inbox.edited_told(row), now)
+            statements += events.insert_found(session_id, inbox.edited_told(row), now)
             statements += [inbox.uncount_steer(row), inbox.supersede_edited(row, now)]
         if row.not_before > now:
-            statements.append(inbox.quieten(new.id, row.not_before))
+            statements.append(inbox.quieten(session_id, row.not_before))
         if assistant.resets.on:
-            statements.append(timers.arm("reset", new.id, reset_due(assistant.resets, now, now), now))
+            statements.append(timers.arm("reset", session_id, reset_due(assistant.resets, now, now), now))
         statements += self._record(inbound, row, "")
         return _Draft(operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known)
 
@@ -309,6 +307,8 @@ class Intake:
         statements: list[Statement] = []
         if room not in self._known:
             statements.append(people.know_room(inbound.connection, inbound.room, now))
+            if inbound.room.parent:
+                statements.append(people.know_parent(inbound.connection, inbound.room, now))
         if sender not in self._known:
             statements.append(people.know_identity(inbound.connection, inbound.sender, now))
         return statements, (room, sender)

@@ -49,7 +49,8 @@ class ModelCalls:
         tools = self._tools(state) if profile.tools else ()
         limit = self.limit(state)
         messages = budget.fit(state.past, state.messages(), limit, profile.history_messages)
-        request = context.request(state.assistant, profile, model, messages, tools, state.session.id)
+        named = not state.session.identity_id
+        request = context.request(state.assistant, profile, model, messages, tools, state.session.id, named=named)
         step = model_step(context.model_steps(state.journal) + 1)
         statements = self._check(state, step, provider, profile, provider.prepare(request), riding)
         assert state.pending is not None

@@ -13,11 +13,15 @@ QUEUE_MODES: tuple[QueueMode, ...] = ("followup", "collect", "steer", "interrupt
 
 
 class Room(msgspec.Struct, frozen=True):
-    """Where a conversation takes place, in the platform's own words. `native_id` is unique per connection."""
+    """Where a conversation takes place, in the platform's own words. `native_id` is unique per connection.
+
+    `parent` is the `native_id` of the room that a thread is in, empty where there is none.
+    """
 
     native_id: str
     kind: RoomKind = "dm"
     title: str = ""
+    parent: str = ""
 
 
 class Sender(msgspec.Struct, frozen=True):

@@ -35,6 +35,7 @@ OPERATIONS: Mapping[str, str] = {
     "retry_inbox": "a person brings a dead-lettered row back",
     "pairing": "a stranger is let in or refused",
     "context": "a summary is dropped",
+    "person": "identities are linked to one person, or parted",
     "session": "a session is created, reset or changed by a use case",
     "fork": "a slice of a conversation is copied into its fork",
     "export": "an export of a conversation is recorded, before anything of it is given out",

@@ -41,10 +41,13 @@ class NewSession(msgspec.Struct, frozen=True):
     room_id: str
     identity_id: str
     title: str = ""
+    person: str = ""
 
     @property
     def key(self) -> str:
-        """Assistant, connection, room and identity."""
+        """Assistant, connection, room and identity; of a person, whose identities share it, assistant and person."""
+        if self.person:
+            return "|".join((self.assistant, self.person))
         return "|".join((self.assistant, self.connection, self.room_id, self.identity_id))
 
     @property

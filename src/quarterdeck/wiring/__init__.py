@@ -23,6 +23,7 @@ from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.people import People
 from quarterdeck.actions.resets import DueReset, Resets
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
@@ -243,6 +244,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
         pairings=Pairings(g.store, g.auditor, g.sending, g.outbox, g.clock),
         mind=Mind(g.store, g.auditor, g.clock, g.new_id),
+        people=People(g.store, g.directory, g.auditor, g.new_id),
         resets=Resets(g.store, g.auditor, g.lanes, g.live, g.clock),
         tokens=g.tokens,
         signin=g.signin,

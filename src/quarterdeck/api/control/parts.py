@@ -14,6 +14,7 @@ from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.people import People
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -55,6 +56,7 @@ class Parts:
     inbox: Inbox
     mind: Mind
     pairings: Pairings
+    people: People
     resets: Resets
     tokens: Tokens
     signin: Signin

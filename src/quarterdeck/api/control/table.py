@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quarterdeck.api.control import changes, chat, checks, lists, past, shows
+from quarterdeck.api.control import changes, chat, checks, lists, past, people, shows
 from quarterdeck.api.control.parts import Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
@@ -28,6 +28,9 @@ COMMANDS: Mapping[str, Command] = {
     "pairing list": command(lists.Page, lists.list_pairings),
     "pairing approve": command(changes.Code, changes.approve_pairing),
     "pairing deny": command(changes.Code, changes.deny_pairing),
+    "people list": command(lists.Page, people.list_people),
+    "people link": command(people.Two, people.link_people),
+    "people unlink": command(people.Lone, people.unlink_people),
     "connections list": command(Nothing, lists.list_connections),
     "connections test": command(checks.Chosen, checks.test_connections, 120),
     "models list": command(Nothing, lists.list_models, 120),

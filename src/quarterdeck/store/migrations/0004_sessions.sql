@@ -42,3 +42,11 @@ CREATE TABLE timers (
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX timers_due ON timers (tenant, due_at) WHERE state = 'armed';
+
+-- Identities that belong to one person share one session per assistant in direct messages.
+CREATE INDEX identities_person ON identities (tenant, person_id) WHERE person_id IS NOT NULL;
+CREATE TABLE person_sessions (
+    tenant TEXT NOT NULL, person_id TEXT NOT NULL, assistant TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    PRIMARY KEY (tenant, person_id, assistant)
+);
