@@ -8,7 +8,7 @@ in Markdown it is quoted, in HTML escaped.
 import html
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -27,7 +27,6 @@ from quarterdeck.store.sessions import Session
 from quarterdeck.store.turns import Turn
 
 VERSION = 1
-Format = Literal["markdown", "json", "html"]
 
 _encoder = msgspec.json.Encoder()
 

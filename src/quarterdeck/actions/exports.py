@@ -1,10 +1,10 @@
 """Exporting a conversation: everything that is stored of it, page by page, so that any length fits into memory."""
 
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from quarterdeck.actions.export_forms import FORMS, Form, Format
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import BadInput, NotFound
 from quarterdeck.governance.audit import Auditor, Subject
@@ -14,7 +14,11 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
 from quarterdeck.store.sessions import Session
 
+if TYPE_CHECKING:
+    from quarterdeck.actions.export_forms import Form  # imported when something is exported
+
 PAGE = 100
+Format = Literal["markdown", "json", "html"]
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -35,6 +39,8 @@ class Exports:
 
     async def begin(self, session_id: str, wanted: str, actor: Actor) -> Export:
         """Record the export, then give it; what is said while it is read is not in it. Raises NotFound, BadInput."""
+        from quarterdeck.actions.export_forms import FORMS
+
         kind = FORMS.get(wanted)
         if kind is None:
             raise BadInput("format", f"{wanted!r} is no format", f"Choose one of: {', '.join(FORMS)}.")
@@ -47,7 +53,7 @@ class Exports:
         form = kind(session, self._clock.now())
         return Export(f"{session.id}.{form.ending}", form.media, self._pieces(session, form))
 
-    async def _pieces(self, session: Session, form: Form) -> AsyncGenerator[str]:
+    async def _pieces(self, session: Session, form: "Form") -> AsyncGenerator[str]:
         yield form.begin()
         position, part = -1, -1
         while page := await views.messages_behind(self._store, session.id, position, part, session.head, PAGE):
@@ -61,6 +67,3 @@ class Exports:
                 started, turn_id = turns[-1].started_at, turns[-1].id
                 yield form.turns(turns)
         yield form.end()
-
-
-__all__ = ["Export", "Exports", "Format"]

@@ -7,7 +7,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from quarterdeck.base.decode import join, suggestion
 from quarterdeck.base.errors import ConfigRefused
@@ -146,11 +145,13 @@ def _check_assistants(config: Config) -> Iterator[ConfigRefused]:
 
 
 def _check_zone(name: str, path: str) -> Iterator[ConfigRefused]:
+    if name == "UTC":
+        return
+    from zoneinfo import ZoneInfo
+
     try:
-        known = name == "UTC" or bool(ZoneInfo(name))
+        ZoneInfo(name)
     except (ValueError, KeyError, OSError):
-        known = False
-    if not known:
         fix = "Write an IANA name such as Europe/Berlin; where the system has none, install the package tzdata"
         yield ConfigRefused(path, f"there is no time zone {name!r}", fix)
 

@@ -1,7 +1,6 @@
 """When is it time? Pure rules over Unix seconds, a time of day and a time zone."""
 
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -24,7 +23,11 @@ class ResetRules(msgspec.Struct, frozen=True):
 
 def zone(name: str) -> tzinfo:
     """A time zone by its IANA name. Raises ValueError, ZoneInfoNotFoundError (a KeyError) or OSError."""
-    return UTC if name == "UTC" else ZoneInfo(name)
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
 
 
 def daily_after(after: float, at: str, timezone: str) -> float:

@@ -185,7 +185,7 @@ def reset_at(session_id: str, head: int) -> Statement:
     """The same as `reset`, if the head is exactly `head`: nothing was accepted, begun or ended meanwhile."""
     return Statement(
         "sessions.reset",
-        "UPDATE sessions SET history_from = head WHERE tenant = :tenant AND id = :id AND head = :head",
+        "UPDATE sessions SET history_from = :head WHERE tenant = :tenant AND id = :id AND head = :head",
         {"tenant": TENANT, "id": session_id, "head": head},
         expect=1,
     )
