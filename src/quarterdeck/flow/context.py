@@ -102,7 +102,7 @@ def request(
     return ModelRequest(
         model=model,
         system=system_prompt(assistant) if profile.system is None else profile.system,
-        messages=said(messages, named=named),
+        messages=said(with_names(messages) if named else messages),
         tools=tuple(tools) if profile.tools else (),
         max_tokens=min(profile.max_tokens, options.max_tokens or profile.max_tokens),
         options=options,
@@ -110,9 +110,9 @@ def request(
     )
 
 
-def said(messages: Sequence[Message], *, named: bool = False) -> tuple[Said, ...]:
+def said(messages: Sequence[Message]) -> tuple[Said, ...]:
     """What a model is shown of them: the late results of a client's tools stand where their calls were; where a call
-    is no longer shown, its result is told as something that happened. `named`: it is told who speaks.
+    is no longer shown, its result is told as something that happened.
     """
     plain = [message for message in messages if not isinstance(message, LateResults)]
     if len(plain) == len(messages):
@@ -128,11 +128,19 @@ def said(messages: Sequence[Message], *, named: bool = False) -> tuple[Said, ...
             shown += [SystemEvent(f"Result of {one.name}: {one.text}") for one in parted]
         elif isinstance(message, ToolResult) and message.status == "given" and late.get(message.call_id):
             shown.append(late[message.call_id].pop(0))
-        elif named and isinstance(message, UserMessage) and message.sender:
-            shown.append(msgspec.structs.replace(message, text=f"{speaker(message.sender)}: {message.text}"))
         else:
             shown.append(message)
     return tuple(shown)
+
+
+def with_names(messages: Sequence[Message]) -> list[Message]:
+    """The messages with what people said under their names."""
+    return [
+        msgspec.structs.replace(one, text=f"{speaker(one.sender)}: {one.text}")
+        if isinstance(one, UserMessage) and one.sender
+        else one
+        for one in messages
+    ]
 
 
 def speaker(name: str) -> str:
