@@ -14,7 +14,7 @@ from pathlib import Path
 from quarterdeck.base.config_docs import reference_markdown
 from quarterdeck.base.crash import PLACES
 from quarterdeck.cli.reference import reference_markdown as command_line
-from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, CONTEXT, EVENTS, PROVIDERS, TOOLS, TOUR
+from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, CONTEXT, EVENTS, PROVIDERS, TOOLS, TOUR, V1
 from quarterdeck.model.turn import InboxOutcome
 from quarterdeck.providers.openai_compatible.reference import reference_markdown as presets
 from quarterdeck.store.operations import OPERATIONS
@@ -58,6 +58,7 @@ def catalogue() -> str:
         table("provider", PROVIDERS, proofs),
         table("tool", TOOLS, proofs),
         table("context", CONTEXT, proofs),
+        table("v1", V1, proofs),
         table("event", EVENTS, proofs),
         table("command", CHAT_COMMANDS, proofs),
         table("outcome", outcomes, proofs),

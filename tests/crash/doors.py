@@ -35,8 +35,13 @@ class Receipt(msgspec.Struct, frozen=True):
     state: str
 
 
+class _Call(msgspec.Struct, frozen=True):
+    id: str
+
+
 class _Message(msgspec.Struct, frozen=True):
-    content: str
+    content: str | None = None
+    tool_calls: tuple[_Call, ...] = ()
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -52,7 +57,12 @@ class Completion(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """The only choice."""
-        return self.choices[0].message.content
+        return self.choices[0].message.content or ""
+
+    @property
+    def calls(self) -> list[str]:
+        """Ids of the calls that the program is to run."""
+        return [call.id for call in self.choices[0].message.tool_calls]
 
 
 class Program:
@@ -162,4 +172,40 @@ class OpenAICompletion(AtDoor):
             yield f"the same key gave {first} and {again}"
 
 
-DOORS: tuple[type[Scenario], ...] = (ApiMessage, OpenAICompletion)
+class OpenAITool(AtDoor):
+    """A program's own tool: called once, its result answered once, however often both are asked for."""
+
+    name = "openai_tool"
+    proves = ("channel.api",)
+    path = "/v1/chat/completions"
+    sure = ("op.model_step.after:1",)
+    hits = ("op.accept.after:2", "op.end_turn.before:2", "op.end_turn.after:2", "provider.after:2")
+
+    async def drive(self, world: World) -> None:
+        self.answers: list[Completion] = []
+        nonce = world.nonce()
+        self.said = Said("one", "", nonce)
+        weather = {"type": "function", "function": {"name": "weather"}}
+        text = f'how is it? {nonce} [[tool weather {{"place": "Kiel"}}]]'
+        body = {"model": "default", "user": self.said.room, "tools": [weather]}
+        asked = {**body, "messages": [{"role": "user", "content": text}]}
+        first = await self._twice(text, asked, "key-1")
+        results = [{"role": "tool", "tool_call_id": call, "content": "rain"} for call in first.calls]
+        await self._twice("", {**body, "messages": results}, "key-2")
+
+    async def _twice(self, text: str, body: Mapping[str, object], key: str) -> Completion:
+        first = await self.program.say(self.said.room, text, self.path, body, key)
+        again = await self.program.ask(self.path, body, key)
+        self.answers += [msgspec.json.decode(one, type=Completion) for one in (first, again)]
+        return self.answers[-1]
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from self.one_answer(evidence, self.said)
+        asked, asked_again, told, told_again = self.answers
+        if (asked, told) != (asked_again, told_again):
+            yield f"the same key gave {self.answers}"
+        if len(asked.calls) != 1 or "weather -> rain" not in told.text:
+            yield f"the call gave {asked}, its result {told}"
+
+
+DOORS: tuple[type[Scenario], ...] = (ApiMessage, OpenAICompletion, OpenAITool)

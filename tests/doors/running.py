@@ -6,10 +6,11 @@ Every answer that `Running.call` gets is held against the gateway's own OpenAPI 
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -154,11 +155,13 @@ class Events:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Running]:
-    (folder / "quarterdeck.toml").write_text(CONFIG)
-    loaded = load_config(folder / "quarterdeck.toml", {}, cwd=folder)
+async def running(
+    folder: Path, config: str = CONFIG, environ: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Running]:
+    (folder / "quarterdeck.toml").write_text(config)
+    loaded = load_config(folder / "quarterdeck.toml", environ, cwd=folder)
     async with AsyncExitStack() as stack:
-        parts = await wiring.build(loaded, {}, stack)
+        parts = await wiring.build(loaded, environ, stack)
         listening = bind("127.0.0.1", 0)
         stack.callback(listening.close)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"

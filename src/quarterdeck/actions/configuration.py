@@ -86,7 +86,9 @@ class Configuration:
                 raise
             result = Reloaded(_paths(self._current, new), _paths(new, loaded.config))
             await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
-            self._directory.replace(assistants, configured.connections(new), configured.limits(new))
+            self._directory.replace(
+                assistants, configured.connections(new), configured.limits(new), configured.embeddings(new)
+            )
             self._current = new
             self._log.info(
                 "configuration.applied", applied=list(result.applied), needs_restart=list(result.needs_restart)

@@ -15,6 +15,8 @@ from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.guard import SECURITY_HEADERS, HostCheck, SecurityHeaders, own_hosts
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
+from quarterdeck.api.openai.embeddings import EmbeddingsDoor
+from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import PastDoor
 from quarterdeck.api.people import PeopleDoor
@@ -48,6 +50,8 @@ def build(doors: Doors) -> Application:
         people=PeopleDoor(doors),
         work=WorkDoor(doors),
         openai=OpenAIDoor(doors, streams),
+        embeddings=EmbeddingsDoor(doors),
+        responses=ResponsesDoor(doors, streams),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),
     )
     routes.extend(table(handlers))

@@ -42,14 +42,17 @@ class Call:
             raise BadInput(name, f"is longer than {limit} characters or not printable", "Send a shorter, plain text.")
         return text
 
-    async def parse(self, kind: type[T]) -> T:
-        """The parameters: of the query for GET and DELETE, else of the JSON body. Raises BadInput with the field."""
+    async def parse(self, kind: type[T], limit: int = BODY_BYTES) -> T:
+        """The parameters: of the query for GET and DELETE, else of the JSON body of at most `limit` bytes.
+
+        Raises BadInput with the field.
+        """
         try:
             if self.request.method in ("GET", "HEAD", "DELETE"):
                 return msgspec.convert(dict(self.request.query_params), kind, strict=False)
             if kind is Nothing:
                 return kind()
-            return msgspec.json.decode(await self._json(), type=kind)
+            return msgspec.json.decode(await self._json(limit), type=kind)
         except msgspec.ValidationError as error:
             raise wrong_field(error) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -70,10 +73,10 @@ class Call:
         except ClientDisconnect as error:
             raise Stopping("the client left before its request was complete") from error
 
-    async def _json(self) -> bytes:
+    async def _json(self, limit: int) -> bytes:
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                parts = [chunk async for chunk in self.chunks(BODY_BYTES)]
+                parts = [chunk async for chunk in self.chunks(limit)]
         except TimeoutError as error:
             raise Retry(f"the body did not come within {BODY_SECONDS:.0f} s") from error
         body = b"".join(parts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 from structlog.typing import FilteringBoundLogger
 
+from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -46,6 +47,7 @@ class Doors:
     started_at: float
     tokens: Tokens
     signin: Signin
+    embedder: Embedder
     forks: Forks
     ready: Callable[[], Sequence[str]]
     public_url: str

@@ -45,7 +45,7 @@ def document(routes: Sequence[Route], version: str, public_url: str) -> Json:
         kind for one in routes for kind in (one.takes, one.gives) if kind is not None and not isinstance(kind, str)
     ]
     unique = list(dict.fromkeys([*kinds, Problem, OpenAIError]))
-    references, schemas = msgspec.json.schema_components(unique, ref_template=REF)
+    references, schemas = msgspec.json.schema_components(unique, schema_hook=_anything, ref_template=REF)
     by_kind = dict(zip(unique, references, strict=True))
     paths: dict[str, Json] = {}
     for one in routes:
@@ -72,6 +72,13 @@ def document(routes: Sequence[Route], version: str, public_url: str) -> Json:
             },
         },
     }
+
+
+def _anything(kind: type) -> Json:
+    """The schema of a value that may be whatever JSON has."""
+    if kind is object:
+        return {"description": "Any JSON value."}
+    raise NotImplementedError(str(kind))
 
 
 def _operation(one: Route, by_kind: dict[object, Json], schemas: dict[str, Json]) -> Json:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quarterdeck.actions.embeddings import EmbeddingFailed
 from quarterdeck.base.errors import (
     BadInput,
     Conflict,
@@ -76,6 +77,7 @@ STATUS: Mapping[type[Exception], int] = {
     BadInput: 400,
     Refused: 400,
     AnswerFailed: 502,
+    EmbeddingFailed: 502,
     Retry: 503,
     Stopping: 503,
     StoreFailed: 503,
@@ -172,7 +174,7 @@ def openai_error_of(error: Exception) -> OpenAIError:
         429: ("rate_limit_error", "rate_limit_exceeded"),
     }.get(problem.status, ("server_error" if problem.status >= 500 else "invalid_request_error", problem.code))
     param = problem.field if isinstance(problem.field, str) else None
-    if problem.status == 404 and param is None and isinstance(error, NotFound):
+    if problem.status == 404 and param is None and isinstance(error, NotFound) and error.code == NotFound.code:
         param, code = "model", "model_not_found"
     return OpenAIError(OpenAIProblem(f"{problem.detail}. {problem.next_step}", kind, param, code))
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
 from quarterdeck.api.auth import Authenticator
-from quarterdeck.api.call import Call
+from quarterdeck.api.call import BODY_BYTES, Call
 from quarterdeck.base.errors import Retry
 from quarterdeck.governance.principal import Scope
 
@@ -67,11 +67,12 @@ def route(
     media: str = "",
     local: bool = False,
     seconds: float | None = SECONDS,
+    body: int = BODY_BYTES,
 ) -> Route:
-    """A route whose handler is given the call and its parsed parameters."""
+    """A route whose handler is given the call and its parsed parameters; `body` bounds the bytes of a JSON body."""
 
     async def answer(call: Call) -> object:
-        return await handler(call, await call.parse(takes))
+        return await handler(call, await call.parse(takes, body))
 
     name = getattr(handler, "__name__", path)
     return Route(method, path, name, answer, takes, gives, scopes, doc, status, also, headers, media, local, seconds)

@@ -10,6 +10,9 @@ from quarterdeck.api.events import EventsDoor
 from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
+from quarterdeck.api.openai.embeddings import EmbeddingList, EmbeddingRequest, EmbeddingsDoor
+from quarterdeck.api.openai.responses import wire as rw
+from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import ExportAsk, ForkAsk, FoundMessage, PastDoor, SearchAsk
@@ -34,6 +37,8 @@ NAME = ("X-File-Name",)
 KEY = ("Idempotency-Key",)
 RESUME = ("Last-Event-ID",)
 ANSWER = "application/json"
+TEXTS_BYTES = 4 * 1024 * 1024  # of a request for vectors
+ASK_BYTES = 24 * 1024 * 1024  # of a request that may hold files
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Handlers:
     people: PeopleDoor
     work: WorkDoor
     openai: OpenAIDoor
+    embeddings: EmbeddingsDoor
+    responses: ResponsesDoor
     openapi: OpenAPIDoor
 
 
@@ -61,7 +68,8 @@ def table(h: Handlers) -> Sequence[Route]:
         *past(h.past),
         *people(h.people),
         *work(h.work),
-        *openai(h.openai),
+        *openai(h.openai, h.embeddings),
+        *responses(h.responses),
         *process(h.me, h.openapi),
     )
 
@@ -159,7 +167,7 @@ def work(work: WorkDoor) -> Sequence[Route]:
     )
 
 
-def openai(openai: OpenAIDoor) -> Sequence[Route]:
+def openai(openai: OpenAIDoor, embeddings: EmbeddingsDoor) -> Sequence[Route]:
     """The same assistants in OpenAI's words."""
     return (
         route("GET", "/v1/models", openai.list_models, Nothing, Models, CHAT,
@@ -167,7 +175,27 @@ def openai(openai: OpenAIDoor) -> Sequence[Route]:
         route("GET", "/v1/models/{model}", openai.get_model, Nothing, Model, CHAT,
               "One assistant, as a model."),
         route("POST", "/v1/chat/completions", openai.create_chat_completion, ChatRequest, ChatCompletion, CHAT,
-              "Ask an assistant, in OpenAI's words.", headers=(*KEY, "X-Quarterdeck-Session"), seconds=None),
+              "Ask an assistant, in OpenAI's words.", headers=(*KEY, "X-Quarterdeck-Session"), seconds=None,
+              body=ASK_BYTES),
+        route("POST", "/v1/embeddings", embeddings.create_embedding, EmbeddingRequest, EmbeddingList, CHAT,
+              "Vectors of texts.", seconds=None, body=TEXTS_BYTES),
+    )
+
+
+def responses(door: ResponsesDoor) -> Sequence[Route]:
+    """The same with answers that are stored and gone on from."""
+    one = "/v1/responses/{id}"
+    return (
+        route("POST", "/v1/responses", door.create_response, rw.ResponseRequest, rw.Response, CHAT,
+              "Ask an assistant; the answer is stored.", headers=KEY, seconds=None, body=ASK_BYTES),
+        route("GET", one, door.get_response, rw.GetResponseAsk, rw.Response, CHAT,
+              "A response of one's own, as it is now."),
+        route("DELETE", one, door.delete_response, Nothing, rw.Deleted, CHAT,
+              "Forget a response; what was said stays in its conversation."),
+        route("POST", f"{one}/cancel", door.cancel_response, Nothing, rw.Response, CHAT,
+              "Stop a response that has not ended.", seconds=60.0),
+        route("GET", f"{one}/input_items", door.list_input_items, rw.InputItemsAsk, rw.ItemList, CHAT,
+              "What was sent for a response."),
     )
 
 

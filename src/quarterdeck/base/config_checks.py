@@ -135,13 +135,21 @@ def _check_assistants(config: Config) -> Iterator[ConfigRefused]:
         models = [(f"assistants.{name}.model", assistant.model)]
         models += [(f"assistants.{name}.fallback[{i}]", model) for i, model in enumerate(assistant.fallback)]
         for path, model in models:
-            provider, slash, rest = model.partition("/")
-            if not (provider and slash and rest):
-                fix = f'Write it as "{next(iter(config.providers))}/MODEL"'
-                yield ConfigRefused(path, "a model is written provider/model", fix)
-            elif provider not in config.providers:
-                fix = suggestion(provider, config.providers)
-                yield ConfigRefused(path, f"there is no provider {provider}", fix)
+            yield from _check_model(path, model, config)
+    vectors = [("embeddings.model", config.embeddings.model)] if config.embeddings.model else []
+    vectors += [(f"embeddings.allow[{i}]", model) for i, model in enumerate(config.embeddings.allow)]
+    for path, model in vectors:
+        yield from _check_model(path, model, config)
+
+
+def _check_model(path: str, model: str, config: Config) -> Iterator[ConfigRefused]:
+    provider, slash, rest = model.partition("/")
+    if not (provider and slash and rest):
+        fix = f'Write it as "{next(iter(config.providers))}/MODEL"'
+        yield ConfigRefused(path, "a model is written provider/model", fix)
+    elif provider not in config.providers:
+        fix = suggestion(provider, config.providers)
+        yield ConfigRefused(path, f"there is no provider {provider}", fix)
 
 
 def _check_zone(name: str, path: str) -> Iterator[ConfigRefused]:

@@ -1,6 +1,5 @@
 """Is this table of the right shape? Strict decoding that finds every problem, with path, reason and fix."""
 
-import difflib
 import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,10 +88,17 @@ def join(path: str, key: str) -> str:
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`Did you mean x?`, or the list of what is known."""
     names = [name for name in dict.fromkeys(known) if name != "options"]
-    near = difflib.get_close_matches(word, names, n=1)
+    near = close_to(word, names)
     if near:
         return f"Did you mean {near[0]}?"
     return f"Known here: {', '.join(names)}" if names else "Remove it"
+
+
+def close_to(word: str, names: Iterable[str]) -> list[str]:
+    """The one of `names` that is most like `word`, if one is."""
+    import difflib  # only for a word that is wrong
+
+    return difflib.get_close_matches(word, list(names), n=1)
 
 
 def bare(kind: object) -> object:
@@ -163,7 +169,7 @@ def _decode(value: object, kind: object, path: str, problems: list[ConfigRefused
 def _fix(value: object, kind: object) -> str:
     plain = bare(kind)
     if get_origin(plain) is Literal and isinstance(value, str):
-        near = difflib.get_close_matches(value, [str(choice) for choice in get_args(plain)], n=1)
+        near = close_to(value, [str(choice) for choice in get_args(plain)])
         if near:
             return f'Did you mean "{near[0]}"? {_expectation(kind)}'
     return _expectation(kind)

@@ -166,6 +166,17 @@ class AssistantConfig(Table, frozen=True):
     ] = ""
 
 
+class EmbeddingsConfig(Table, frozen=True):
+    """Who makes vectors for /v1/embeddings."""
+
+    model: Annotated[
+        str, Meta(description="provider/model that is asked where a client names an assistant, or this model alone.")
+    ] = ""
+    allow: Annotated[
+        tuple[str, ...], Meta(description="Further models, as provider/model, that clients may name.")
+    ] = ()
+
+
 class ConnectionConfig(Table, frozen=True):
     """One account on a channel."""
 
@@ -215,6 +226,7 @@ class Config(Table, frozen=True):
         dict[str, ProviderConfig], Meta(description="Sources of models.", extra={"reload": "restart"})
     ] = {}
     assistants: Annotated[dict[str, AssistantConfig], Meta(description="What people talk to.")] = {}
+    embeddings: Annotated[EmbeddingsConfig, Meta(description="Vectors of texts.")] = EmbeddingsConfig()
     connections: Annotated[dict[str, ConnectionConfig], Meta(description="Accounts on channels.")] = {}
     tools: Annotated[
         dict[str, dict[str, object]],

@@ -142,7 +142,7 @@ def _short(message: Message) -> Message:
 def _last_answer(turn: Sequence[Message]) -> int:
     """Where the results of a turn's last answer begin: the model has not seen those yet."""
     n = len(turn)
-    while n and isinstance(turn[n - 1], ToolResult | SystemEvent | UserMessage):
+    while n and isinstance(turn[n - 1], ToolResult | LateResults | SystemEvent | UserMessage):
         n -= 1
     return n
 

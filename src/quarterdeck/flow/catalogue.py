@@ -52,6 +52,16 @@ CONTEXT: Mapping[str, str] = {
     "documents": "text out of PDF, Word, Excel and PowerPoint files and plain texts, in a child process",
     "cut": "what does not fit is shortened or left out, with a mark",
 }
+V1: Mapping[str, str] = {
+    "chat": "POST /v1/chat/completions: a turn of an assistant; a stream or whole",
+    "tools": "the client's own tools: given to the client, their results taken in, durable or not",
+    "wishes": "sampling, length, stop texts, reasoning effort, choice of tools; stored with the act",
+    "forms": "answers as JSON, held to a schema: told where the model knows none, checked, asked for once more",
+    "files": "images and files inside of a request: stored, put before models that read them",
+    "responses": "POST /v1/responses, stored and continued; read, cancelled and deleted by its id",
+    "embeddings": "POST /v1/embeddings: vectors, under intent, permit and settlement",
+    "models": "GET /v1/models: the assistants",
+}
 TOUR: Mapping[str, str] = {
     "kill": "20 people write, the gateway is killed in mid-turn, everybody gets one answer",
     "proof": "one byte of a copy of the record is flipped, and the entry is named",

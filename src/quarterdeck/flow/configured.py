@@ -4,7 +4,7 @@ from pathlib import Path
 
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.settings import AssistantConfig, Config
-from quarterdeck.flow.directory import ConnectionRules, Limits
+from quarterdeck.flow.directory import ConnectionRules, EmbeddingRules, Limits
 from quarterdeck.model.asking import Options
 from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
 from quarterdeck.model.schedule import ResetRules
@@ -23,6 +23,12 @@ def limits(config: Config) -> Limits:
         late_after_seconds=table.late_after_seconds,
         unknown=config.delivery.unknown,
     )
+
+
+def embeddings(config: Config) -> EmbeddingRules:
+    """Who makes vectors."""
+    table = config.embeddings
+    return EmbeddingRules(table.model, tuple(dict.fromkeys((*([table.model] if table.model else ()), *table.allow))))
 
 
 def assistants(config: Config) -> dict[str, Assistant]:

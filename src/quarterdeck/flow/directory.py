@@ -3,7 +3,7 @@
 A reload swaps the assistants and the connections' rules as one value; turns keep what they started with.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -43,6 +43,16 @@ class Limits(msgspec.Struct, frozen=True):
     unknown: Literal["resend_marked", "hold"] = "resend_marked"
 
 
+class EmbeddingRules(msgspec.Struct, frozen=True):
+    """Models that make vectors, as provider/model: who is asked by default (empty: nobody), and who may be asked."""
+
+    default: str = ""
+    allowed: tuple[str, ...] = ()
+
+
+NO_EMBEDDINGS = EmbeddingRules()
+
+
 class Directory:
     """Looks up by name; raises NotFound with the name."""
 
@@ -54,6 +64,7 @@ class Directory:
         tools: Mapping[str, Tool],
         limits: Limits,
         retries: Mapping[str, int] | None = None,
+        embeddings: EmbeddingRules = NO_EMBEDDINGS,
     ) -> None:
         self._retries = retries or {}
         self._assistants = assistants
@@ -62,14 +73,20 @@ class Directory:
         self._tools = tools
         self._channels: dict[str, Channel] = {}
         self.limits = limits
+        self.embeddings = embeddings
 
     def replace(
-        self, assistants: Mapping[str, Assistant], connections: Mapping[str, ConnectionRules], limits: Limits
+        self,
+        assistants: Mapping[str, Assistant],
+        connections: Mapping[str, ConnectionRules],
+        limits: Limits,
+        embeddings: EmbeddingRules,
     ) -> None:
         """Put a newly read configuration in force."""
         self._assistants = assistants
         self._connections = connections
         self.limits = limits
+        self.embeddings = embeddings
 
     def attach(self, connection: str, channel: Channel) -> None:
         """A connection's channel is running."""
@@ -89,6 +106,11 @@ class Directory:
     def models(self) -> Sequence[str]:
         """Routes of all models that some assistant names."""
         return tuple(dict.fromkeys(m for a in self._assistants.values() for m in (a.model, *a.fallback)))
+
+    @property
+    def providers(self) -> Collection[str]:
+        """Names of all providers."""
+        return self._providers.keys()
 
     def assistant(self, name: str) -> Assistant:
         """An assistant by id."""

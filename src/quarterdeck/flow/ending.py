@@ -45,6 +45,14 @@ class Ending:
             del state.journal[step]
             raise
 
+    async def handed(self, state: TurnState) -> None:
+        """End with calls that the client is to run; the answer is in the journal. Steering messages wait for the
+        client's results, or begin the next turn. Raises ExpectationFailed as `answered` does.
+        """
+        step = state.journal[model_step(context.model_steps(state.journal))]
+        assert isinstance(step, ModelStep)
+        await self._end(state, "answered", step.answer.message.text.strip(), leave=True)
+
     async def cut(self, state: TurnState, outcome: TurnOutcome) -> None:
         """End in the middle; what the person saw of the answer stays, and the model is shown it."""
         await self._end(state, outcome, "", close="lost")
@@ -69,6 +77,7 @@ class Ending:
         error: str = "",
         usage: Usage | None = None,
         close: CloseState = "done",
+        leave: bool = False,
     ) -> None:
         s, now = self._s, self._s.clock.now()
         room = state.place if state.stream is None else state.stream.place
@@ -79,7 +88,7 @@ class Ending:
             also = await self.elsewhere(state, text, outcome)
             told = [one for one in (outgoing, also) if one is not None]
             count = 1 + len(told)
-            statements: list[Statement] = [self._last_word(state, outcome, count, now)]
+            statements: list[Statement] = [self._last_word(state, outcome, count, now, leave)]
             if state.pending is not None:
                 row = state.pending.intent.row
                 statements += s.gate.close(row, close, assistant=state.assistant.id, usage=usage, detail=error)
@@ -109,9 +118,9 @@ class Ending:
         s.live.committed(state.session.id)
         s.metrics.turn(outcome, s.clock.monotonic() - state.started)
 
-    def _last_word(self, state: TurnState, outcome: TurnOutcome, count: int, now: float) -> Statement:
+    def _last_word(self, state: TurnState, outcome: TurnOutcome, count: int, now: float, leave: bool) -> Statement:
         if outcome == "answered":
-            return sessions.end_answered(state.session.id, state.fence, state.position, count, now)
+            return sessions.end_answered(state.session.id, state.fence, state.position, count, now, leave=leave)
         return sessions.hold(state.session.id, state.fence, count, now)
 
     async def _delivery(self, state: TurnState, text: str, outcome: str, held: bool) -> Outgoing | None:
@@ -212,6 +221,8 @@ class Ending:
     def _words(self, state: TurnState, answer: ModelAnswer) -> str:
         """What the person reads: the model's text, and what has to be said beside it."""
         text = answer.message.text.strip()
+        if state.options.form is not None:  # a program reads it: nothing stands beside it
+            return text
         match answer.finish:
             case "refusal":
                 text = text or say("refusal")

@@ -23,8 +23,9 @@ from quarterdeck.flow.words import say
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.identity import NotAdmitted, admit
 from quarterdeck.governance.leaf import Actor
+from quarterdeck.model.asking import NO_WISHES
 from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound
-from quarterdeck.model.message import Message, UserMessage, encode
+from quarterdeck.model.message import LateResults, Message, UserMessage, encode
 from quarterdeck.model.schedule import reset_due
 from quarterdeck.store import events, inbox, people, sessions, timers
 from quarterdeck.store.database import Store
@@ -36,7 +37,7 @@ PAIRING_SECONDS = 3600.0
 KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
 TRIES = 3
 
-_history_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder()
 
 
 class Hints:
@@ -275,12 +276,7 @@ class Intake:
     def _row(
         self, inbound: Inbound, session: str, identity: str, mode: str, now: float, outcome: str, detail: str
     ) -> NewRow:
-        message = UserMessage(
-            text=inbound.text,
-            attachments=inbound.attachments,
-            sender=inbound.sender.name,
-            sent_at=inbound.sent_at,
-        )
+        message, history = _said(inbound)
         return NewRow(
             id=self._new_id("inb"),
             connection=inbound.connection,
@@ -292,12 +288,14 @@ class Intake:
             mode=mode,
             message_ref=inbound.message_ref,
             content=encode(message),
-            history=_encode_history(inbound.history),
+            history=_encoder.encode(history) if history else None,
             not_before=0.0,
             expires_at=(inbound.sent_at or now) + self._directory.limits.message_ttl_seconds,
             sent_at=inbound.sent_at,
             outcome=outcome,
             detail=detail,
+            options=None if inbound.options == NO_WISHES else _encoder.encode(inbound.options),
+            asked=inbound.asked or None,
         )
 
     def _who(self, inbound: Inbound, now: float) -> tuple[list[Statement], tuple[str, ...]]:
@@ -338,7 +336,7 @@ class Intake:
             SYSTEM if inbound.due else Actor(id=row.identity_id, kind="person"),
             Subject(connection=row.connection, session=row.session_id, resource=row.id),
             outcome=outcome,
-            content=inbound.text.encode(),
+            content="\n".join((inbound.text, *(result.text for result in inbound.results))).encode(),
             person=row.identity_id,
         )
 
@@ -348,5 +346,10 @@ def _position(draft: _Draft, receipt: Receipt) -> int:
     return int(receipt.one("sessions.advance")[0] or 0) if draft.row.session_id else 0
 
 
-def _encode_history(history: Sequence[Message]) -> bytes | None:
-    return _history_encoder.encode(history) if history else None
+def _said(inbound: Inbound) -> tuple[Message, Sequence[Message]]:
+    """The act as a message, and what stands before it. Results of a client's tools stand before what is said."""
+    late = LateResults(inbound.results)
+    if late.results and not (inbound.text or inbound.attachments):
+        return late, inbound.history
+    message = UserMessage(inbound.text, inbound.attachments, inbound.sender.name, inbound.sent_at)
+    return message, (*inbound.history, late) if late.results else inbound.history

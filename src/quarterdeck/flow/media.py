@@ -8,7 +8,7 @@ from quarterdeck.base.errors import BadInput, Refused, Retry
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnState
-from quarterdeck.model.message import Attachment
+from quarterdeck.model.message import Attachment, UserMessage
 from quarterdeck.model.turn import MEDIA_STEP, FetchedFile, MediaStep
 from quarterdeck.store import inbox, journal, sessions
 from quarterdeck.store.blobs import MAX_BYTES, Blob
@@ -21,7 +21,7 @@ def wanted(services: Services, state: TurnState) -> bool:
     """Whether there are files that were not fetched yet, or documents that were not read."""
     if MEDIA_STEP in state.journal:
         return False
-    files = [file for row in state.rows for file in state.taken[row.id].message.attachments]
+    files = [file for row in state.rows for file in state.taken[row.id].attachments]
     return any(not file.blob or services.documents.reads(file.name, file.mime) for file in files)
 
 
@@ -31,7 +31,7 @@ async def fetch(services: Services, state: TurnState) -> None:
     rows: list[Statement] = []
     for row in state.rows:
         fetched: list[FetchedFile] = []
-        for attachment in state.taken[row.id].message.attachments:
+        for attachment in state.taken[row.id].attachments:
             async with state.cut.scope():
                 file, blob = await _one(services, row.connection, attachment)
                 fetched.append(await _read(services, attachment, file))
@@ -59,7 +59,7 @@ def apply(state: TurnState) -> None:
         return
     for inbox_id, files in step.blobs.items():
         taken = state.taken.get(inbox_id)
-        if taken is None:
+        if taken is None or not isinstance(taken.message, UserMessage):
             continue
         shown = tuple(
             msgspec.structs.replace(

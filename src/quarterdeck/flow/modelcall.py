@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from quarterdeck.base.errors import NotFound
-from quarterdeck.flow import budget, context, streaming
+from quarterdeck.flow import budget, context, files, streaming
 from quarterdeck.flow.budget import Gauge, size_of
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.patience import commit_patiently
@@ -49,10 +49,17 @@ class ModelCalls:
         tools = self._tools(state) if profile.tools else ()
         limit = self.limit(state)
         messages = budget.fit(state.past, state.messages(), limit, profile.history_messages)
+        steps, options = context.model_steps(state.journal), state.options
+        if steps and options.tool_choice not in ("", "none"):  # what was to be called has been called
+            options = msgspec.structs.replace(options, tool_choice="")
+        if options.client_tools and not profile.tools:
+            raise ProviderFailed("invalid", f"{route} calls no tools, and the client has some", retryable=False)
         named = not state.session.identity_id
-        request = context.request(state.assistant, profile, model, messages, tools, state.session.id, named=named)
-        step = model_step(context.model_steps(state.journal) + 1)
-        statements = self._check(state, step, provider, profile, provider.prepare(request), riding)
+        request = context.request(
+            state.assistant, profile, model, messages, tools, state.session.id, options, named=named
+        )
+        request = await files.enclosed(self._s, request, profile)
+        statements = self._check(state, model_step(steps + 1), provider, profile, provider.prepare(request), riding)
         assert state.pending is not None
         state.pending.size = 0 if request.files else size_of(messages, state.past) + self._overhead(state, profile)
         if not state.prepared:
@@ -77,7 +84,7 @@ class ModelCalls:
     def limit(self, state: TurnState) -> int:
         """Bytes that the messages of the next request may have. Raises ProviderFailed without a provider."""
         route, _, profile = self._route(state)
-        answer = min(profile.max_tokens, state.assistant.options.max_tokens or profile.max_tokens)
+        answer = min(profile.max_tokens, state.options.max_tokens or profile.max_tokens)
         overhead = self._gauge.tokens(route, self._overhead(state, profile))
         tokens = budget.room_for_messages(profile.window, state.assistant.context_tokens, answer, overhead)
         return min([self._gauge.size(route, tokens), *state.squeezed])
@@ -94,8 +101,11 @@ class ModelCalls:
     def _overhead(self, state: TurnState, profile: ModelProfile) -> int:
         """Bytes of what a request has beside its messages."""
         prompt = sum(len(text) for _, text in state.assistant.files) if profile.system is None else len(profile.system)
-        tools = self._tools(state) if profile.tools else ()
-        return prompt + sum(len(tool.parameters) + len(tool.description) for tool in tools)
+        options = state.options
+        tools = (*self._tools(state), *options.client_tools) if profile.tools else ()
+        form = len(options.form.schema) if options.form else 0
+        wished = len(options.instructions) + form
+        return prompt + wished + sum(len(tool.parameters) + len(tool.description) for tool in tools)
 
     def _check(
         self,

@@ -1,4 +1,4 @@
-"""Recovery: before anything starts, sends that a dead process had begun get their outcome.
+"""Recovery: before anything starts, what a dead process had begun outside of turns gets its outcome.
 
 Turns need nothing here: a lane finds its left turn and closes its open intents when it takes it up.
 """
@@ -15,8 +15,11 @@ PAGE = 200
 
 
 async def recover(store: Store, directory: Directory, gate: Gate, sender: Outbox, log: EventLog) -> int:
-    """Close every open send intent; how many there were."""
+    """Close every open intent that belongs to no turn; how many there were."""
     closed = 0
+    while rows := await intents.opened_without_turn(store, "model", PAGE):  # calls for vectors
+        await store.commit(operation("recover", *(gate.close(row, "lost") for row in rows)))
+        closed += len(rows)
     while rows := await intents.opened(store, ("send",), PAGE):
         for row in rows:
             part = await outbox.part(store, row.delivery_id, row.part)

@@ -15,8 +15,9 @@ from quarterdeck.flow.directory import ConnectionRules
 from quarterdeck.governance.gate import Intent, Scope
 from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import ModelCall
+from quarterdeck.model.asking import NO_WISHES, Options
 from quarterdeck.model.assistant import Assistant
-from quarterdeck.model.message import Message, UserMessage, decode
+from quarterdeck.model.message import LateResults, Message, UserMessage, decode
 from quarterdeck.model.permit import Permit, StreamPermit
 from quarterdeck.model.turn import Step
 from quarterdeck.ports import ModelProfile, Provider
@@ -135,6 +136,14 @@ class TurnState:
         """The turn's messages so far."""
         return turn_messages([self.taken[row.id] for row in self.rows], self.taken, self.journal)
 
+    @property
+    def options(self) -> Options:
+        """The wishes in force: those of the newest row first, the assistant's last."""
+        found = self.assistant.options
+        for row in (*self.rows, *self.steered):
+            found = self.taken[row.id].options.over(found)
+        return found
+
     def scope(self, step: str, *, models: Sequence[str] = (), rooms: Sequence[str] = ()) -> Scope:
         """The gate's scope for the next attempt at a step; counts the attempt."""
         attempt = self.attempts.get(step, 0) + 1
@@ -163,8 +172,15 @@ class TurnState:
         return next((row.message_ref for row in reversed(self.rows) if row.room_id == room), self.newest.message_ref)
 
 
-def user_message(row: InboxRow) -> UserMessage:
-    """A person's message as it was accepted."""
+_history = msgspec.json.Decoder(tuple[Message, ...])
+_options = msgspec.json.Decoder(Options)
+
+
+def taken_of(row: InboxRow) -> Taken:
+    """A row as a turn sees it."""
     message = decode(row.content)
-    assert isinstance(message, UserMessage)
-    return message
+    assert isinstance(message, UserMessage | LateResults)
+    if row.correction and isinstance(message, UserMessage):
+        message = msgspec.structs.replace(message, correction=True)
+    before = _history.decode(row.history) if row.history else ()
+    return Taken(row.id, message, before, _options.decode(row.options) if row.options else NO_WISHES)

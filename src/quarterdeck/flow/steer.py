@@ -5,7 +5,8 @@ import msgspec
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.context import Taken
 from quarterdeck.flow.services import Services
-from quarterdeck.flow.state import TurnState, user_message
+from quarterdeck.flow.state import TurnState, taken_of
+from quarterdeck.model.message import UserMessage
 from quarterdeck.model.turn import SteerStep, steer_step
 from quarterdeck.store import inbox, journal, turns
 from quarterdeck.store.inbox import InboxRow
@@ -65,10 +66,11 @@ class Steer:
 
 def steering(row: InboxRow) -> Taken:
     """A steering message as its turn sees it. Files are fetched before a turn's first answer; these are not."""
-    message = user_message(row)
+    taken = taken_of(row)
+    if not isinstance(taken.message, UserMessage):
+        return taken
     attachments = tuple(
         a if a.blob else msgspec.structs.replace(a, error="it came while an answer was being made; send it again")
-        for a in message.attachments
+        for a in taken.attachments
     )
-    correction = bool(row.correction)
-    return Taken(row.id, msgspec.structs.replace(message, attachments=attachments, correction=correction))
+    return msgspec.structs.replace(taken, message=msgspec.structs.replace(taken.message, attachments=attachments))

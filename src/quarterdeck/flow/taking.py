@@ -6,15 +6,14 @@ from itertools import takewhile
 import msgspec
 
 from quarterdeck.flow import streaming
-from quarterdeck.flow.context import Taken
 from quarterdeck.flow.ending import when
 from quarterdeck.flow.sending import delivery_event
 from quarterdeck.flow.services import Services
-from quarterdeck.flow.state import Cut, TurnState, user_message
+from quarterdeck.flow.state import Cut, TurnState, taken_of
 from quarterdeck.flow.steer import steering
 from quarterdeck.flow.words import say
 from quarterdeck.governance.policy import POLICY_DIGEST
-from quarterdeck.model.message import Message, ToolResult
+from quarterdeck.model.message import ToolResult
 from quarterdeck.model.turn import ModelStep, SteerStep, ToolStep
 from quarterdeck.store import events, inbox, intents, journal, sessions, turns
 from quarterdeck.store.inbox import InboxRow
@@ -25,8 +24,6 @@ from quarterdeck.store.turns import Turn
 
 AT_ONCE = 50  # rows that one turn takes at most
 UNKNOWN = "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
-
-_history = msgspec.json.Decoder(tuple[Message, ...])
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -134,7 +131,7 @@ class Taking:
             rows=rows,
             past=await s.history.read(session),
             started=s.clock.monotonic(),
-            taken={row.id: _taken(row) for row in rows},
+            taken={row.id: taken_of(row) for row in rows},
         )
 
     async def _expire(self, session: Session, rows: list[InboxRow]) -> None:
@@ -217,10 +214,3 @@ def _choose(due: list[InboxRow]) -> list[InboxRow]:
             break
         chosen.append(row)
     return chosen
-
-
-def _taken(row: InboxRow) -> Taken:
-    message = user_message(row)
-    if row.correction:
-        message = msgspec.structs.replace(message, correction=True)
-    return Taken(row.id, message, _history.decode(row.history) if row.history else ())

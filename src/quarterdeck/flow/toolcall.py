@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from quarterdeck.base.errors import BadInput, Refused, Retry
-from quarterdeck.flow import context
+from quarterdeck.flow import context, forms
 from quarterdeck.flow.arguments import check_arguments
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.modelcall import ModelCalls
@@ -19,6 +19,7 @@ from quarterdeck.flow.state import TurnState
 from quarterdeck.flow.steer import Steer
 from quarterdeck.governance.gate import CloseState, Denied, Intent
 from quarterdeck.model.action import ToolRun
+from quarterdeck.model.asking import AnswerForm, ToolSpec
 from quarterdeck.model.message import ToolCall, ToolResult
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, ModelStep, ToolStep, model_step, tool_step
@@ -109,8 +110,12 @@ class ToolCalls:
         """Which calls may run, and at once the results of those that may not."""
         plans: list[Planned] = []
         refused: dict[str, tuple[ToolResult, list[Statement]]] = {}
+        theirs = {spec.name: spec for spec in state.options.client_tools}
         for k in which:
             call, step = answer.message.calls[k], tool_step(n, k)
+            if (spec := theirs.get(call.name)) is not None:
+                refused[step] = (_given(call, spec), [])
+                continue
             tool = self._s.directory.tool(call.name)
             if tool is None or call.name not in state.assistant.tools:
                 known = ", ".join(state.assistant.tools) or "none"
@@ -231,7 +236,7 @@ class ToolCalls:
     async def _record(self, state: TurnState, plan: Planned, finished: Finished, *, last: bool) -> None:
         """One result with its outcome and its rows; the last one takes in what steers and asks the model again."""
         state.journal[plan.step] = ToolStep(finished.result)
-        go_on = last and state.cut.reason is None and not self._at_limit(state)
+        go_on = last and state.cut.reason is None and not self._at_rest(state)
         n = context.model_steps(state.journal)
         refused: ProviderFailed | None = None
         while True:
@@ -287,12 +292,23 @@ class ToolCalls:
     async def _go_on(self, state: TurnState) -> None:
         """Nothing was run; ask the model again."""
         state.cut.check()
-        if self._at_limit(state):
+        if self._at_rest(state):
             return
         following = await self._models.prepare(state, riding=True)
         hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
         receipt = await self._s.store.commit(operation("model_intent", hold, following))
         self._models.committed(state, receipt)
 
-    def _at_limit(self, state: TurnState) -> bool:
-        return context.model_steps(state.journal) >= state.assistant.max_steps
+    def _at_rest(self, state: TurnState) -> bool:
+        """Whether the model is not to be asked again: it has been asked often enough, or the client is to act."""
+        asked = context.model_steps(state.journal)
+        return asked >= state.assistant.max_steps or bool(context.handed(state.journal))
+
+
+def _given(call: ToolCall, spec: ToolSpec) -> ToolResult:
+    """A call of a client's own tool is no effect of ours: whoever has the tool decides. It is given to the client."""
+    if spec.strict:
+        fit = forms.fitted(AnswerForm(spec.parameters), call.arguments or "{}")
+        if isinstance(fit, forms.Misfit):
+            return ToolResult(call.id, call.name, f"Not given to the client. {fit.reason}", "error")
+    return ToolResult(call.id, call.name, context.GIVEN, "given")

@@ -8,7 +8,7 @@ Each arrow is a commit; what runs between two commits may be lost in a crash and
 import msgspec
 
 from quarterdeck.base.errors import Conflict, NotFound
-from quarterdeck.flow import context, media
+from quarterdeck.flow import context, forms, media
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.compaction import Compaction
 from quarterdeck.flow.ending import Ending
@@ -22,7 +22,7 @@ from quarterdeck.flow.taking import Claim, Taking
 from quarterdeck.flow.toolcall import ToolCalls
 from quarterdeck.flow.words import say
 from quarterdeck.model.message import AssistantMessage
-from quarterdeck.model.turn import ModelAnswer, ModelStep, model_step
+from quarterdeck.model.turn import FormStep, ModelAnswer, ModelStep, Step, form_step, model_step
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.store import inbox, journal, sessions
 from quarterdeck.store.inbox import MAX_TAKES, InboxRow
@@ -93,6 +93,8 @@ class Turns:
 
     async def _step(self, state: TurnState) -> bool:
         """One model answer and what follows from it; True when the turn has ended."""
+        if context.handed(state.journal):
+            return await self._hand(state)
         if state.pending is None:
             steps = str(state.assistant.max_steps)
             await self._ending.failed(state, say("too_many_steps", steps=steps), "too many steps")
@@ -103,6 +105,11 @@ class Turns:
         if answer.message.calls:
             await self._tools.record_and_run(state, answer)
             return False
+        if state.options.form is not None and answer.finish == "stop":
+            fitted = forms.fitted(state.options.form, answer.message.text)
+            if isinstance(fitted, forms.Misfit):
+                return await self._ask_again(state, answer, fitted)
+            answer = msgspec.structs.replace(answer, message=msgspec.structs.replace(answer.message, text=fitted))
         return await self._finish(state, answer)
 
     # --- take -------------------------------------------------------------------------------------------------
@@ -152,7 +159,7 @@ class Turns:
         """Commit the next model intent on its own; before the first, what is long ago may be summarized."""
         if self._compaction.wanted(state):
             await self._compaction.run(state)
-        if context.model_steps(state.journal) >= state.assistant.max_steps:
+        if context.model_steps(state.journal) >= state.assistant.max_steps or context.handed(state.journal):
             return
         following = await self._models.prepare(state, riding=True)
         hold = sessions.hold(state.session.id, state.fence, 0, self._s.clock.now())
@@ -181,6 +188,45 @@ class Turns:
             else:
                 return True
         raise Conflict(f"the lane of turn {state.turn_id} kept changing while it was to end")
+
+    async def _hand(self, state: TurnState) -> bool:
+        """End with the calls that the client is to run."""
+        try:
+            await self._ending.handed(state)
+        except ExpectationFailed as failed:
+            if failed.statement == "sessions.end_answered":
+                await self._look_again(state, failed)
+            raise
+        return True
+
+    async def _ask_again(self, state: TurnState, answer: ModelAnswer, misfit: forms.Misfit) -> bool:
+        """An answer without the form that was asked for becomes a step, and the model is asked once more."""
+        s, now, n = self._s, self._s.clock.now(), context.model_steps(state.journal) + 1
+        if n >= state.assistant.max_steps or any(isinstance(step, FormStep) for step in state.journal.values()):
+            await self._ending.failed(
+                state, say("misfit", reason=misfit.reason), f"form: {misfit.reason}", usage=answer.usage
+            )
+            return True
+        pending = state.pending
+        assert pending is not None
+        steps: dict[str, Step] = {model_step(n): ModelStep(answer), form_step(n): FormStep(misfit.reason)}
+        statements: list[Statement] = [
+            sessions.hold(state.session.id, state.fence, 0, now),
+            *s.gate.close(pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage),
+            *(journal.insert(state.turn_id, name, step, now) for name, step in steps.items()),
+            inbox.progressed(state.turn_id),
+        ]
+        state.journal |= steps
+        try:
+            statements += await self._models.prepare(state, riding=True)
+        except ProviderFailed:
+            state.pending = pending
+            for name in steps:
+                del state.journal[name]
+            raise
+        receipt = await commit_patiently(s.store, operation("model_step", statements), s.log)
+        self._models.committed(state, receipt)
+        return False
 
     async def _look_again(self, state: TurnState, failed: ExpectationFailed) -> None:
         """Why the answer could not end the turn: stopped, steered, or the lane is no longer mine."""

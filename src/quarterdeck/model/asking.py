@@ -8,11 +8,15 @@ Effort = Literal["", "none", "minimal", "low", "medium", "high"]
 
 
 class ToolSpec(msgspec.Struct, frozen=True):
-    """How a model is told of a tool. `parameters` is a JSON Schema object as JSON text."""
+    """How a model is told of a tool. `parameters` is a JSON Schema object as JSON text.
+
+    `strict`: arguments that do not fit are no call. Of a client's tool it is we who see to that.
+    """
 
     name: str
     description: str
     parameters: str
+    strict: bool = False
 
 
 class AnswerForm(msgspec.Struct, frozen=True):
@@ -28,6 +32,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `client_tools` are the client's own: their calls are given to it and never run by us. `tool_choice` is empty (the
     model decides), `none`, `required`, or a tool's name. `effort` is how hard to think (empty: the model's default).
+    `instructions` stand behind the assistant's own, for this one answer.
     """
 
     client_tools: tuple[ToolSpec, ...] = ()
@@ -40,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     effort: Effort = ""
+    instructions: str = ""
 
     def over(self, base: "Options") -> "Options":
         """These wishes, and those of `base` where these say nothing."""

@@ -51,7 +51,8 @@ class Inbound(msgspec.Struct, frozen=True):
     `message_ref` is the platform's id of the message (empty where there is none); an edit has the ref of what
     it edits. `sent_at` is Unix seconds by the platform's clock, 0 when unknown. `history` is what an API client
     sent along for a session of one turn, `options` how it wants to be answered, `results` what its own tools brought.
-    `mode` overrides the assistant's queue mode. `due`: nobody spoke, a timer fell due; room and sender are empty then.
+    `asked` is what a door keeps with the act, in its own words. `mode` overrides the assistant's queue mode. `due`:
+    nobody spoke, a timer fell due; room and sender are empty then.
     """
 
     connection: str
@@ -68,6 +69,7 @@ class Inbound(msgspec.Struct, frozen=True):
     assistant: str = ""
     options: Options = NO_WISHES
     results: tuple[ToolResult, ...] = ()
+    asked: bytes = b""
     due: Due | None = None
 
 

@@ -68,6 +68,12 @@ class SteerStep(msgspec.Struct, frozen=True, tag="steer"):
     inbox_ids: tuple[str, ...]
 
 
+class FormStep(msgspec.Struct, frozen=True, tag="form"):
+    """Journal entry `m<n>.f`: answer n does not have the form that was asked for; it is asked for once more."""
+
+    reason: str
+
+
 class MediaStep(msgspec.Struct, frozen=True, tag="media"):
     """Journal entry `m0`: inbound files by inbox row, fetched or honestly not (see Attachment.error)."""
 
@@ -95,7 +101,7 @@ class FetchedFile(msgspec.Struct, frozen=True):
     unreadable: str = ""
 
 
-Step = ModelStep | ToolStep | SteerStep | MediaStep | CompactStep
+Step = ModelStep | ToolStep | SteerStep | MediaStep | CompactStep | FormStep
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Step)
@@ -128,3 +134,8 @@ def tool_step(n: int, k: int) -> str:
 def steer_step(n: int) -> str:
     """Name of the taking of steering messages after answer n."""
     return f"m{n}.s"
+
+
+def form_step(n: int) -> str:
+    """Name of the note that answer n does not have the form that was asked for."""
+    return f"m{n}.f"

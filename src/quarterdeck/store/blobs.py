@@ -27,6 +27,11 @@ class Blob(msgspec.Struct, frozen=True):
     mime: str
 
 
+def digest(data: bytes) -> str:
+    """The name of these bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
 class Blobs:
     """Files below `folder`, named by their digest; a file without a row is swept by nobody's hand but harmless."""
 
@@ -38,15 +43,15 @@ class Blobs:
     async def write(self, chunks: AsyncIterator[bytes], mime: str, max_bytes: int = MAX_BYTES) -> Blob:
         """Write and sync bytes. Raises BadInput when there are more than `max_bytes`."""
         descriptor, name = await asyncio.to_thread(_temporary, self._folder)
-        digest, size = hashlib.sha256(), 0
+        found, size = hashlib.sha256(), 0
         try:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > max_bytes:
                     raise BadInput("file", f"is larger than {max_bytes} bytes", "Send a smaller one.")
-                digest.update(chunk)
+                found.update(chunk)
                 await asyncio.to_thread(_write_all, descriptor, chunk)
-            target = self.path(digest.hexdigest())
+            target = self.path(found.hexdigest())
             await asyncio.to_thread(_keep, descriptor, name, target)
         except BaseException:
             await asyncio.to_thread(Path(name).unlink, missing_ok=True)
@@ -54,11 +59,18 @@ class Blobs:
         finally:
             os.close(descriptor)
         self._crash.reach("blob.written")
-        return Blob(digest.hexdigest(), size, mime)
+        return Blob(found.hexdigest(), size, mime)
 
     def path(self, digest: str) -> Path:
         """Where a blob's bytes are."""
         return self._folder / digest[:2] / digest
+
+    async def read(self, digest: str) -> bytes:
+        """All bytes of a blob. Raises NotFound where they are gone."""
+        try:
+            return await asyncio.to_thread(self.path(digest).read_bytes)
+        except FileNotFoundError as error:
+            raise NotFound(f"the bytes of {digest} are gone") from error
 
     def row(self, blob: Blob) -> Statement:
         """The row that refers to written bytes; the same bytes have one row."""

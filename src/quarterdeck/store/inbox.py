@@ -16,7 +16,10 @@ _WAITING = "state <> 'ended' AND state = 'waiting'"
 
 
 class InboxRow(msgspec.Struct, frozen=True):
-    """One row of `inbox`. `content` is an encoded UserMessage, `history` encoded messages or None."""
+    """One row of `inbox`. `content` is an encoded UserMessage, or LateResults where there is nothing else.
+
+    `history` are encoded messages, `options` encoded Options; `asked` belongs to the door that it came by.
+    """
 
     id: str
     connection: str
@@ -42,6 +45,8 @@ class InboxRow(msgspec.Struct, frozen=True):
     sent_at: float
     created_at: float
     ended_at: float | None
+    options: bytes | None
+    asked: bytes | None
 
 
 class NewRow(msgspec.Struct, frozen=True):
@@ -63,6 +68,8 @@ class NewRow(msgspec.Struct, frozen=True):
     sent_at: float
     outcome: str = ""
     detail: str = ""
+    options: bytes | None = None
+    asked: bytes | None = None
 
 
 def insert(new: NewRow, now: float) -> Statement:
@@ -82,7 +89,7 @@ def insert(new: NewRow, now: float) -> Statement:
         "inbox.insert",
         "INSERT INTO inbox (tenant, id, connection, act_key, session_id, room_id, identity_id, position, lane_order,"
         " kind, mode, message_ref, content, history, correction, state, outcome, detail, takes, not_before,"
-        " expires_at, sent_at, created_at, ended_at)"
+        " expires_at, sent_at, created_at, ended_at, options, asked)"
         " SELECT :tenant, :id, :connection, :act_key, :session_id, :room_id, :identity_id, s.head,"
         f" COALESCE((SELECT o.lane_order {earlier} AND o.state = 'waiting' AND :kind = 'edit'"
         " ORDER BY o.lane_order LIMIT 1), s.head),"
@@ -90,7 +97,7 @@ def insert(new: NewRow, now: float) -> Statement:
         f" CASE WHEN :kind = 'edit' AND EXISTS (SELECT 1 {earlier}"
         " AND (o.state = 'taken' OR o.outcome = 'answered' OR o.outcome = 'absorbed')) THEN 1 ELSE 0 END,"
         " :state, NULLIF(:outcome, ''), NULLIF(:detail, ''), 0, :not_before, :expires_at, :sent_at, :now,"
-        " CASE WHEN :outcome = '' THEN NULL ELSE :now END"
+        " CASE WHEN :outcome = '' THEN NULL ELSE :now END, :options, :asked"
         " FROM sessions s WHERE s.tenant = :tenant AND s.id = :session_id"
         " ON CONFLICT (tenant, connection, act_key) DO NOTHING",
         params,
@@ -262,6 +269,16 @@ def bring_back(inbox_id: str, now: float, expires_at: float) -> Statement:
         " turn_id = NULL, not_before = :now, expires_at = :expires WHERE tenant = :tenant AND id = :id"
         " AND state = 'ended' AND outcome IN ('dead_lettered', 'failed')",
         {"tenant": TENANT, "id": inbox_id, "now": now, "expires": expires_at},
+        expect=1,
+    )
+
+
+def forget_asked(inbox_id: str) -> Statement:
+    """Forget what the door kept with an act that has ended."""
+    return Statement(
+        "inbox.forget_asked",
+        "UPDATE inbox SET asked = NULL WHERE tenant = :tenant AND id = :id AND state = 'ended' AND asked IS NOT NULL",
+        {"tenant": TENANT, "id": inbox_id},
         expect=1,
     )
 

@@ -136,6 +136,16 @@ async def opened(store: Store, kinds: Sequence[str], limit: int) -> list[IntentR
     return values(IntentRow, rows)
 
 
+async def opened_without_turn(store: Store, kind: str, limit: int) -> list[IntentRow]:
+    """Open intents of one kind that no turn has, oldest first: nothing but recovery finds them."""
+    rows = await store.fetch(
+        f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND state = 'open' AND kind = :kind AND turn_id = ''"
+        " ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "kind": kind, "limit": limit},
+    )
+    return values(IntentRow, rows)
+
+
 async def of_turn(store: Store, turn_id: str) -> list[IntentRow]:
     """All intents of a turn, oldest first."""
     rows = await store.fetch(

@@ -75,3 +75,27 @@ async def newest(store: Store, session_id: str, after: int, behind: tuple[int, i
         },
     )
     return values(StoredMessage, rows)[::-1]
+
+
+async def up_to_turn(
+    store: Store, session_id: str, after: int, turn_id: str, position: int, limit: int
+) -> list[StoredMessage]:
+    """The newest `limit` messages behind position `after`, up to the end of a turn, oldest first.
+
+    `position` is where it ends for a turn that wrote none.
+    """
+    rows = await store.fetch(
+        f"SELECT {columns(StoredMessage)} FROM messages WHERE tenant = :tenant AND session_id = :session"
+        " AND position > :after AND origin > :after AND position <= MAX(:position, COALESCE((SELECT MAX(position)"
+        " FROM messages WHERE tenant = :tenant AND session_id = :session AND turn_id = :turn), 0))"
+        " ORDER BY position DESC, part DESC LIMIT :limit",
+        {
+            "tenant": TENANT,
+            "session": session_id,
+            "after": after,
+            "turn": turn_id,
+            "position": position,
+            "limit": limit,
+        },
+    )
+    return values(StoredMessage, rows)[::-1]

@@ -131,20 +131,24 @@ def hold(
     )
 
 
-def end_answered(session_id: str, fence: int, position: int, events: int, now: float) -> Statement:
+def end_answered(
+    session_id: str, fence: int, position: int, events: int, now: float, *, leave: bool = False
+) -> Statement:
     """End a turn with an answer: while the fence is mine, no steering message is left untaken, and no stop covers
-    the turn up to `position`. All three are columns of the row that this locks.
+    the turn up to `position`. All three are columns of the row that this locks. `leave`: steering messages may be
+    left to the next turn.
     """
     return Statement(
         "sessions.end_answered",
         "UPDATE sessions SET head = head + :events, updated_at = :now WHERE tenant = :tenant AND id = :id"
-        " AND fence = :fence AND untaken_steer = 0 AND stop_at < :position RETURNING head",
+        " AND fence = :fence AND (untaken_steer = 0 OR :leave) AND stop_at < :position RETURNING head",
         {
             "tenant": TENANT,
             "id": session_id,
             "fence": fence,
             "position": position,
             "events": events,
+            "leave": int(leave),
             "now": now,
         },
         expect=1,

@@ -95,3 +95,13 @@ async def listed(store: Store, session_id: str, limit: int, before: str) -> list
         {"tenant": TENANT, "session": session_id, "limit": limit, "before": before},
     )
     return values(Turn, rows)
+
+
+async def newest(store: Store, session_id: str) -> str:
+    """The id of the turn of a session that began last; empty when it had none."""
+    rows = await store.fetch(
+        "SELECT id FROM turns WHERE tenant = :tenant AND session_id = :session"
+        " ORDER BY started_at DESC, id DESC LIMIT 1",
+        {"tenant": TENANT, "session": session_id},
+    )
+    return str(rows[0][0]) if rows else ""

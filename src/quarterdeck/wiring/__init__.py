@@ -4,7 +4,6 @@ Whatever is dear to import (a channel, a provider's engine) is imported here whe
 """
 
 import asyncio
-import importlib.metadata
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,8 +15,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.typing import FilteringBoundLogger
 
+from quarterdeck import __version__
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.exports import Exports
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
@@ -78,7 +79,7 @@ from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.web import pages
 from quarterdeck.wiring.builtin import Builder
 
-VERSION = importlib.metadata.version("quarterdeck")
+VERSION = __version__
 HISTORY_BYTES = 16 * 1024 * 1024
 DRAIN_SECONDS = 25.0
 
@@ -263,6 +264,7 @@ def _directory(config: Config, providers: Mapping[str, Provider], tools: Mapping
         tools,
         configured.limits(config),
         {name: one.max_retries for name, one in config.providers.items()},
+        configured.embeddings(config),
     )
 
 
@@ -350,6 +352,7 @@ def _app(g: Gateway, url: str) -> Application:
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
+            embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
             forks=g.forks, ready=g.unready, public_url=url, version=VERSION,
             web_routes=pages.routes(g.signin.check, VERSION),
         )

@@ -17,7 +17,7 @@ from quarterdeck.model.message import (
     UserMessage,
     decode,
 )
-from quarterdeck.model.turn import CompactStep, MediaStep, ModelStep, SteerStep, Step, ToolStep
+from quarterdeck.model.turn import CompactStep, FormStep, MediaStep, ModelStep, SteerStep, Step, ToolStep
 from quarterdeck.store import inbox, intents, journal, outbox, sessions, turns, views
 from quarterdeck.store.overview import overview
 
@@ -180,6 +180,8 @@ def _step(name: str, step: Step) -> Row:
             return {"step": name, "kind": "tool", "text": result.text, "tool": result.name, "status": result.status}
         case SteerStep(inbox_ids=ids):
             return {"step": name, "kind": "steer", "inbox": list(ids)}
+        case FormStep(reason=reason):
+            return {"step": name, "kind": "form", "text": reason}
         case CompactStep():
             return {"step": name, "kind": "summary", "text": step.summary, "failed": step.failed}
         case MediaStep():

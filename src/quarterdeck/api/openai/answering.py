@@ -1,30 +1,49 @@
 """Waiting for what became of an inbox row, and reading it from what was committed: the same for a retry."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
-from quarterdeck.api.openai.asking import joined
-from quarterdeck.api.openai.wire import CachedTokens, FinishReason, Usage
+from quarterdeck.api.openai.text import joined
+from quarterdeck.api.openai.wire import FinishReason
 from quarterdeck.api.problems import AnswerFailed, TooMany
 from quarterdeck.api.streams import HEARTBEAT_SECONDS, Streams
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.flow.context import handed, model_steps
 from quarterdeck.flow.live import Watcher
+from quarterdeck.model import turn as outcomes
+from quarterdeck.model.message import ToolCall
 from quarterdeck.model.turn import ModelStep, model_step
 from quarterdeck.store import events, inbox, journal, outbox, views
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import InboxRow
 
-NO_USAGE = Usage(0, 0, 0, CachedTokens(0))
+FINISH: Mapping[outcomes.FinishReason, FinishReason] = {
+    "stop": "stop",
+    "tool_calls": "stop",  # of our own tools: the turn went on
+    "length": "length",
+    "filter": "content_filter",
+    "refusal": "content_filter",
+}
+
+
+class Tokens(msgspec.Struct, frozen=True):
+    """What all model calls of a turn used: `cached` is part of `input`, `reasoning` of `output`."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a row came to."""
+    """What a row came to. `calls` are of the client's own tools."""
 
     text: str
     finish: FinishReason
-    usage: Usage
+    tokens: Tokens
+    calls: tuple[ToolCall, ...] = ()
 
 
 class News(msgspec.Struct, frozen=True):
@@ -62,10 +81,9 @@ class Answers:
         """The stored answer of an ended row. Raises AnswerFailed, Conflict or TooMany where there is none."""
         match row.outcome:
             case "answered" | "absorbed":
-                turn = row.turn_id or ""
-                return Answer(await self._said(turn), await self._finish(turn), await self._usage(turn))
+                return await self._answered(row.turn_id or "")
             case "command":
-                return Answer(await self._notice(row), "stop", NO_USAGE)
+                return Answer(await self._notice(row), "stop", Tokens())
             case "refused":
                 raise TooMany(await self._notice(row))
             case "stopped" | "superseded":
@@ -85,18 +103,16 @@ class Answers:
         found = await events.after(self._store, row.session_id, row.position - 1, 1)
         return msgspec.json.decode(found[0].data, type=_Delivery).text if found else ""
 
-    async def _finish(self, turn: str) -> FinishReason:
+    async def _answered(self, turn: str) -> Answer:
         steps = await journal.read(self._store, turn)
-        n = 0
-        while model_step(n + 1) in steps:
-            n += 1
-        last = steps.get(model_step(n))
+        answers = [step.answer for step in steps.values() if isinstance(step, ModelStep)]
+        last = steps.get(model_step(model_steps(steps)))
         finish = last.answer.finish if isinstance(last, ModelStep) else "stop"
-        return "length" if finish == "length" else "content_filter" if finish == "filter" else "stop"
-
-    async def _usage(self, turn: str) -> Usage:
+        calls = handed(steps)
         used = await views.tokens_of_turn(self._store, turn)
-        return Usage(used.input, used.output, used.input + used.output, CachedTokens(used.cached))
+        hidden = sum(answer.usage.reasoning for answer in answers)
+        tokens = Tokens(used.input, used.output, used.cached, min(hidden, used.output))
+        return Answer(await self._said(turn), "tool_calls" if calls else FINISH[finish], tokens, calls)
 
 
 class _Delivery(msgspec.Struct, frozen=True):
