@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.flow.directory import ConnectionRules
+from quarterdeck.flow.directory import ConnectionRules, EmbeddingRules
 from quarterdeck.model.inbound import Inbound, Room, Sender
 from quarterdeck.store import people
 from tests.doors.commands import Desk
@@ -20,7 +20,7 @@ async def spoke(gateway: Running, connection: str, who: str) -> str:
     rules = {one.name: one for one in directory.connections}
     rules[connection] = ConnectionRules(connection, "test", "default", "open")
     assistants = {name: directory.assistant(name) for name in directory.assistants}
-    directory.replace(assistants, rules, directory.limits)
+    directory.replace(assistants, rules, directory.limits, EmbeddingRules())
     act = Inbound(connection, f"act-{who}", Room(f"room-{who}"), Sender(who, who.title()), f"hello from {who}")
     accepted = await gateway.parts.intake.accept(act)
 

@@ -11,6 +11,7 @@ from quarterdeck.actions.people import People
 from quarterdeck.base.errors import BadInput, Conflict, NotFound
 from quarterdeck.base.ids import IdSource
 from quarterdeck.flow.context import speaker
+from quarterdeck.flow.directory import EmbeddingRules
 from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.model.action import ToolRun
 from quarterdeck.model.inbound import Acceptance, Room
@@ -58,7 +59,9 @@ def sent(world: World) -> list[tuple[str, str, str]]:
 async def in_rooms(world: World, per: Any) -> list[str]:
     """Sessions of: two people in a group, one of them in a thread of it, and one in private."""
     rules = msgspec.structs.replace(world.settings.wire, name="web", channel="web", session_per=per)
-    world.parts.directory.replace({"default": world.settings.assistant}, {"web": rules}, world.settings.limits)
+    world.parts.directory.replace(
+        {"default": world.settings.assistant}, {"web": rules}, world.settings.limits, EmbeddingRules()
+    )
     group, thread = Room("g1", "group"), Room("t1", "thread", parent="g1")
     found: list[str] = []
     for who, room in (("ada", group), ("bob", group), ("ada", thread), ("ada", Room("d1"))):
@@ -96,7 +99,9 @@ async def test_a_conversation_for_each_thread(world: World) -> None:
 
 async def test_the_room_of_a_thread_is_known_before_anybody_spoke_in_it(world: World) -> None:
     rules = msgspec.structs.replace(world.settings.wire, name="web", channel="web", session_per="room")
-    world.parts.directory.replace({"default": world.settings.assistant}, {"web": rules}, world.settings.limits)
+    world.parts.directory.replace(
+        {"default": world.settings.assistant}, {"web": rules}, world.settings.limits, EmbeddingRules()
+    )
     act = msgspec.structs.replace(world.act("hello", connection="web"), room=Room("t1", "thread", "", "g1"))
     accepted = await world.accept(act)
     await world.ended(accepted)
@@ -152,6 +157,7 @@ async def test_an_answer_goes_where_the_newest_message_of_its_turn_came_from(wor
         {"default": world.settings.assistant},
         {one.name: one for one in world.parts.directory.connections},
         world.settings.limits,
+        EmbeddingRules(),
     )
     world.main.manual = True
     first = await world.say("first", who="p1", room="r1")
