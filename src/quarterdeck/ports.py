@@ -219,8 +219,8 @@ class ModelProfile(msgspec.Struct, frozen=True):
     `system`: a prompt that takes the place of the assistant's (None: the assistant's own). `starters`: first
     questions that it can handle, where ordinary ones are too much for it. `window` is how many tokens a request and
     its answer may have together, 0 where nobody knows. `reads` are the media types of files that can be put into a
-    request, such as `image/png`; `file_bytes` is the most that one may have. `forms`: it holds answers to a JSON
-    Schema by itself; where it does not, the schema is told in the prompt.
+    request, such as `image/png`; `file_bytes` is the most that one may have. `forms`: its wire sees to the form that
+    an answer has to have, in words where the vendor has no field; else the form is told in the prompt.
     """
 
     label: str = ""

@@ -40,6 +40,7 @@ class Inbox(msgspec.Struct, frozen=True):
     outcome: str | None
     turn_id: str | None
     takes: int
+    act_key: str = ""
 
 
 class Turn(msgspec.Struct, frozen=True):

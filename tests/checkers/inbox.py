@@ -33,6 +33,7 @@ class _Content(msgspec.Struct, frozen=True):
 def check_inbox(platform: Platform, database: Database) -> Iterator[Violation]:
     """Acts against rows, rows against outcomes, outcomes against answers."""
     yield from _acts(platform, database)
+    yield from _timers(database)
     for row in database.inbox:
         if row.state != "ended" or row.outcome not in OUTCOMES:
             yield Violation("no_outcome", row.id, f"{row.state}, outcome {row.outcome}, takes {row.takes}")
@@ -47,6 +48,8 @@ def _acts(platform: Platform, database: Database) -> Iterator[Violation]:
     rows: defaultdict[tuple[str, str], list[Inbox]] = defaultdict(list)
     names = {room.id: room.native_id for room in database.rooms}
     for row in database.inbox:
+        if row.kind == "timer":
+            continue  # nobody spoke
         rows[names.get(row.room_id, row.room_id), row.message_ref].append(row)
     revisions: defaultdict[tuple[str, str], dict[int, str]] = defaultdict(dict)
     acknowledged: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
@@ -68,6 +71,19 @@ def _acts(platform: Platform, database: Database) -> Iterator[Violation]:
             yield from _texts(place, texts, rows[place])
     for place in rows.keys() - revisions.keys():
         yield Violation("two_rows", _name(place), f"no act, rows: {[row.id for row in rows[place]]}")
+
+
+def _timers(database: Database) -> Iterator[Violation]:
+    """A due time has one row, which ended at once."""
+    seen: set[str] = set()
+    for row in database.inbox:
+        if row.kind != "timer":
+            continue
+        if row.act_key in seen:
+            yield Violation("two_rows", row.id, f"{row.act_key} has another row")
+        elif row.outcome != "command" or not row.act_key.startswith("timer/"):
+            yield Violation("no_outcome", row.id, f"{row.act_key} ended {row.outcome}")
+        seen.add(row.act_key)
 
 
 def _texts(place: tuple[str, str], texts: dict[int, str], rows: list[Inbox]) -> Iterator[Violation]:

@@ -20,7 +20,7 @@ TABLES = {
     "rooms": "id, native_id",
     "sessions": "id, room_id, head, stop_at",
     "inbox": "id, session_id, room_id, position, lane_order, kind, mode, message_ref, content, state, outcome, turn_id,"
-    " takes",
+    " takes, act_key",
     "turns": "id, session_id, state, outcome, attempt, position, started_at",
     "steps": "turn_id, step, content, created_at",
     "intents": "id, kind, turn_id, step, delivery_id, state",
@@ -103,8 +103,9 @@ def _rows() -> list[tuple[str, tuple[object, ...]]]:
     for room in ("r1", "r2"):
         add("rooms", f"room_{room}", room)
     add("sessions", "s1", "room_r1", 6, 0)
-    add("inbox", "in1", "s1", "room_r1", 1, 1, "message", "followup", "p1", _user(ASK), "ended", "answered", "t1", 1)
-    add("inbox", "in2", "s1", "room_r1", 2, 2, "message", "followup", "p2", _user(LATER), "ended", "answered", "t2", 1)
+    for n, (said, turn) in enumerate(((ASK, "t1"), (LATER, "t2")), 1):
+        place = (f"in{n}", "s1", "room_r1", n, n, "message", "followup", f"p{n}")
+        add("inbox", *place, _user(said), "ended", "answered", turn, 1, f"k{n}")
     for number, turn in enumerate(("t1", "t2")):
         add("turns", turn, "s1", "ended", "answered", 1, number + 1, float(number))
     add("steps", "t1", "m1", b'{"type":"model","answer":{}}', 1.0)

@@ -71,11 +71,23 @@ def shown_though_never_tried(planted: Planted) -> None:
     planted.sql("UPDATE sessions SET stop_at = 3")
 
 
+def fell_due(p: Planted, name: str, key: str = "timer/t/1.0") -> None:
+    """The row of a timer."""
+    p.sql(
+        "INSERT INTO inbox SELECT ?, session_id, room_id, position, lane_order, 'timer', mode, '', content, 'ended',"
+        " 'command', NULL, 0, ? FROM inbox WHERE id = 'in1'",
+        name,
+        key,
+    )
+
+
 PLANTS: list[tuple[str, str, Plant]] = [
     ("accepted, acknowledged, gone", "no_row", lambda p: p.sql("DELETE FROM inbox WHERE id = 'in2'")),
     ("never acknowledged", "not_acknowledged", lambda p: p.drop(lambda line: line.get("after") == 3)),
     ("accepted twice", "two_rows", lambda p: p.sql("INSERT INTO inbox SELECT * FROM inbox WHERE id = 'in1'")),
     ("a row that nobody wrote", "two_rows", lambda p: p.drop(lambda line: line.get("id") == "p1")),
+    ("a due time twice", "two_rows", lambda p: [fell_due(p, name) for name in ("in3", "in4")]),
+    ("a timer that is no act of one", "no_outcome", lambda p: fell_due(p, "in3", "k3")),
     ("another text accepted", "other_text", lambda p: p.sql("UPDATE inbox SET content = '{}' WHERE id = 'in1'")),
     ("still taken", "no_outcome", lambda p: p.sql("UPDATE inbox SET state = 'taken' WHERE id = 'in1'")),
     ("an unknown outcome", "no_outcome", lambda p: p.sql("UPDATE inbox SET outcome = 'done' WHERE id = 'in1'")),

@@ -12,7 +12,7 @@ records and the database file with `tests.checkers`. Both long runs go on where 
 - `world`     one gateway between its stand-ins: what people do in it, and whether it is at rest
 - `configuration` the file that a scenario's gateway is started with
 - `scenario`  what a scenario is, and what it expects beside the judge's rules
-- `chats`, `troubles`, `repeats`, `doors`, `bots`  the scenarios; `telegram` is the platform of the last ones
+- `chats`, `troubles`, `repeats`, `doors`, `bots`, `behind`  the scenarios; `telegram` is the platform of the last ones
 - `catalogue` the list of them
 - `run`       one scenario with its crashes, judged
 - `points`    which points there are, and which of them a scenario reaches

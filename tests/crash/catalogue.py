@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tests.crash.behind import BEHIND
 from tests.crash.bots import BOTS
 from tests.crash.chats import CHATS
 from tests.crash.doors import DOORS
@@ -9,4 +10,6 @@ from tests.crash.repeats import REPEATS
 from tests.crash.scenario import Scenario
 from tests.crash.troubles import TROUBLES
 
-SCENARIOS: Mapping[str, type[Scenario]] = {kind.name: kind for kind in (*CHATS, *TROUBLES, *REPEATS, *DOORS, *BOTS)}
+SCENARIOS: Mapping[str, type[Scenario]] = {
+    kind.name: kind for kind in (*CHATS, *TROUBLES, *REPEATS, *DOORS, *BOTS, *BEHIND)
+}

@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     old_key: bool = False  # the first of two keys is refused
     fallback: bool = False  # the assistant's own model cannot be reached
     context_tokens: int = 100_000
+    reset_idle_minutes: float = 0.0
 
 
 def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
@@ -58,6 +59,7 @@ def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
         'tools = ["time", "send_message", "http_post"]',
         f"queue = {json.dumps(settings.queue)}",
         f"debounce_ms = {settings.debounce_ms}",
+        f"reset_idle_minutes = {settings.reset_idle_minutes}",
         '[prices."main/test"]',
         *(f'{kind} = "{price}"' for kind, price in PRICES.items()),
         "[tools.http_post]",

@@ -28,7 +28,7 @@ SEED = os.environ.get("QUARTERDECK_CRASH_SEED", "0")
 AT_ONCE = 3
 AT_MOST = int(os.environ.get("QUARTERDECK_CRASH_POINTS", "1"))
 THOROUGH = "dm"
-EVERY_LIFE = ("op.start.", "op.seal.", "seal.", "group.", "drain.", "op.token.")
+EVERY_LIFE = ("op.start.", "op.seal.", "seal.", "group.", "drain.", "op.token.", "op.search.")
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -24,9 +24,12 @@ level = "error"
 kind = "openai-compatible"
 base_url = "{url}/v1"
 api_keys = [{{ env = "MODEL_KEY" }}]
+images = true
 [assistants.default]
 model = "main/test"
 tools = ["time"]
+[embeddings]
+model = "main/vectors"
 """
 WEATHER: dict[str, Any] = {
     "type": "function",

@@ -176,6 +176,7 @@ async def running(
         await supervisor.start(Service(name="outbox", run=parts.outbox.run))
         await supervisor.start(Service(name="http", run=server.run, stop_seconds=8.0))
         await supervisor.start(Service(name="prices", run=parts.prices.run))
+        await supervisor.start(Service(name="search", run=parts.indexer.run))
         await supervisor.start(Service(name="lanes", run=parts.lanes.run, stop_seconds=10.0, max_tasks=5000))
         parts.intake.open = True
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))

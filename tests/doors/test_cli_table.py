@@ -16,7 +16,17 @@ from tests.doors.commands import Desk
 
 HELP_CPU = 0.15
 
-NEEDS = {"id": "x", "code": "x", "outcome": "sent", "folder": "x", "--name": "n", "--scope": "chat"}
+NEEDS = {
+    "id": "x",
+    "code": "x",
+    "outcome": "sent",
+    "folder": "x",
+    "words": "x",
+    "identity": "x",
+    "other": "x",
+    "--name": "n",
+    "--scope": "chat",
+}
 
 
 @pytest.fixture

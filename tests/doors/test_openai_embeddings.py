@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.doors.openai_support import client_of
+from tests.doors.openai_support import client_of, served
 from tests.doors.running import CONFIG, Running, running
 from tests.flow.doubles import Model
 
@@ -36,6 +36,21 @@ async def test_vectors(client: openai.AsyncOpenAI, form: Any) -> None:
     assert vectors == (["AACAPw==", "AAAAQA=="] if form == "base64" else [[1.0], [2.0]])
     assert [one.index for one in said.data] == [0, 1]
     assert (said.model, said.usage.prompt_tokens, said.usage.total_tokens) == ("vectors", 2, 2)
+
+
+async def test_vectors_over_real_sockets(tmp_path: Path) -> None:
+    async with served(tmp_path) as (gateway, model), client_of(gateway) as client:
+        texts = ["red apple", "apple red", "house"]
+        said = await client.embeddings.create(model="default", input=texts, dimensions=64)
+        one, same, other = (found.embedding for found in said.data)
+        assert len(one) == 64
+        assert one == same != other
+        assert said.usage.prompt_tokens > 0
+        assert model.bodies[-1]["model"] == "vectors"
+        with pytest.raises(openai.BadRequestError, match="dimensions"):
+            await client.embeddings.create(model="default", input="x", dimensions=16_000)
+        rows = await gateway.parts.store.fetch("SELECT kind, state FROM intents ORDER BY id", {})
+        assert [tuple(row) for row in rows] == [("model", "done"), ("model", "failed")]
 
 
 async def test_one_text_of_an_assistant(client: openai.AsyncOpenAI) -> None:

@@ -92,10 +92,13 @@ async def test_the_blocking_client_and_the_async_one_agree(gateway: Running, cli
     assert await asyncio.to_thread(blocking) == (await ask(client, "hello")).output_text
 
 
-async def test_a_form_that_is_not_met_is_an_error(client: openai.AsyncOpenAI) -> None:
+async def test_a_form_that_is_not_met_is_an_error(client: openai.AsyncOpenAI, model: ModelStandin) -> None:
     form = {"type": "json_schema", "name": "a", "schema": {"type": "object"}, "strict": True}
+    model.fault("[[badjson]]", 2)
     with pytest.raises(openai.InternalServerError, match="did not answer in the form"):
         await ask(client, "hello", text={"format": form})
+    said = await ask(client, "hello", text={"format": form})
+    assert isinstance(json.loads(said.output_text), dict)
 
 
 async def test_an_answer_that_is_cut_is_incomplete(client: openai.AsyncOpenAI) -> None:

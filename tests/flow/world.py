@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from quarterdeck.actions.mind import Mind
+from quarterdeck.actions.resets import DueReset
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.base.ids import IdSource
 from quarterdeck.base.supervise import Life, Service
@@ -197,8 +198,9 @@ class World:
         lanes = Lanes(store, Turns(services), directory, log)
         mind = Mind(store, auditor, clock, new_id)
         commands = {**SessionCommands(store, directory, auditor, clock).table(), **mind.table()}
+        timed = DueReset(store, auditor).table()
         hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
-        intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
+        intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
         channel: Channel = PlatformChannel(self.platform, self.settings.capabilities, lambda: store.dead)
         for name in ("wire", "wire2"):
             directory.attach(name, channel)

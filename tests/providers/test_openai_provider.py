@@ -375,7 +375,7 @@ async def test_a_provider_as_configured(client: Client, model: ModelStandin) -> 
     for environ, kind in (({"MODEL_KEY": KEY}, ""), ({}, "auth")):
         secrets = SecretReader(environ, SystemClock())
         provider: Provider = configured("main", config, client=client, secrets=secrets, clock=SystemClock())
-        assert provider.profile("any") == ModelProfile(label="demo", max_tokens=9)
+        assert provider.profile("any") == ModelProfile(label="demo", max_tokens=9, forms=True)
         if kind:
             assert (await fail(provider, "hello")).kind == kind
         else:

@@ -485,7 +485,7 @@ def test_settings_are_read_from_the_providers_table() -> None:
     table = {"max_tokens": 9, "temperature": 0, "tools": False, "label": "demo", "headers": {"X-Title": "qd"}}
     config = ProviderConfig(kind="openai-compatible", base_url="http://x/v1", options=table)
     found = read_settings("main", config)
-    assert found.profile == ModelProfile(label="demo", tools=False, max_tokens=9)
+    assert found.profile == ModelProfile(label="demo", tools=False, max_tokens=9, forms=True)
     assert found.dialect == Dialect("max_tokens", 0.0)
     assert found.settings.headers == {"X-Title": "qd"}
     assert read_settings("main", msgspec.structs.replace(config, options={})).profile.max_tokens == 2048

@@ -284,7 +284,7 @@ def test_any_kept_reasoning_is_acceptable(history: list[Said], data: st.DataObje
 def test_settings_are_read_from_the_providers_table() -> None:
     table = {"max_tokens": 99, "temperature": 0, "tools": False, "label": "x", "documents": False, "window": 9}
     found = read_settings("main", ProviderConfig(kind="openai-responses", options=table))
-    assert found.profile == ModelProfile(label="x", tools=False, max_tokens=99, window=9, reads=IMAGES)
+    assert found.profile == ModelProfile(forms=True, label="x", tools=False, max_tokens=99, window=9, reads=IMAGES)
     assert read_settings("main", ProviderConfig(kind="openai-responses")).profile.reads == (*IMAGES, PDF)
 
 

@@ -1,15 +1,46 @@
-"""Starting a conversation anew for somebody: what `/new` does, done by whoever operates the gateway."""
+"""Starting a conversation anew: what `/new` does, done by whoever operates the gateway, or by its timer."""
 
 from quarterdeck.base.clock import Clock
-from quarterdeck.base.errors import NotFound
+from quarterdeck.base.errors import Conflict, NotFound
 from quarterdeck.flow import stopping
+from quarterdeck.flow.commands import Command, CommandCall, CommandEffect, Commands
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
-from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.leaf import Actor
-from quarterdeck.store import sessions
+from quarterdeck.store import sessions, timers
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
+
+
+class DueReset:
+    """What the timer of a session does: start it anew, unless it goes on. Nothing is said and nothing stopped."""
+
+    def __init__(self, store: Store, auditor: Auditor) -> None:
+        self._store = store
+        self._auditor = auditor
+
+    def table(self) -> Commands:
+        """Kind of timer -> use case."""
+        commands: dict[str, Command] = {"reset": self.reset}
+        return commands
+
+    async def reset(self, call: CommandCall) -> CommandEffect:
+        """The statements, which hold only if nothing happens before they are committed. Raises Conflict."""
+        due, session = call.due, call.session
+        assert due is not None
+        assert session is not None
+        if session.head != due.head:
+            raise Conflict("the conversation goes on")
+        about = Subject(assistant=session.assistant, connection=session.connection, session=session.id)
+        return CommandEffect(
+            "",
+            (
+                sessions.reset_at(session.id, due.head + 1),
+                timers.fire(due.timer, due.at, due.late),
+                *self._auditor.record("change.session.reset", SYSTEM, about, outcome="done", content=b"timer"),
+            ),
+        )
 
 
 class Resets:

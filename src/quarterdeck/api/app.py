@@ -18,6 +18,8 @@ from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.embeddings import EmbeddingsDoor
 from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openapi import OpenAPIDoor
+from quarterdeck.api.past import PastDoor
+from quarterdeck.api.people import PeopleDoor
 from quarterdeck.api.route import Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
@@ -45,6 +47,8 @@ def build(doors: Doors) -> Application:
         sessions=sessions,
         events=EventsDoor(doors, sessions, streams),
         files=FilesDoor(doors),
+        past=PastDoor(doors, sessions),
+        people=PeopleDoor(doors),
         work=WorkDoor(doors),
         usage=UsageDoor(doors),
         openai=OpenAIDoor(doors, streams),

@@ -7,6 +7,7 @@ from starlette.routing import BaseRoute
 from structlog.typing import FilteringBoundLogger
 
 from quarterdeck.actions.embeddings import Embedder
+from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
 from quarterdeck.base.clock import Clock
@@ -47,6 +48,7 @@ class Doors:
     tokens: Tokens
     signin: Signin
     embedder: Embedder
+    forks: Forks
     ready: Callable[[], Sequence[str]]
     public_url: str
     version: str

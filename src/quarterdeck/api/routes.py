@@ -15,6 +15,8 @@ from quarterdeck.api.openai.responses import wire as rw
 from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
 from quarterdeck.api.openapi import OpenAPIDoor
+from quarterdeck.api.past import ExportAsk, ForkAsk, FoundMessage, PastDoor, SearchAsk
+from quarterdeck.api.people import KnownIdentity, LinkAsk, Linked, PeopleDoor, UnlinkAsk
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.usage import Usage, UsageDoor, UsageQuery
@@ -49,6 +51,8 @@ class Handlers:
     sessions: SessionsDoor
     events: EventsDoor
     files: FilesDoor
+    past: PastDoor
+    people: PeopleDoor
     work: WorkDoor
     usage: UsageDoor
     openai: OpenAIDoor
@@ -63,6 +67,8 @@ def table(h: Handlers) -> Sequence[Route]:
     return (
         *who(h.me, h.access),
         *talk,
+        *past(h.past),
+        *people(h.people),
         *work(h.work, h.usage),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
@@ -118,6 +124,30 @@ def conversations(sessions: SessionsDoor, events: EventsDoor, files: FilesDoor) 
               "Hand in a file, to be named in a message.", status=201, headers=NAME, media=FILE, seconds=300.0),
         route("GET", f"{V1}/blobs/{{digest}}", files.download_blob, Nothing, FILE, READ,
               "A file, as a download."),
+    )
+
+
+def past(past: PastDoor) -> Sequence[Route]:
+    """What was said."""
+    return (
+        route("GET", f"{V1}/search", past.search, SearchAsk, shown.Page[FoundMessage], READ,
+              "Messages that hold all words, newest first."),
+        route("GET", f"{SESSION}/export", past.export_session, ExportAsk, FILE, READ,
+              "Everything stored of a conversation, as a download."),
+        route("POST", f"{SESSION}/fork", past.fork_session, ForkAsk, shown.Session, CHAT,
+              "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0),
+    )
+
+
+def people(people: PeopleDoor) -> Sequence[Route]:
+    """Who is who."""
+    return (
+        route("GET", f"{V1}/people", people.list_people, shown.Paged, shown.Page[KnownIdentity], READ,
+              "Identities, and the persons that they belong to."),
+        route("POST", f"{V1}/people/link", people.link_people, LinkAsk, Linked, OPERATE,
+              "Two identities are one person: they share their direct conversations from now on."),
+        route("POST", f"{V1}/people/unlink", people.unlink_people, UnlinkAsk, Linked, OPERATE,
+              "An identity is a person of its own again, with a new conversation."),
     )
 
 

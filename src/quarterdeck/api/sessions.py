@@ -42,15 +42,15 @@ class SessionsDoor:
             self._doors.store, ask.connection, number(updated_at, "cursor", math.inf), last, ask.limit
         )
         cursor = f"{found[-1].updated_at!r}~{found[-1].id}" if len(found) == ask.limit else None
-        return shown.Page([await self._shown(one) for one in found], cursor)
+        return shown.Page([await self.shown(one) for one in found], cursor)
 
     async def begin_session(self, call: Call, ask: shown.NewSessionAsk) -> shown.Session:
         """POST /api/v1/sessions."""
-        return await self._shown(await self._conversations.begin(call.principal, ask.assistant, ask.title))
+        return await self.shown(await self._conversations.begin(call.principal, ask.assistant, ask.title))
 
     async def get_session(self, call: Call, ask: Nothing) -> shown.Session:
         """GET /api/v1/sessions/{id}."""
-        return await self._shown(await self.visible(call))
+        return await self.shown(await self.visible(call))
 
     async def list_messages(self, call: Call, ask: shown.MessagesAsk) -> shown.Page[shown.Message]:
         """GET /api/v1/sessions/{id}/messages: the newest page first, oldest first inside a page."""
@@ -139,7 +139,8 @@ class SessionsDoor:
             raise BadInput("attachments", f"there is no file {digest}", "Send it to /api/v1/blobs first.") from error
         return Attachment(name or digest[:12], blob.mime, blob.size, blob.digest)
 
-    async def _shown(self, session: Session) -> shown.Session:
+    async def shown(self, session: Session) -> shown.Session:
+        """A session as the API gives it."""
         running = await turns.running(self._doors.store, session.id)
         model = session.model
         if not model and session.assistant in self._doors.directory.assistants:
@@ -156,6 +157,7 @@ class SessionsDoor:
             shown.moment(session.created_at),
             shown.moment(session.updated_at),
             running.id if running else None,
+            session.forked_from or None,
         )
 
 

@@ -153,7 +153,9 @@ class Me(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One conversation. `state` is who controls it; `head` is the cursor of its newest event."""
+    """One conversation. `state` is who controls it; `head` is the cursor of its newest event, `forked_from` the
+    conversation that it began as a copy of.
+    """
 
     id: str
     state: str
@@ -166,6 +168,7 @@ class Session(msgspec.Struct, frozen=True):
     created_at: Moment
     updated_at: Moment
     running_turn: str | None
+    forked_from: str | None = None
 
 
 class File(msgspec.Struct, frozen=True):

@@ -42,9 +42,10 @@ class Streams:
 
 
 class Stream(Response):
-    """Server-sent events. `cleanup` runs at the end, however it comes; `left` when the client left before it."""
+    """Server-sent events, or what `media` says.
 
-    media_type = "text/event-stream"
+    `cleanup` runs at the end, however it comes; `left` when the client left before it.
+    """
 
     def __init__(
         self,
@@ -53,8 +54,10 @@ class Stream(Response):
         headers: dict[str, str] | None = None,
         cleanup: Callable[[], None] = lambda: None,
         left: Callable[[], Awaitable[None]] | None = None,
+        media: str = "text/event-stream",
     ) -> None:
-        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})})
+        sent = {"cache-control": "no-store", "x-accel-buffering": "no", **(headers or {})}
+        super().__init__(headers=sent, media_type=media)
         del self.headers["content-length"]
         self._frames = frames
         self._cleanup = cleanup

@@ -133,6 +133,7 @@ def _check_url(url: str, path: str) -> Iterator[ConfigRefused]:
 
 def _check_assistants(config: Config) -> Iterator[ConfigRefused]:
     for name, assistant in config.assistants.items():
+        yield from _check_zone(assistant.timezone, f"assistants.{name}.timezone")
         models = [(f"assistants.{name}.model", assistant.model)]
         models += [(f"assistants.{name}.fallback[{i}]", model) for i, model in enumerate(assistant.fallback)]
         for path, model in models:
@@ -151,6 +152,18 @@ def _check_model(path: str, model: str, config: Config) -> Iterator[ConfigRefuse
     elif provider not in config.providers:
         fix = suggestion(provider, config.providers)
         yield ConfigRefused(path, f"there is no provider {provider}", fix)
+
+
+def _check_zone(name: str, path: str) -> Iterator[ConfigRefused]:
+    if name == "UTC":
+        return
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        fix = "Write an IANA name such as Europe/Berlin; where the system has none, install the package tzdata"
+        yield ConfigRefused(path, f"there is no time zone {name!r}", fix)
 
 
 def _check_connections(config: Config, channels: Collection[str]) -> Iterator[ConfigRefused]:

@@ -135,6 +135,18 @@ class AssistantConfig(Table, frozen=True):
     debounce_ms: Annotated[
         int, Meta(ge=0, le=60_000, description="Quiet time, in ms, before collected messages are taken.")
     ] = 0
+    reset_idle_minutes: Annotated[
+        float,
+        Meta(ge=0, le=525_600, description="A conversation starts anew after so many minutes of silence; 0: never."),
+    ] = 0.0
+    reset_at: Annotated[
+        str,
+        Meta(
+            pattern="^(([01][0-9]|2[0-3]):[0-5][0-9])?$",
+            description='Conversations start anew at this time of day, such as "04:00"; empty: never.',
+        ),
+    ] = ""
+    timezone: Annotated[str, Meta(description="Time zone of reset_at, such as Europe/Berlin.")] = "UTC"
     workspace: Annotated[
         str, Meta(description="Folder of its instruction files; by default DATA_DIR/workspaces/NAME.")
     ] = ""
@@ -185,6 +197,10 @@ class ConnectionConfig(Table, frozen=True):
     group_policy: Annotated[
         Literal["allowlist", "open", "disabled"], Meta(description="In which groups it answers.")
     ] = "allowlist"
+    session_per: Annotated[
+        Literal["person", "room", "thread"],
+        Meta(description="Outside of private chats, whose a conversation is: each person's, the room's, the thread's."),
+    ] = "person"
     require_mention: Annotated[bool, Meta(description="In groups, answer only when addressed.")] = True
     options: Annotated[dict[str, object], Meta(description="The channel's own settings, as read.")] = {}
 

@@ -12,6 +12,18 @@ PAGE = (
     Argument("--cursor", "Go on behind the row with this id.", usual=""),
 )
 STATES = (*PAGE, Argument("--state", "Only rows in this state.", usual=""))
+FOUND_IN = (
+    Argument("words", "Words that a message holds; the last may be a beginning."),
+    Argument("--session", "Only messages of this session.", usual=""),
+    *PAGE,
+)
+EXPORTED = (
+    Argument("--format", "How it looks.", usual="markdown", choices=("markdown", "json", "html")),
+    Argument("--output", "The file to write; it must not be there yet. Without it: stdout.", local=True),
+)
+AT = Argument("--at", "Up to which message: POSITION or POSITION.PART, as a search or an export has them.", usual="")
+IDENTITY = Argument("identity", "An identity's id, as `people list` shows it.")
+OTHER = Argument("other", "The other one's.")
 TURNS = (*PAGE, Argument("--session", "Only those of this session.", usual=""))
 YES = Argument("--yes", "Ask nothing.", kind="flag")
 ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all")
@@ -75,6 +87,9 @@ COMMANDS: tuple[Command, ...] = (
     listed("sessions summaries", "List a conversation's summaries, newest first.", (ID,), "created_at messages text"),
     asked("sessions restore", "Drop the newest summary: the model is shown what it stood for.", ID, WHY),
     asked("sessions reset", "Stop what a conversation does and let it begin anew.", ID, WHY),
+    listed("sessions search", "Find messages by their words, newest first.", FOUND_IN, "created_at session snippet"),
+    Command("sessions export", "Write down a whole conversation.", "export_session:export", (ID, *EXPORTED)),
+    asked("sessions fork", "Begin a conversation on the web page with a copy of another one's history.", ID, AT),
     listed("turns list", "List turns.", TURNS, "created_at model session error"),
     asked("turns show", "Show a turn: steps, intents, tool calls, tokens, cost, deliveries.", ID),
     listed("inbox list", "List accepted messages and their outcome.", STATES, "created_at connection text detail"),
@@ -85,6 +100,9 @@ COMMANDS: tuple[Command, ...] = (
     listed("pairing list", "List strangers who ask to be let in.", STATES, "created_at code connection name native_id"),
     asked("pairing approve", "Let the stranger with this code in.", CODE),
     asked("pairing deny", "Keep the stranger with this code out.", CODE),
+    listed("people list", "List identities, and which are one person.", PAGE, "person connection native_id name"),
+    asked("people link", "Let two identities be one person, who has one conversation.", IDENTITY, OTHER, WHY),
+    asked("people unlink", "Let an identity be a person of its own again.", IDENTITY, WHY),
     listed("connections list", "List connections.", (), "channel assistant last_inbound last_outbound detail"),
     listed("connections test", "Try a connection's token and network.", (WHICH,), "detail", "ok stopped", wired=True),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),

@@ -18,6 +18,7 @@ from quarterdeck.api.control.wire import LINE_BYTES
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.supervise import Life, Service, Supervisor
 from quarterdeck.flow.recovery import recover
+from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.sealer import SLICE
 from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build, control_parts
 
@@ -94,6 +95,8 @@ class _Parts:
         for service in g.services:
             await supervisor.start(service)
         g.intake.open = True
+        timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
+        await supervisor.start(Service(name="timers", run=timers.run))
 
     async def _keep(self, life: Life) -> None:
         self._life = life

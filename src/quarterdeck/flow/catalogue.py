@@ -32,6 +32,7 @@ EVENTS: Mapping[str, str] = {
     "delivery": "something is to be said in the room",
     "delivery.state": "what became of a send",
     "turn.ended": "a turn ended",
+    "message.copied": "a message of the conversation that this one was forked from",
 }
 CHAT_COMMANDS: Mapping[str, str] = {
     "stop": "stop the running turn, drop what waits",

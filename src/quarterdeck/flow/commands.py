@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from quarterdeck.model.assistant import Assistant
+from quarterdeck.model.inbound import Due
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.sessions import Session
 
@@ -13,7 +14,10 @@ CutReason = Literal["stop", "interrupt", "deadline"]
 
 
 class CommandCall(msgspec.Struct, frozen=True):
-    """A command as it was typed. `session` is None when nothing was said in this conversation before."""
+    """A command as it was typed, or what a timer is for (`due`).
+
+    `session` is None when nothing was said in this conversation before.
+    """
 
     session_id: str
     session: Session | None
@@ -21,6 +25,7 @@ class CommandCall(msgspec.Struct, frozen=True):
     inbox_id: str
     identity_id: str
     argument: str
+    due: Due | None = None
 
 
 class CommandEffect(msgspec.Struct, frozen=True):

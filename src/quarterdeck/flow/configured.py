@@ -11,6 +11,7 @@ from quarterdeck.governance.listed import Ask
 from quarterdeck.governance.prices import FREE, Price, Rates, flat, rate
 from quarterdeck.model.asking import Options
 from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
+from quarterdeck.model.schedule import ResetRules
 
 ROW_CONNECTIONS = ("web", "api", "terminal")
 OURS = ("scripted", "local")  # kinds that run in our own process or its child: nobody sends a bill
@@ -53,6 +54,7 @@ def _assistant(name: str, one: AssistantConfig, config: Config) -> Assistant:
         turn_seconds=config.limits.turn_seconds,
         context_tokens=config.limits.context_tokens,
         options=Options(max_tokens=one.max_tokens, temperature=one.temperature, seed=one.seed, effort=one.effort),
+        resets=ResetRules(one.reset_idle_minutes, one.reset_at, one.timezone),
         files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
     )
 
@@ -71,7 +73,7 @@ def connections(config: Config) -> dict[str, ConnectionRules]:
     rows = {name: ConnectionRules(name, name, "default") for name in ROW_CONNECTIONS}
     wired = {
         name: ConnectionRules(
-            name, one.channel, one.assistant, one.dm_policy, one.allow, streaming=one.streaming != "off"
+            name, one.channel, one.assistant, one.dm_policy, one.allow, one.streaming != "off", one.session_per
         )
         for name, one in config.connections.items()
     }

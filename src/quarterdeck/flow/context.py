@@ -133,8 +133,12 @@ def request(
     tools: Sequence[ToolSpec],
     cache_key: str = "",
     options: Options = NO_WISHES,
+    *,
+    named: bool = False,
 ) -> ModelRequest:
-    """The request for the next model answer. `tools` are the assistant's; `options` are all wishes in force."""
+    """The request for the next model answer. `tools` are the assistant's; `options` are all wishes in force. `named`:
+    several people speak, and the model is told who.
+    """
     theirs = {spec.name for spec in options.client_tools}
     offered = (*(spec for spec in tools if spec.name not in theirs), *options.client_tools) if profile.tools else ()
     wishes = msgspec.structs.replace(options, client_tools=(), instructions="")
@@ -145,7 +149,7 @@ def request(
     return ModelRequest(
         model=model,
         system="\n\n".join(part for part in (own, options.instructions, form) if part),
-        messages=said(messages),
+        messages=said(with_names(messages) if named else messages),
         tools=offered,
         max_tokens=min(profile.max_tokens, options.max_tokens or profile.max_tokens),
         options=wishes,
@@ -181,6 +185,22 @@ def said(messages: Sequence[Message]) -> tuple[Said, ...]:
             given[message.call_id] = len(shown)
         shown.append(message)
     return tuple(shown)
+
+
+def with_names(messages: Sequence[Message]) -> list[Message]:
+    """The messages with what people said under their names."""
+    return [
+        msgspec.structs.replace(one, text=f"{speaker(one.sender)}: {one.text}")
+        if isinstance(one, UserMessage) and one.sender
+        else one
+        for one in messages
+    ]
+
+
+def speaker(name: str) -> str:
+    """A name that people gave themselves, as one short line: it cannot pass for more than a name."""
+    plain = "".join(letter if letter.isalnum() or letter in " .-_'" else " " for letter in name)
+    return " ".join(plain.split())[:64] or "somebody"
 
 
 def readable(messages: Sequence[Said], profile: ModelProfile) -> list[Attachment]:

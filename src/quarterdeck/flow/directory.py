@@ -13,6 +13,7 @@ from quarterdeck.model.assistant import Assistant
 from quarterdeck.ports import Channel, Provider, Tool
 
 DmPolicy = Literal["pairing", "allowlist", "open", "disabled"]
+SessionPer = Literal["person", "room", "thread"]
 
 
 class ConnectionRules(msgspec.Struct, frozen=True):
@@ -24,6 +25,7 @@ class ConnectionRules(msgspec.Struct, frozen=True):
     dm_policy: DmPolicy = "pairing"
     allow: tuple[str, ...] = ()
     streaming: bool = False
+    session_per: SessionPer = "person"
 
     @property
     def rows(self) -> bool:

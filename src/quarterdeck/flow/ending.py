@@ -80,12 +80,14 @@ class Ending:
         leave: bool = False,
     ) -> None:
         s, now = self._s, self._s.clock.now()
-        room = (state.rules.name, state.session.room_id)
+        room = state.place if state.stream is None else state.stream.place
         held = bool(text) and s.outbox.hold(*room)
         try:
             outgoing = await self._delivery(state, text, outcome, held)
             written = self._history(state, outcome)
-            count = 1 + (1 if outgoing else 0)
+            also = await self.elsewhere(state, text, outcome)
+            told = [one for one in (outgoing, also) if one is not None]
+            count = 1 + len(told)
             statements: list[Statement] = [self._last_word(state, outcome, count, now, leave)]
             if state.pending is not None:
                 row = state.pending.intent.row
@@ -95,9 +97,8 @@ class Ending:
             statements += messages.insert(state.session.id, state.turn_id, state.position, written, now)
             statements += self._rows(state, outcome, error, now)
             statements.append(turns.end(state.turn_id, outcome, error, now))
-            if outgoing:
-                statements += outgoing.statements
-                statements.append(delivery_event(state.session.id, 1, outgoing, now))
+            for back, one in enumerate(told, 1):
+                statements += [*one.statements, delivery_event(state.session.id, back, one, now)]
             statements += self._record(state, outcome, error, now)
             receipt = await commit_patiently(s.store, operation("end_turn", statements), s.log)
         except BaseException:
@@ -108,6 +109,8 @@ class Ending:
             s.outbox.launch(outgoing, receipt)
         elif held:
             s.outbox.release(*room)
+        for one in told[1:]:
+            s.outbox.enqueued(one)
         forgotten = state.position <= state.session.history_from  # a reset came behind what this turn was for
         added = () if forgotten else tuple(one.message for one in written)
         head = int(receipt.one("sessions.end_answered" if outcome == "answered" else "sessions.hold")[0] or 0)
@@ -132,7 +135,7 @@ class Ending:
             return None
         outgoing = await self._s.sending.compose(
             state.rules.name,
-            state.session.room_id,
+            state.room_id,
             text or self._labelled(state, seen),
             kind="answer" if seen or outcome == "answered" else "notice",
             session=state.session.id,
@@ -148,6 +151,22 @@ class Ending:
         if outcome not in ("stopped", "superseded") or state.pending is None:
             return ""
         return state.pending.said.strip() if state.rules.rows or state.stream is not None else ""
+
+    async def elsewhere(self, state: TurnState, text: str, outcome: str = "answered") -> Outgoing | None:
+        """The same words where the newest act came from, if the answer grew in another room."""
+        stream = state.stream
+        if stream is None or stream.place == state.place or not text:
+            return None
+        return await self._s.sending.compose(
+            state.rules.name,
+            state.room_id,
+            text,
+            kind="answer" if outcome == "answered" else "notice",
+            session=state.session.id,
+            turn=state.turn_id,
+            assistant=state.assistant.id,
+            reply_to=state.reply_to(),
+        )
 
     async def streamed(self, state: TurnState, stream: Stream, text: str, *, ride: bool) -> Outgoing:
         """The answer's final text goes into the message that it grew in."""

@@ -17,19 +17,21 @@ from quarterdeck.base.errors import Conflict, Retry
 from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.scope import place
 from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
 from quarterdeck.flow.words import say
-from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.identity import NotAdmitted, admit
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.asking import NO_WISHES
-from quarterdeck.model.inbound import Acceptance, Accepted, Duplicate, Inbound
+from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound
 from quarterdeck.model.message import LateResults, Message, UserMessage, encode
-from quarterdeck.store import events, inbox, people, sessions
+from quarterdeck.model.schedule import reset_due
+from quarterdeck.store import events, inbox, people, sessions, timers
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
-from quarterdeck.store.sessions import NewSession
+from quarterdeck.store.people import Identity
 
 PAIRING_SECONDS = 3600.0
 KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
@@ -76,6 +78,7 @@ class Intake:
         outbox: Outbox,
         hints: Hints,
         commands: Commands,
+        timed: Commands,
         clock: Clock,
         new_id: Callable[[str], str],
         crash: CrashPoints,
@@ -87,6 +90,7 @@ class Intake:
         self._outbox = outbox
         self._hints = hints
         self._commands = commands
+        self._timed = timed
         self._clock = clock
         self._new_id = new_id
         self._crash = crash
@@ -130,15 +134,18 @@ class Intake:
         return Duplicate(row.id, row.session_id) if row else None
 
     async def _draft(self, inbound: Inbound) -> _Draft:
+        if inbound.due is not None:
+            return await self._fell_due(inbound, inbound.due)
         rules = self._directory.connection(inbound.connection)
         identity = people.identity_id(inbound.connection, inbound.sender.native_id)
+        known = None
         if not rules.rows:
             known = await people.identity(self._store, identity)
             state = known.state if known else "unknown"
             admission = admit(rules.dm_policy, rules.allow, inbound.sender.native_id, state, inbound.room.kind)
             if isinstance(admission, NotAdmitted):
                 return await self._refuse(inbound, admission, identity)
-        return await self._admit(inbound, rules, identity)
+        return await self._admit(inbound, rules, identity, known)
 
     # --- those who may not ------------------------------------------------------------------------------------
 
@@ -165,38 +172,36 @@ class Intake:
 
     # --- those who may ----------------------------------------------------------------------------------------
 
-    async def _admit(self, inbound: Inbound, rules: ConnectionRules, identity: str) -> _Draft:
+    async def _admit(self, inbound: Inbound, rules: ConnectionRules, identity: str, who: Identity | None) -> _Draft:
         now = self._clock.now()
         assistant = self._directory.assistant(inbound.assistant or rules.assistant)
-        new = NewSession(
-            assistant.id,
-            inbound.connection,
-            people.room_id(inbound.connection, inbound.room.native_id),
-            identity,
-        )
+        found = await place(self._store, rules, inbound.room, identity, who, assistant.id)
+        session_id = found.session_id
         command = parse(inbound.text, self._commands) if inbound.kind == "message" else None
-        full = command is None and await self._full(new.id)
+        full = command is None and await self._full(session_id)
         outcome = "command" if command else "refused" if full else ""
         mode = inbound.mode or assistant.queue
-        row = self._row(inbound, new.id, identity, mode, now, outcome, "queue_full" if full else "")
+        row = self._row(inbound, session_id, identity, mode, now, outcome, "queue_full" if full else "")
         if outcome == "" and mode == "collect" and assistant.debounce_ms:
             row = msgspec.structs.replace(row, not_before=now + assistant.debounce_ms / 1000)
         statements, known = self._who(inbound, now)
-        if new.id not in self._known:
-            statements.append(sessions.create(new, now))
-            known = (*known, new.id)
+        if found.new is not None and session_id not in self._known:
+            statements.append(sessions.create(found.new, now))
+            known = (*known, session_id)
         if command:
             return await self._command(inbound, row, statements, known, command)
         if full:
             return await self._answer_at_once(inbound, row, statements, known, say("queue_full"))
         steer = int(mode == "steer")
-        statements += [sessions.advance(new.id, 1, now, steer=steer), inbox.insert(row, now)]
+        statements += [sessions.advance(session_id, 1, now, steer=steer), inbox.insert(row, now)]
         statements.append(self._event(inbound, row, now))
         if inbound.kind == "edit":
-            statements += events.insert_found(new.id, inbox.edited_told(row), now)
+            statements += events.insert_found(session_id, inbox.edited_told(row), now)
             statements += [inbox.uncount_steer(row), inbox.supersede_edited(row, now)]
         if row.not_before > now:
-            statements.append(inbox.quieten(new.id, row.not_before))
+            statements.append(inbox.quieten(session_id, row.not_before))
+        if assistant.resets.on:
+            statements.append(timers.arm("reset", session_id, reset_due(assistant.resets, now, now), now))
         statements += self._record(inbound, row, "")
         return _Draft(operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known)
 
@@ -250,6 +255,22 @@ class Intake:
         statements += self._record(inbound, row, row.outcome)
         return _Draft(operation("accept", statements), row, (reply,), cut, known)
 
+    # --- what nobody said -------------------------------------------------------------------------------------
+
+    async def _fell_due(self, inbound: Inbound, due: Due) -> _Draft:
+        """A timer's act. Raises Conflict when the conversation has moved on: the timer is looked at again."""
+        session = await sessions.get(self._store, due.session)
+        if session is None:
+            raise Conflict(f"there is no session {due.session} any more")
+        now, assistant = self._clock.now(), self._directory.assistant(session.assistant)
+        detail = f"{due.late:.0f} s late" if due.late >= 1 else ""
+        row = self._row(inbound, session.id, session.identity_id, "followup", now, "command", detail)
+        row = msgspec.structs.replace(row, room_id=session.room_id)
+        effect = await self._timed[due.kind](CommandCall(session.id, session, assistant, row.id, "", "", due))
+        statements = [sessions.count(session.id, 1), inbox.insert(row, now), *effect.statements]
+        statements += [self._event(inbound, row, now), *self._record(inbound, row, row.outcome)]
+        return _Draft(operation("accept", statements), row)
+
     # --- parts of the operation -------------------------------------------------------------------------------
 
     def _row(
@@ -284,6 +305,8 @@ class Intake:
         statements: list[Statement] = []
         if room not in self._known:
             statements.append(people.know_room(inbound.connection, inbound.room, now))
+            if inbound.room.parent:
+                statements.append(people.know_parent(inbound.connection, inbound.room, now))
         if sender not in self._known:
             statements.append(people.know_identity(inbound.connection, inbound.sender, now))
         return statements, (room, sender)
@@ -310,7 +333,7 @@ class Intake:
     def _record(self, inbound: Inbound, row: NewRow, outcome: str) -> list[Statement]:
         return self._auditor.record(
             "message.in",
-            Actor(id=row.identity_id, kind="person"),
+            SYSTEM if inbound.due else Actor(id=row.identity_id, kind="person"),
             Subject(connection=row.connection, session=row.session_id, resource=row.id),
             outcome=outcome,
             content="\n".join((inbound.text, *(result.text for result in inbound.results))).encode(),

@@ -33,7 +33,7 @@ async def fetch(services: Services, state: TurnState) -> None:
         fetched: list[FetchedFile] = []
         for attachment in state.taken[row.id].attachments:
             async with state.cut.scope():
-                file, blob = await _one(services, state, attachment)
+                file, blob = await _one(services, row.connection, attachment)
                 fetched.append(await _read(services, attachment, file))
             if blob is not None:
                 rows.append(services.blobs.row(blob))
@@ -76,10 +76,10 @@ def apply(state: TurnState) -> None:
         state.taken[inbox_id] = msgspec.structs.replace(taken, message=message)
 
 
-async def _one(services: Services, state: TurnState, attachment: Attachment) -> tuple[FetchedFile, Blob | None]:
+async def _one(services: Services, connection: str, attachment: Attachment) -> tuple[FetchedFile, Blob | None]:
     if attachment.blob:
         return FetchedFile(attachment.native_id, attachment.blob, attachment.size), None
-    channel = services.directory.channel(state.rules.name)
+    channel = services.directory.channel(connection)
     if channel is None:
         return FetchedFile(attachment.native_id, error="its channel is not running"), None
     try:

@@ -54,7 +54,10 @@ class ModelCalls:
             options = msgspec.structs.replace(options, tool_choice="")
         if options.client_tools and not profile.tools:
             raise ProviderFailed("invalid", f"{route} calls no tools, and the client has some", retryable=False)
-        request = context.request(state.assistant, profile, model, messages, tools, state.session.id, options)
+        named = not state.session.identity_id
+        request = context.request(
+            state.assistant, profile, model, messages, tools, state.session.id, options, named=named
+        )
         request = await files.enclosed(self._s, request, profile)
         statements = self._check(state, model_step(steps + 1), provider, profile, provider.prepare(request), riding)
         assert state.pending is not None

@@ -95,6 +95,11 @@ class Stream:
     native_id: str = ""
     unsure: bool = False  # the first showing may or may not have arrived
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """(connection, room id) of it."""
+        return self.delivery.connection, self.delivery.room_id
+
 
 @dataclass
 class TurnState:
@@ -150,9 +155,25 @@ class TurnState:
             identity=self.rows[-1].identity_id if self.rows else self.session.identity_id,
         )  # fmt: skip
 
+    @property
+    def newest(self) -> InboxRow:
+        """The newest act that the turn has taken: its room is where the answer goes, its identity who asks."""
+        return max((*self.rows, *self.steered), key=lambda row: row.position)
+
+    @property
+    def room_id(self) -> str:
+        """Where the answer goes."""
+        return self.newest.room_id
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """(connection, room id) of it."""
+        return self.rules.name, self.room_id
+
     def reply_to(self) -> str:
-        """The platform's id of the newest message that this turn answers."""
-        return self.rows[-1].message_ref if self.rows else ""
+        """The platform's id of the newest message in that room that this turn was begun for."""
+        room = self.room_id
+        return next((row.message_ref for row in reversed(self.rows) if row.room_id == room), self.newest.message_ref)
 
 
 _history = msgspec.json.Decoder(tuple[Message, ...])

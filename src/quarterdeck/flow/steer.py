@@ -2,6 +2,7 @@
 
 import msgspec
 
+from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.context import Taken
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnState, taken_of
@@ -37,6 +38,7 @@ class Steer:
         state.taken.update({row.id: steering(row) for row in rows})
         state.journal[steer_step(n)] = step
         state.position = max(state.position, *(row.position for row in rows))
+        self._follow(state)
         return [
             inbox.take(ids, state.turn_id),
             journal.insert(state.turn_id, steer_step(n), step, self._s.clock.now()),
@@ -52,6 +54,14 @@ class Steer:
             state.steered.remove(row)
             del state.taken[row.id]
         state.position = max(row.position for row in (*state.rows, *state.steered))
+        self._follow(state)
+
+    def _follow(self, state: TurnState) -> None:
+        """The answer goes to the connection of the newest row; one that a reload took away is not gone to."""
+        try:
+            state.rules = self._s.directory.connection(state.newest.connection)
+        except NotFound:
+            self._s.log.warning("turn.connection_gone", turn=state.turn_id, connection=state.newest.connection)
 
 
 def steering(row: InboxRow) -> Taken:

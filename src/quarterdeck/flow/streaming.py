@@ -47,13 +47,13 @@ async def begin(services: Services, state: TurnState, *, riding: bool) -> list[S
     now = services.clock.now()
     stream = state.stream
     if stream is None:
-        native = await services.rooms.native(state.session.room_id)
+        native = await services.rooms.native(state.room_id)
         delivery = Delivery(
             services.new_id("dlv"),
             state.session.id,
             state.turn_id,
             state.rules.name,
-            state.session.room_id,
+            state.room_id,
             "answer",
             now,
         )
@@ -129,7 +129,7 @@ class Show:
         typing = channel is not None and channel.capabilities.typing
         presence = None
         if typing:
-            native = await self._services.rooms.native(self._state.session.room_id)
+            native = await self._services.rooms.native(self._state.room_id)
             presence = self._services.gate.presence(self._state.rules.name, native)
         next_typing = self._services.clock.monotonic() + TYPING_AFTER_S
         next_edit = 0.0

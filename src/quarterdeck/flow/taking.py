@@ -54,7 +54,8 @@ class Taking:
         rows = await inbox.waiting(s.store, session_id, AT_ONCE)
         now = s.clock.now()
         if expired := [row for row in rows if row.expires_at <= now]:
-            await self._expire(session, expired)
+            place = (expired[0].connection, expired[0].room_id)
+            await self._expire(session, [row for row in expired if (row.connection, row.room_id) == place])
             return Claim(wait=0.0)
         due = list(takewhile(lambda row: row.not_before <= now, rows))  # nothing overtakes what has its quiet time
         if not due:
@@ -125,7 +126,7 @@ class Taking:
             attempt=attempt,
             position=0,
             assistant=assistant,
-            rules=s.directory.connection(session.connection),
+            rules=s.directory.connection(max(rows, key=lambda row: row.position).connection),
             cut=Cut(deadline),
             rows=rows,
             past=await s.history.read(session),
@@ -137,7 +138,7 @@ class Taking:
         """Rows that waited too long are not answered as if they were new; their person is told."""
         s, now = self._s, self._s.clock.now()
         text = say("expired", when=when(rows[0].sent_at or rows[0].created_at))
-        notice = await s.sending.compose(session.connection, session.room_id, text, kind="notice", session=session.id)
+        notice = await s.sending.compose(rows[0].connection, rows[0].room_id, text, kind="notice", session=session.id)
         steer = -sum(row.mode == "steer" for row in rows)
         statements: list[Statement] = [
             sessions.advance(session.id, 2, now, steer=steer),
@@ -165,6 +166,7 @@ class Taking:
         state.journal = steps
         state.steered = [row for row in rows if row.id in taken_in]
         state.taken.update({row.id: steering(row) for row in state.steered})
+        state.rules = s.directory.connection(state.newest.connection)
         state.position = turn.position
         state.stream = await streaming.resume(s, turn.id)
         waiting = await inbox.waiting(s.store, session.id, AT_ONCE)

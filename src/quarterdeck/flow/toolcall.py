@@ -191,8 +191,8 @@ class ToolCalls:
             state.assistant.id,
             state.session.id,
             state.rules.name,
-            state.session.room_id,
-            state.session.identity_id,
+            state.room_id,
+            state.newest.identity_id,
         )
         self._s.crash.reach("tool.before")
         try:

@@ -242,16 +242,24 @@ class Turns:
         pending, stream = state.pending, state.stream
         assert pending is not None
         outgoing = await self._deliver(state, answer)
+        also = await self._ending.elsewhere(state, answer.message.text.strip() or say("empty"))
         statements: list[Statement] = [
             sessions.hold(
-                state.session.id, state.fence, 1 if outgoing else 0, now, steer=len(rows), position=state.position
+                state.session.id,
+                state.fence,
+                bool(outgoing) + bool(also),
+                now,
+                steer=len(rows),
+                position=state.position,
             ),
             *s.gate.close(pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage),
             journal.insert(state.turn_id, model_step(n), ModelStep(answer), now),
             inbox.progressed(state.turn_id),
         ]
         if outgoing:
-            statements += [*outgoing.statements, delivery_event(state.session.id, 0, outgoing, now)]
+            statements += [*outgoing.statements, delivery_event(state.session.id, int(bool(also)), outgoing, now)]
+        if also:
+            statements += [*also.statements, delivery_event(state.session.id, 0, also, now)]
         state.journal[model_step(n)] = ModelStep(answer)
         state.stream, state.prepared = None, False  # what comes next grows in a message of its own
         try:
@@ -265,8 +273,9 @@ class Turns:
             raise
         if stream is not None and stream.permit is not None:
             stream.permit.close()
-        if outgoing:
-            s.outbox.enqueued(outgoing)
+        for one in (outgoing, also):
+            if one:
+                s.outbox.enqueued(one)
         s.live.committed(state.session.id)
         self._models.committed(state, receipt)
 
@@ -278,7 +287,7 @@ class Turns:
             return None
         return await self._s.sending.compose(
             state.rules.name,
-            state.session.room_id,
+            state.room_id,
             text,
             kind="answer",
             session=state.session.id,

@@ -23,16 +23,11 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+# Key files are read and written by `cryptography.hazmat.primitives.serialization`, which brings its SSH formats with it:
+# it is imported where a key file is touched.
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 from quarterdeck.base.errors import BadInput, ConfigRefused, Conflict
 
@@ -104,6 +99,8 @@ def create_key(path: Path) -> Ed25519PrivateKey:
     For the first start only: a key that is lost must not be replaced silently, because nothing ties its
     checkpoints to those of another key. Raises Conflict when there is a file at `path` already.
     """
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
     _write_once(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
@@ -118,6 +115,8 @@ def load_key(path: Path) -> Ed25519PrivateKey:
 
     Raises ConfigRefused when it is missing, when others may read it, or when it is no Ed25519 key.
     """
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigRefused(str(path), "other users may read the audit key", f"Run: chmod 600 {path}")
@@ -131,6 +130,8 @@ def load_key(path: Path) -> Ed25519PrivateKey:
 
 def public_pem(key: Ed25519PrivateKey) -> bytes:
     """The public half of `key`, for whoever verifies."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -156,8 +157,7 @@ def _write_once(path: Path, data: bytes, mode: int) -> None:
 
 
 def _key_id(name: str, key: Ed25519PublicKey) -> bytes:
-    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return sha256(name.encode() + b"\n" + _ED25519 + raw).digest()[:4]
+    return sha256(name.encode() + b"\n" + _ED25519 + key.public_bytes_raw()).digest()[:4]
 
 
 def _parse(text: str) -> Checkpoint:

@@ -5,6 +5,7 @@ import msgspec
 from quarterdeck.model.action import digest_of
 from quarterdeck.model.asking import NO_WISHES, Options
 from quarterdeck.model.inbound import QueueMode
+from quarterdeck.model.schedule import ResetRules
 
 WORKSPACE_FILES = ("AGENTS.md", "SOUL.md", "USER.md", "MEMORY.md")
 
@@ -23,6 +24,7 @@ class Assistant(msgspec.Struct, frozen=True):
     files: tuple[tuple[str, str], ...] = ()
     options: Options = NO_WISHES
     context_tokens: int = 100_000
+    resets: ResetRules = ResetRules()
 
     def release(self) -> str:
         """Content address of everything that shapes behaviour."""

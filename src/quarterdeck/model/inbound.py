@@ -13,11 +13,15 @@ QUEUE_MODES: tuple[QueueMode, ...] = ("followup", "collect", "steer", "interrupt
 
 
 class Room(msgspec.Struct, frozen=True):
-    """Where a conversation takes place, in the platform's own words. `native_id` is unique per connection."""
+    """Where a conversation takes place, in the platform's own words. `native_id` is unique per connection.
+
+    `parent` is the `native_id` of the room that a thread is in, empty where there is none.
+    """
 
     native_id: str
     kind: RoomKind = "dm"
     title: str = ""
+    parent: str = ""
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -27,13 +31,28 @@ class Sender(msgspec.Struct, frozen=True):
     name: str = ""
 
 
+class Due(msgspec.Struct, frozen=True):
+    """Which timer fell due: of which kind, for which session, when (Unix seconds) and how late in seconds.
+
+    `head` is the session's newest event when it was decided: what happens behind it takes the decision back.
+    """
+
+    timer: str
+    kind: str
+    session: str
+    at: float
+    late: float
+    head: int
+
+
 class Inbound(msgspec.Struct, frozen=True):
     """A parsed act. `act_key` is the same for one act by whatever route it comes, and another for an edit of it.
 
     `message_ref` is the platform's id of the message (empty where there is none); an edit has the ref of what
     it edits. `sent_at` is Unix seconds by the platform's clock, 0 when unknown. `history` is what an API client
     sent along for a session of one turn, `options` how it wants to be answered, `results` what its own tools brought.
-    `asked` is what a door keeps with the act, in its own words. `mode` overrides the assistant's queue mode.
+    `asked` is what a door keeps with the act, in its own words. `mode` overrides the assistant's queue mode. `due`:
+    nobody spoke, a timer fell due; room and sender are empty then.
     """
 
     connection: str
@@ -41,7 +60,7 @@ class Inbound(msgspec.Struct, frozen=True):
     room: Room
     sender: Sender
     text: str
-    kind: Literal["message", "edit"] = "message"
+    kind: Literal["message", "edit", "timer"] = "message"
     message_ref: str = ""
     sent_at: float = 0.0
     attachments: tuple[Attachment, ...] = ()
@@ -51,6 +70,7 @@ class Inbound(msgspec.Struct, frozen=True):
     options: Options = NO_WISHES
     results: tuple[ToolResult, ...] = ()
     asked: bytes = b""
+    due: Due | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -74,6 +74,22 @@ def know_room(connection: str, room: Room, now: float) -> Statement:
     )
 
 
+def know_parent(connection: str, room: Room, now: float) -> Statement:
+    """Remember the room that a thread is in; what is known of it stays."""
+    return Statement(
+        "rooms.know_parent",
+        "INSERT INTO rooms (tenant, id, connection, native_id, kind, title, created_at)"
+        " VALUES (:tenant, :id, :connection, :native, 'group', '', :now) ON CONFLICT (tenant, id) DO NOTHING",
+        {
+            "tenant": TENANT,
+            "id": room_id(connection, room.parent),
+            "connection": connection,
+            "native": room.parent,
+            "now": now,
+        },
+    )
+
+
 def know_identity(connection: str, sender: Sender, now: float) -> Statement:
     """Remember an identity and its newest name; its state stays."""
     return Statement(
@@ -153,10 +169,14 @@ async def room(store: Store, wanted: str) -> KnownRoom | None:
 
 
 async def speakers(store: Store, connection: str, room_wanted: str, limit: int) -> list[Identity]:
-    """Who has a conversation in a room."""
+    """Who has a conversation in a room, or has spoken there while the conversation of that person is held elsewhere."""
     rows = await store.fetch(
         f"SELECT {columns(Identity)} FROM identities WHERE tenant = :tenant AND id IN (SELECT identity_id FROM sessions"
-        " WHERE tenant = :tenant AND connection = :connection AND room_id = :room) LIMIT :limit",
+        " WHERE tenant = :tenant AND connection = :connection AND room_id = :room"
+        " UNION SELECT i.id FROM identities i WHERE i.tenant = :tenant AND i.person_id IS NOT NULL"
+        " AND i.connection = :connection AND EXISTS (SELECT 1 FROM inbox b WHERE b.tenant = :tenant"
+        " AND b.connection = :connection AND b.room_id = :room AND b.message_ref <> '' AND b.identity_id = i.id"
+        " AND b.session_id <> '')) LIMIT :limit",
         {"tenant": TENANT, "connection": connection, "room": room_wanted, "limit": limit},
     )
     return values(Identity, rows)

@@ -30,6 +30,7 @@ class Session(msgspec.Struct, frozen=True):
     created_at: float
     updated_at: float
     mind: int = 0
+    forked_from: str = ""
 
 
 class NewSession(msgspec.Struct, frozen=True):
@@ -40,10 +41,13 @@ class NewSession(msgspec.Struct, frozen=True):
     room_id: str
     identity_id: str
     title: str = ""
+    person: str = ""
 
     @property
     def key(self) -> str:
-        """Assistant, connection, room and identity."""
+        """Assistant, connection, room and identity; of a person, whose identities share it, assistant and person."""
+        if self.person:
+            return "|".join((self.assistant, self.person))
         return "|".join((self.assistant, self.connection, self.room_id, self.identity_id))
 
     @property
@@ -167,6 +171,26 @@ def reset(session_id: str) -> Statement:
         "sessions.reset",
         "UPDATE sessions SET history_from = head WHERE tenant = :tenant AND id = :id",
         {"tenant": TENANT, "id": session_id},
+        expect=1,
+    )
+
+
+def count(session_id: str, events: int) -> Statement:
+    """Raise the head for something that nobody said: the conversation is no newer for it."""
+    return Statement(
+        "sessions.advance",
+        "UPDATE sessions SET head = head + :events WHERE tenant = :tenant AND id = :id RETURNING head",
+        {"tenant": TENANT, "id": session_id, "events": events},
+        expect=1,
+    )
+
+
+def reset_at(session_id: str, head: int) -> Statement:
+    """The same as `reset`, if the head is exactly `head`: nothing was accepted, begun or ended meanwhile."""
+    return Statement(
+        "sessions.reset",
+        "UPDATE sessions SET history_from = :head WHERE tenant = :tenant AND id = :id AND head = :head",
+        {"tenant": TENANT, "id": session_id, "head": head},
         expect=1,
     )
 

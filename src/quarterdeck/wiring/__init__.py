@@ -4,7 +4,6 @@ Whatever is dear to import (a channel, a provider's engine) is imported here whe
 """
 
 import asyncio
-import importlib.metadata
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,14 +15,18 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from structlog.typing import FilteringBoundLogger
 
+from quarterdeck import __version__
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.embeddings import Embedder
+from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.people import People
 from quarterdeck.actions.prices import Prices
-from quarterdeck.actions.resets import Resets
+from quarterdeck.actions.resets import DueReset, Resets
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -48,6 +51,7 @@ from quarterdeck.flow import configured
 from quarterdeck.flow.commands import Commands
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.history import History
+from quarterdeck.flow.indexing import Indexer
 from quarterdeck.flow.intake import Hints, Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
@@ -56,6 +60,7 @@ from quarterdeck.flow.posting import Posting
 from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.sending import RoomNames, Sending
 from quarterdeck.flow.services import Services
+from quarterdeck.flow.timers import Timers
 from quarterdeck.flow.turn import Turns
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.checkpoint import create_key, load_key
@@ -76,7 +81,7 @@ from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.web import pages
 from quarterdeck.wiring.builtin import Builder
 
-VERSION = importlib.metadata.version("quarterdeck")
+VERSION = __version__
 HISTORY_BYTES = 16 * 1024 * 1024
 DRAIN_SECONDS = 25.0
 
@@ -98,6 +103,8 @@ class Gateway:
     gate: Gate
     blobs: Blobs
     sealer: Sealer
+    indexer: Indexer
+    forks: Forks
     client: Client
     clock: Clock
     new_id: Callable[[str], str]
@@ -157,9 +164,9 @@ async def build(
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
-    commands = _commands(store, directory, auditor, clock, new_id)
+    commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
-    intake = Intake(store, directory, auditor, sending, outbox, hints, commands, clock, new_id, points)
+    intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
     for name, connection in config.connections.items() if channels else ():
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
@@ -172,6 +179,7 @@ async def build(
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
+        Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services),
         configuration, prices, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
@@ -200,9 +208,13 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         await supervisor.start(Service(name="configuration", run=g.configuration.run))
         controller = control.ControlServer(controlling, control_parts(g, url), COMMANDS)
         await supervisor.start(Service(name="control", run=controller.run, max_tasks=control.MOST))
+        await supervisor.start(Service(name="search", run=g.indexer.run))
+        await supervisor.start(Service(name="forks", run=g.forks.run))
         for service in g.services:
             await supervisor.start(service)
         g.intake.open = True
+        timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
+        await supervisor.start(Service(name="timers", run=timers.run))  # before anybody can speak
         for name, channel in g.directory.channels().items():
             service = Service(
                 name=f"channel.{name}", run=_receiving(channel, g.intake), restart="backoff", stop_seconds=2.0
@@ -238,9 +250,13 @@ def control_parts(g: Gateway, url: str) -> Parts:
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
         pairings=Pairings(g.store, g.auditor, g.sending, g.outbox, g.clock),
         mind=Mind(g.store, g.auditor, g.clock, g.new_id),
+        people=People(g.store, g.directory, g.auditor, g.new_id),
         resets=Resets(g.store, g.auditor, g.lanes, g.live, g.clock),
         tokens=g.tokens,
         signin=g.signin,
+        indexer=g.indexer,
+        exports=Exports(g.store, g.auditor, g.clock),
+        forks=g.forks,
     )
 
 
@@ -342,6 +358,7 @@ def _app(g: Gateway, url: str) -> Application:
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
             embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
-            ready=g.unready, public_url=url, version=VERSION, web_routes=pages.routes(g.signin.check, VERSION),
+            forks=g.forks, ready=g.unready, public_url=url, version=VERSION,
+            web_routes=pages.routes(g.signin.check, VERSION),
         )
     )  # fmt: skip

@@ -11,7 +11,7 @@ A request is one line of JSON; the answer is a greeting, a line for each row, an
 - `server`   who may connect, how much, how long
 - `parts`    what the commands work with
 - `table`    every command by name
-- `lists`, `shows`, `changes`, `checks`, `chat`   the commands, by what they do
+- `lists`, `shows`, `changes`, `past`, `people`, `checks`, `chat`   the commands, by what they do
 
 Without a gateway the command line serves the same table to itself, over a pair of sockets.
 """

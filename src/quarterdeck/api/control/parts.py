@@ -9,9 +9,12 @@ from structlog.typing import FilteringBoundLogger
 
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.people import People
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -20,6 +23,7 @@ from quarterdeck.api.control.wire import Row
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import BadInput
 from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.indexing import Indexer
 from quarterdeck.flow.intake import Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
@@ -52,9 +56,13 @@ class Parts:
     inbox: Inbox
     mind: Mind
     pairings: Pairings
+    people: People
     resets: Resets
     tokens: Tokens
     signin: Signin
+    indexer: Indexer
+    exports: Exports
+    forks: Forks
 
 
 @dataclass(frozen=True)

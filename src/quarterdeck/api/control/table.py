@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quarterdeck.api.control import changes, chat, checks, lists, shows, usage
+from quarterdeck.api.control import changes, chat, checks, lists, past, people, shows, usage
 from quarterdeck.api.control.parts import Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
@@ -15,6 +15,9 @@ COMMANDS: Mapping[str, Command] = {
     "sessions summaries": command(shows.One, shows.list_summaries),
     "sessions restore": command(changes.Because, changes.restore_session),
     "sessions reset": command(changes.Because, changes.reset_session),
+    "sessions search": command(past.Words, past.search_sessions, 600),
+    "sessions export": command(past.Wanted, past.export_session, 3600),
+    "sessions fork": command(past.Place, past.fork_session, 600),
     "turns list": command(lists.TurnsPage, lists.list_turns),
     "turns show": command(shows.One, shows.show_turn),
     "inbox list": command(lists.Page, lists.list_inbox),
@@ -25,6 +28,9 @@ COMMANDS: Mapping[str, Command] = {
     "pairing list": command(lists.Page, lists.list_pairings),
     "pairing approve": command(changes.Code, changes.approve_pairing),
     "pairing deny": command(changes.Code, changes.deny_pairing),
+    "people list": command(lists.Page, people.list_people),
+    "people link": command(people.Two, people.link_people),
+    "people unlink": command(people.Lone, people.unlink_people),
     "connections list": command(Nothing, lists.list_connections),
     "connections test": command(checks.Chosen, checks.test_connections, 120),
     "models list": command(Nothing, lists.list_models, 120),

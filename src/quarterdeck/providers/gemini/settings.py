@@ -32,6 +32,7 @@ class Settings(Table, frozen=True):
     def profile(self) -> ModelProfile:
         """What may be asked of this provider's models."""
         return ModelProfile(
+            forms=True,
             label=self.label,
             tools=self.tools,
             max_tokens=self.max_tokens,

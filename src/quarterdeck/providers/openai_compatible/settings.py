@@ -80,6 +80,7 @@ class Chosen(msgspec.Struct, frozen=True):
     def profile(self) -> ModelProfile:
         """What may be asked of this provider's models."""
         return ModelProfile(
+            forms=True,
             label=self.settings.label,
             tools=self.settings.tools,
             max_tokens=self.settings.max_tokens or self.preset.max_tokens,

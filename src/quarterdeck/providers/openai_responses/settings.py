@@ -58,7 +58,12 @@ class Settings(Table, frozen=True):
     def profile(self) -> ModelProfile:
         """What may be asked of this provider's models."""
         return ModelProfile(
-            label=self.label, tools=self.tools, max_tokens=self.max_tokens, window=self.window, reads=self.reads
+            forms=True,
+            label=self.label,
+            tools=self.tools,
+            max_tokens=self.max_tokens,
+            window=self.window,
+            reads=self.reads,
         )
 
 

@@ -181,6 +181,9 @@ export class Transcript {
       case "delivery.state":
         this.#turns.get(event.turn)?.deliveryState(event.delivery, event.state);
         break;
+      case "message.copied":
+        this.#copied(event);
+        break;
       case "turn.ended":
         this.#ended(event, at);
         break;
@@ -201,6 +204,7 @@ export class Transcript {
   }
 
   #accepted(event, at) {
+    if (event.kind === "timer") return void this.#log.append(notice(event.text, at));
     let written = this.#written.get(event.inbox) ?? this.#adopt(event);
     if (!written) {
       written = new Written({ text: event.text, attachments: event.attachments, at });
@@ -255,6 +259,16 @@ export class Transcript {
   #delivered(event, at) {
     if (!event.turn) return void this.#log.append(notice(event.text, at));
     this.#turn(event.turn, at).delivered(event);
+  }
+
+  /** A message of the conversation that this one is a copy of. */
+  #copied(event) {
+    const at = new Date(event.said_at * 1000);
+    if (event.role === "user") {
+      this.#log.append(new Written({ text: event.text, attachments: event.attachments, at }).node);
+    } else if (event.text) {
+      this.#log.append(notice(event.text, at));
+    }
   }
 
   #ended(event, at) {

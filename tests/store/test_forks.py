@@ -1,0 +1,131 @@
+"""A fork's copy: in slices, whole after any kill, finished by the service when whoever asked for it is gone."""
+
+import asyncio
+import tracemalloc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.forks import Forks
+from quarterdeck.base.clock import SystemClock
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.ids import IdSource
+from quarterdeck.base.supervise import Life, Service
+from quarterdeck.flow.live import Live
+from quarterdeck.governance.audit import SYSTEM, Auditor
+from quarterdeck.governance.principal import OWNER
+from quarterdeck.store import forks, sessions
+from quarterdeck.store.operations import operation
+from tests.flow.doubles import Log
+from tests.store.mortal import Killed, Mortal
+from tests.store.seeding import Vocabulary, seed
+from tests.waiting import until
+
+SOURCE = f"ses_{0:026x}"
+TURNS = 60
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Mortal]:
+    seed(tmp_path / "q.db", 1, TURNS, Vocabulary())
+    store = Mortal(tmp_path / "q.db", CrashPoints(), lambda error: None)
+    yield store
+    await store.close()
+
+
+def service(store: Mortal, woken: list[str]) -> Forks:
+    clock = SystemClock()
+    new_id = IdSource(clock)
+    return Forks(store, Auditor(clock, new_id), Live(), clock, new_id, woken.append, Log())
+
+
+async def run_until_done(store: Mortal, woken: list[str]) -> None:
+    """The service, as a start runs it, until nothing is left to copy."""
+
+    def fail(error: BaseException) -> None:
+        raise AssertionError from error
+
+    one = service(store, woken)
+    life = Life(Service(name="forks", run=one.run), fail, Log())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(one.run(life))
+        await until(lambda: woken, 10, "a finished copy")
+        life.stopping.set()
+
+
+async def test_a_killed_copy_is_finished_by_the_next_process(store: Mortal) -> None:
+    for dies_in in (2, 3, 4):
+        for side in ("before", "after"):
+            woken: list[str] = []
+            store.dies_in, store.side = dies_in, side
+            with pytest.raises(Killed):
+                await service(store, woken).fork(SOURCE, "", OWNER, SYSTEM)
+            (new,) = await forks.copying(store, 10)
+            session = await sessions.get(store, new)
+            assert session is not None
+            assert session.controller == "waiting", "no turn runs on half of a history"
+            await run_until_done(store, woken)
+            assert woken == [new]
+            await whole_copy(store, new)
+
+
+async def whole_copy(store: Mortal, new: str) -> None:
+    session = await sessions.get(store, new)
+    assert session is not None
+    assert (session.controller, session.forked_from, session.head) == ("assistant", SOURCE, 2 * TURNS)
+    texts = "SELECT content FROM messages WHERE session_id = :id ORDER BY position, part"
+    original, copy = [await store.fetch(texts, {"id": one}) for one in (SOURCE, new)]
+    assert list(copy) == list(original)
+    seqs = await store.fetch("SELECT seq FROM events WHERE session_id = :id ORDER BY seq", {"id": new})
+    assert [row[0] for row in seqs] == list(range(1, 2 * TURNS + 1))
+
+
+async def test_a_message_that_comes_during_the_copy_is_no_part_of_it(store: Mortal) -> None:
+    woken: list[str] = []
+    store.dies_in, store.side = 3, "after"
+    with pytest.raises(Killed):
+        await service(store, woken).fork(SOURCE, "", OWNER, SYSTEM)
+    (new,) = await forks.copying(store, 10)
+    await store.commit(operation("accept", sessions.advance(new, 1, 1.0)))
+    await run_until_done(store, woken)
+    rows = await store.fetch(
+        "SELECT COUNT(*), COUNT(DISTINCT position) FROM messages WHERE session_id = :id", {"id": new}
+    )
+    assert rows[0] == (2 * TURNS, 2 * TURNS)
+
+
+async def test_two_who_copy_make_one_copy(store: Mortal) -> None:
+    store.dies_in, store.side = 2, "before"
+    with pytest.raises(Killed):
+        await service(store, []).fork(SOURCE, "", OWNER, SYSTEM)
+    (new,) = await forks.copying(store, 10)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(service(store, [])._finish(new))
+    await whole_copy(store, new)
+
+
+async def test_an_export_holds_one_page_at_a_time(tmp_path: Path) -> None:
+    seed(tmp_path / "long.db", 1, 5_000, Vocabulary())
+    store = Mortal(tmp_path / "long.db", CrashPoints(), lambda error: None)
+    clock = SystemClock()
+    exports = Exports(store, Auditor(clock, IdSource(clock)), clock)
+    for form in ("markdown", "html", "json"):
+        made = await exports.begin(SOURCE, form, SYSTEM)
+        tracemalloc.start()
+        size, pieces = 0, list[str]()
+        async for piece in made.pieces:
+            size += len(piece)
+            pieces += [piece] if form == "json" else []
+            assert len(piece) < 100_000
+        if form != "json":  # that one was kept here
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        tracemalloc.stop()
+        assert size > 2_000_000
+        if form == "json":
+            found = msgspec.json.decode("".join(pieces))
+            assert (len(found["messages"]), len(found["turns"])) == (10_000, 5_000)
+    await store.close()
