@@ -272,7 +272,7 @@ async def test_a_turn_shows_its_steps_effects_and_tokens(gateway: Running) -> No
     assert detail["inbox"] == [receipt["inbox_id"]]
     assert [(one["step"], one["text"]) for one in detail["steps"]] == [("m1", "You said: hello")]
     assert [(one["kind"], one["state"]) for one in detail["intents"]] == [("model", "done")]
-    assert detail["tokens"]["input"] > 0
+    assert detail["turn"]["spent"]["tokens"]["input"] > 0
     delivery = (await gateway.call("GET", "/api/v1/deliveries", token=token)).json()["items"][0]
     assert delivery["id"] == detail["deliveries"][0]
     assert (delivery["text"], delivery["state"], delivery["kind"]) == ("You said: hello", "sent", "answer")

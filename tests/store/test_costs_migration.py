@@ -5,13 +5,15 @@ from pathlib import Path
 
 from quarterdeck.store.migrate import known, migrate
 
+COSTS = next(number for number, name, _ in known() if name == "costs")
+
 
 def test_old_settlements_find_whom_they_were_for_and_have_no_price(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with sqlite3.connect(path) as file:
         file.execute("CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT, applied_at REAL)")
         for number, name, sql in known():
-            if number < 4:
+            if number < COSTS:
                 file.executescript(sql)
                 file.execute("INSERT INTO schema_migrations VALUES (?, ?, 0)", (number, name))
         file.execute(
@@ -26,7 +28,7 @@ def test_old_settlements_find_whom_they_were_for_and_have_no_price(tmp_path: Pat
             file.execute("INSERT INTO ledger VALUES ('t', 'i', ?, 'main/m', 7, 3, 0, 1, 0)", (kind,))
             file.execute("INSERT INTO ledger VALUES ('t', 'gone', ?, 'main/m', 7, 3, 0, 1, 0)", (kind,))
     file.close()
-    assert "0004_costs" in migrate(path)
+    assert f"{COSTS:04}_costs" in migrate(path)
     file = sqlite3.connect(path)
     rows = file.execute(
         "SELECT intent_id, assistant, session_id, connection, identity_id, amount, currency FROM ledger"

@@ -23,8 +23,8 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
-# Key files are read and written by `cryptography.hazmat.primitives.serialization`, which brings its SSH formats with it:
-# it is imported where a key file is touched.
+# Key files are read and written by cryptography's `serialization`, which brings its SSH formats with it: it is
+# imported where a key file is touched.
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
