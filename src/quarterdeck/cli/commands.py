@@ -107,7 +107,7 @@ COMMANDS: tuple[Command, ...] = (
     listed("connections test", "Try a connection's token and network.", (WHICH,), "detail", "ok stopped", wired=True),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),
     Command("models pull", "Fetch the small local demo model.", "pull:pull", (MODEL,)),
-    listed("models test", "Try a provider's address and key.", (WHICH,), "detail fix", "ok"),
+    listed("models test", "Make one small live call to each model in use.", (WHICH,), "detail fix", "ok"),
     Command("usage", "Show tokens and cost of model calls, summed.", "usage:usage", USED),
     asked("token create", "Make an access token; it is shown once.", *TOKEN),
     listed("token list", "List access tokens.", PAGE, "created_at expires_at name scopes"),

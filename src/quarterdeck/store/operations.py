@@ -33,6 +33,8 @@ OPERATIONS: Mapping[str, str] = {
     "send_intent": "the intent of one part's send",
     "send_outcome": "what became of one part's send",
     "settle": "a person settles an unknown delivery, or has it sent again",
+    "probe_intent": "the intent of a call that tries a model",
+    "probe_outcome": "what became of a call that tried a model",
     "recover": "open intents of a dead process are closed",
     "expire": "inbox rows that waited longer than their time to live",
     "retry_inbox": "a person brings a dead-lettered row back",

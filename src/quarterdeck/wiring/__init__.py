@@ -26,6 +26,7 @@ from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.people import People
 from quarterdeck.actions.prices import Prices
+from quarterdeck.actions.probes import Probes
 from quarterdeck.actions.resets import DueReset, Resets
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
@@ -249,6 +250,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         deliveries=Deliveries(g.store, g.auditor, g.outbox, g.live, g.clock),
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
         pairings=Pairings(g.store, g.auditor, g.sending, g.outbox, g.clock),
+        probes=Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log),
         mind=Mind(g.store, g.auditor, g.clock, g.new_id),
         people=People(g.store, g.directory, g.auditor, g.new_id),
         resets=Resets(g.store, g.auditor, g.lanes, g.live, g.clock),

@@ -9,9 +9,10 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from quarterdeck.api.control.lists import reachable
+from quarterdeck.api.control.lists import reach, reachable
 from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
-from quarterdeck.base.errors import NotFound
+from quarterdeck.base.errors import NotFound, QuarterdeckError
+from quarterdeck.ports import ProviderFailed
 from quarterdeck.store.overview import overview
 from quarterdeck.store.sqlite import connect
 
@@ -22,6 +23,7 @@ AHEAD_SECONDS = 60.0
 FIXES = {
     "wrong_key": "Put a valid key where api_keys says, then restart.",
     "no_credit": "Top up the account, or name another provider in `fallback`.",
+    "no_access": "Ask whoever owns the account for access to this model, or name another one.",
     "unreachable": "Look at the network and at base_url.",
     "failed": "See the reason; the model's service may be having trouble.",
 }
@@ -54,14 +56,27 @@ async def test_connections(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
 
 
 async def test_models(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
-    """Whether each provider can be reached with its key."""
-    names = list(dict.fromkeys(route.partition("/")[0] for route in parts.directory.models))
-    if ask.id and ask.id not in names:
-        raise NotFound(f"no assistant uses a provider {ask.id}; in use: {', '.join(names)}")
-    for name in names:
-        if ask.id in ("", name):
-            state, detail = await reachable(name, parts.directory.provider(name))
-            yield {"id": name, "state": state, "created_at": None, "detail": detail, "fix": FIXES.get(state, "")}
+    """One small live call to each model that an assistant uses: it costs what so many tokens cost."""
+    routes = [route for route in parts.directory.models if ask.id in ("", route, route.partition("/")[0])]
+    if not routes:
+        known = ", ".join(parts.directory.models)
+        raise NotFound(f"no assistant uses a model or provider {ask.id}; in use: {known}")
+    for route in routes:
+        try:
+            seconds = await parts.probes.ask(route, caller.actor)
+            state, detail = "ok", f"answered in {seconds:.1f} s"
+        except ProviderFailed as error:
+            state, detail = reach(error), str(error)
+        except QuarterdeckError as error:
+            state, detail = "failed", str(error)
+        yield {"id": route, "state": state, "created_at": None, "detail": detail, "fix": FIXES.get(state, "")}
+
+
+async def _providers(parts: Parts) -> Rows:
+    """Whether each provider can be reached with its key; nothing is spent."""
+    for name in dict.fromkeys(route.partition("/")[0] for route in parts.directory.models):
+        state, detail = await reachable(name, parts.directory.provider(name))
+        yield {"id": name, "state": state, "detail": detail, "fix": FIXES.get(state, "")}
 
 
 async def doctor(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
@@ -72,7 +87,7 @@ async def doctor(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     ahead = counts.newest - now
     told = f"behind the newest record by {ahead:.0f} s" if ahead > AHEAD_SECONDS else "goes with the records"
     yield _row("clock", ahead <= AHEAD_SECONDS, told, "Set the machine's clock (NTP).")
-    async for row in test_models(parts, caller, Chosen()):
+    async for row in _providers(parts):
         yield _row(f"model {row['id']}", row["state"] == "ok", f"{row['state']}: {row['detail']}", str(row["fix"]))
     async for row in test_connections(parts, caller, Chosen()):
         fix = "See the reason; `quarterdeck connections list` shows more."

@@ -15,6 +15,7 @@ from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.people import People
+from quarterdeck.actions.probes import Probes
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -56,6 +57,7 @@ class Parts:
     inbox: Inbox
     mind: Mind
     pairings: Pairings
+    probes: Probes
     people: People
     resets: Resets
     tokens: Tokens
