@@ -101,6 +101,6 @@ def test_the_page_is_small_quick_and_loads_only_from_here(chat: Chat) -> None:
         again = chat.page.request.get(chat.url + path, headers={"If-None-Match": asset.headers["etag"]})
         assert again.status == 304
     assert len(assets) > 10
-    assert sum(sizes) < 60_000
+    assert sum(sizes) < 64_000
     assert chat.page.request.get(f"{chat.url}/assets/0000/app.js").status == 404
     assert chat.page.request.get(f"{chat.url}/assets/../pages.py").status == 404

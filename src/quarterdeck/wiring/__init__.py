@@ -37,7 +37,6 @@ from quarterdeck.api.control import server as control
 from quarterdeck.api.control.parts import Parts
 from quarterdeck.api.control.table import COMMANDS
 from quarterdeck.api.doors import Doors
-from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base import crash
 from quarterdeck.base.clock import Clock, SystemClock
 from quarterdeck.base.config import LoadedConfig, load_config
@@ -188,6 +187,8 @@ async def build(
 
 async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gateway, str], Awaitable[None]]) -> None:
     """Start all services in order, serve until SIGTERM or SIGINT, drain in reverse. A second signal ends at once."""
+    from quarterdeck.api.server import HttpServer, bind  # commands that work without a gateway serve nothing
+
     g, server = gateway, gateway.loaded.config.server
     listening = bind(server.host, server.port)
     stack.callback(listening.close)
