@@ -9,10 +9,13 @@ from starlette.responses import Response
 from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.auth import Authenticator
+from quarterdeck.api.cors import Cors
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.events import EventsDoor
 from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.guard import SECURITY_HEADERS, HostCheck, SecurityHeaders, own_hosts
+from quarterdeck.api.keeping import Keeper
+from quarterdeck.api.limits import RateLimits
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.embeddings import EmbeddingsDoor
@@ -20,12 +23,13 @@ from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import PastDoor
 from quarterdeck.api.people import PeopleDoor
-from quarterdeck.api.route import Route, served
+from quarterdeck.api.route import Gate, Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.streams import Streams
 from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.work import WorkDoor
+from quarterdeck.api.workspaces import WorkspacesDoor
 from quarterdeck.base.errors import QuarterdeckError
 
 
@@ -51,12 +55,15 @@ def build(doors: Doors) -> Application:
         people=PeopleDoor(doors),
         work=WorkDoor(doors),
         usage=UsageDoor(doors),
+        workspaces=WorkspacesDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
         responses=ResponsesDoor(doors, streams),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),
     )
     routes.extend(table(handlers))
+    server = doors.config.server
+    gate = Gate(authenticator, RateLimits(server.requests_per_minute, doors.clock), Keeper(doors.store, doors.clock))
 
     async def failed(request: Request, error: Exception) -> Response:
         if problems.status_of(error) == 500:
@@ -67,10 +74,11 @@ def build(doors: Doors) -> Application:
         return response
 
     app = Application(
-        routes=[*served(routes, authenticator), *doors.web_routes],
+        routes=[*served(routes, gate), *doors.web_routes],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(HostCheck, own_hosts(doors.config.server.host, doors.public_url)),
+            Middleware(HostCheck, own_hosts(server.host, doors.public_url)),
+            Middleware(Cors, server.cors_origins),
         ],
         exception_handlers={QuarterdeckError: failed, HTTPException: failed, Exception: failed},
     )

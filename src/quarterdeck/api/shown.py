@@ -62,11 +62,8 @@ class TurnsAsk(Paged, frozen=True):
     session: str = ""
 
 
-class MessagesAsk(Ask, frozen=True):
-    """Which messages: those before a cursor, else the newest."""
-
-    before: Cursor = ""
-    limit: Limit = 50
+class MessagesAsk(Paged, frozen=True):
+    """Which messages: the page before that of the cursor, else the newest."""
 
 
 class EventsAsk(Ask, frozen=True):
@@ -109,6 +106,26 @@ class TokenAsk(Ask, frozen=True):
     name: str
     scopes: tuple[Scope, ...]
     expires_seconds: float | None = None
+
+
+class RotateAsk(Ask, frozen=True):
+    """A new text for a token; the one before holds for `overlap_seconds` more. `expires_seconds`: its life from now."""
+
+    overlap_seconds: Annotated[float, Meta(ge=0, le=30 * 86_400)] = 86_400.0
+    expires_seconds: float | None = None
+
+
+class SessionChange(Ask, frozen=True):
+    """What is to be different: a title, a model (empty: the assistant's own)."""
+
+    title: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+    model: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+
+
+class FileAsk(Ask, frozen=True):
+    """The new text of an instruction file; empty is as good as none."""
+
+    text: Annotated[str, Meta(max_length=262_144)]
 
 
 class SettleAsk(Ask, frozen=True):
@@ -346,7 +363,10 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """An access token without its text; `state` is active, expired or revoked."""
+    """An access token without its text; `state` is active, rotating, expired or revoked.
+
+    `rotating`: it has a new text, and the one before holds until `previous_until`. `used_at` is exact to a minute.
+    """
 
     id: str
     state: str
@@ -354,15 +374,30 @@ class Token(msgspec.Struct, frozen=True):
     scopes: list[Scope]
     created_at: Moment
     expires_at: Moment | None
+    rotated_at: Moment | None
+    previous_until: Moment | None
+    used_at: Moment | None
 
 
 class NewToken(msgspec.Struct, frozen=True):
-    """A new access token; `token` is shown here and never again."""
+    """A new access token; `token` is shown here and never again. After a rotation the text before it holds until
+    `previous_until`.
+    """
 
     id: str
     token: str
     scopes: list[Scope]
     expires_at: Moment | None
+    previous_until: Moment | None = None
+
+
+class WorkspaceFile(msgspec.Struct, frozen=True):
+    """An instruction file of an assistant; `release` is the digest of all that shapes its answers now."""
+
+    assistant: str
+    name: str
+    text: str
+    release: str
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What was taken in, what was run and what was sent: lists for people who operate the gateway."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.api import shown
@@ -13,6 +14,7 @@ from quarterdeck.model.turn import ModelStep, Step, ToolStep
 from quarterdeck.store import inbox, intents, journal, outbox, turns, usage
 from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.intents import IntentRow
+from quarterdeck.store.operations import Statement
 from quarterdeck.store.outbox import ListedDelivery
 from quarterdeck.store.turns import Turn
 from quarterdeck.store.usage import Settled
@@ -61,14 +63,19 @@ class WorkDoor:
 
     async def settle_delivery(self, call: Call, ask: shown.SettleAsk) -> shown.Settled:
         """POST /api/v1/deliveries/{id}/settle."""
-        delivery = call.path("id")
-        count = await self._deliveries.settle(delivery, ask.outcome, call.principal.actor, ask.reason)
+        delivery, riding = call.path("id"), partial(_kept, call)
+        count = await self._deliveries.settle(delivery, ask.outcome, call.principal.actor, ask.reason, riding)
         return shown.Settled(delivery, count)
 
     async def resend_delivery(self, call: Call, ask: shown.ResendAsk) -> shown.Settled:
         """POST /api/v1/deliveries/{id}/resend."""
-        delivery = call.path("id")
-        return shown.Settled(delivery, await self._deliveries.resend(delivery, call.principal.actor, ask.reason))
+        delivery, riding = call.path("id"), partial(_kept, call)
+        count = await self._deliveries.resend(delivery, call.principal.actor, ask.reason, riding)
+        return shown.Settled(delivery, count)
+
+
+def _kept(call: Call, parts: int) -> list[Statement]:
+    return call.keep(shown.Settled(call.path("id"), parts))
 
 
 def _item(row: InboxRow) -> shown.InboxItem:
