@@ -11,7 +11,6 @@ from quarterdeck.api import shown
 from quarterdeck.api.auth import COOKIE, Authenticator
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
-from quarterdeck.api.keeping import HEADER, check_secret
 from quarterdeck.api.problems import TooMany
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotAllowed
@@ -90,14 +89,12 @@ class AccessDoor:
 
     async def create_token(self, call: Call, ask: shown.TokenAsk) -> shown.NewToken:
         """POST /api/v1/tokens."""
-        check_secret(call.header(HEADER))
         riding = partial(_kept, call)
         actor = call.principal.actor
         return _made(await self._doors.tokens.create(ask.name, ask.scopes, ask.expires_seconds, actor, riding))
 
     async def rotate_token(self, call: Call, ask: shown.RotateAsk) -> shown.NewToken:
         """POST /api/v1/tokens/{id}/rotate."""
-        check_secret(call.header(HEADER))
         overlap, expires, riding = ask.overlap_seconds, ask.expires_seconds, partial(_kept, call)
         return _made(await self._doors.tokens.rotate(call.path("id"), overlap, expires, call.principal.actor, riding))
 

@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 from quarterdeck.api.call import Call
 from quarterdeck.api.problems import NotTheSame, Unguarded
 
+TAGS_LENGTH = 2_000  # of an If-Match
+
 R = TypeVar("R")
 
 
@@ -26,7 +28,7 @@ def etag(*parts: str) -> str:
 
 def check_match(call: Call, current: str) -> None:
     """The request was made about the thing as it is. Raises Unguarded without If-Match, NotTheSame for another tag."""
-    wanted = call.header("If-Match", 2_000)
+    wanted = call.header("If-Match", TAGS_LENGTH)
     if not wanted:
         raise Unguarded("a change needs the header If-Match with the ETag of what was read")
     if wanted != "*" and current not in [one.strip() for one in wanted.split(",")]:

@@ -9,8 +9,10 @@ import msgspec
 from starlette.responses import Response
 
 from quarterdeck.api import refusals
-from quarterdeck.api.call import Call, Nothing
+from quarterdeck.api.call import KEY_LENGTH, Call, Nothing
+from quarterdeck.api.etags import TAGS_LENGTH
 from quarterdeck.api.examples import PARAMETERS, by_type, example
+from quarterdeck.api.keeping import HEADER, SECRET_LENGTH
 from quarterdeck.api.problems import OpenAIError, Problem
 from quarterdeck.api.route import Route
 
@@ -120,7 +122,7 @@ def _operation(one: Route, by_kind: dict[object, Json], schemas: dict[str, Json]
     if parameters:
         found["parameters"] = parameters
     if one.has_body and one.media:
-        found["requestBody"] = {"required": True, "content": {one.media: {}}}
+        found["requestBody"] = {"required": False, "content": {one.media: {}}}  # an empty file is one
     elif one.has_body and one.takes is not Nothing:
         content = {"application/json": _shaped(one.takes, by_kind)}
         found["requestBody"] = {"required": _needed(one.takes), "content": content}
@@ -213,6 +215,14 @@ def _schema(reference: Json, schemas: dict[str, Json]) -> Json:
     return schemas[str(reference["$ref"]).rpartition("/")[2]]
 
 
+def _length(name: str, one: Route) -> Json:
+    """How long a header's text may be, and must be."""
+    if name == "If-Match":
+        return {"minLength": 1, "maxLength": TAGS_LENGTH}
+    least: Json = {"minLength": SECRET_LENGTH} if name == HEADER and one.secret else {}
+    return {**least, "maxLength": KEY_LENGTH}
+
+
 def _header_parameters(one: Route) -> list[Json]:
     return [
         {
@@ -220,7 +230,7 @@ def _header_parameters(one: Route) -> list[Json]:
             "in": "header",
             "required": name == "If-Match",
             "description": HEADER_DOCS[name],
-            "schema": {"type": "string"},
+            "schema": {"type": "string", **_length(name, one)},
         }
         for name in one.headers
     ]

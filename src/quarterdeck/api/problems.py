@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from quarterdeck.actions.embeddings import EmbeddingFailed
+from quarterdeck.api.shown import Problem
 from quarterdeck.base.errors import (
     BadInput,
     Conflict,
@@ -143,19 +143,6 @@ NEXT_STEPS: Mapping[int, str] = {
 NEXT_STEPS_OF_CODES: Mapping[str, str] = {
     KeyReused.code: "Take a new key for another request.",
 }
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """What went wrong (RFC 9457). `code` is stable; `field` is the place in the request; `rule` is what denied it."""
-
-    title: str
-    status: int
-    code: str
-    detail: str
-    next_step: str
-    type: str = "about:blank"
-    field: str | UnsetType = UNSET
-    rule: str | UnsetType = UNSET
 
 
 class OpenAIProblem(msgspec.Struct, frozen=True):

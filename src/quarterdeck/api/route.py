@@ -18,7 +18,7 @@ from quarterdeck.api.auth import COOKIE, Authenticator
 from quarterdeck.api.call import BODY_BYTES, Call, Nothing
 from quarterdeck.api.etags import Tagged
 from quarterdeck.api.guard import ANSWER_HEADERS
-from quarterdeck.api.keeping import HEADER, Asked, Keeper
+from quarterdeck.api.keeping import HEADER, Asked, Keeper, check_secret
 from quarterdeck.api.limits import RateLimits
 from quarterdeck.api.problems import TooLarge
 from quarterdeck.base.errors import QuarterdeckError, Retry
@@ -38,9 +38,9 @@ class Route:
 
     `scopes`: one of them is needed, none for anybody; `local`: this machine needs none. `also` are further statuses
     with the same answer. `media` is the type of a body that is not JSON, `body` the most bytes of any body. `seconds`
-    None: the handler has a deadline of its own. `tagged`: the answer has an ETag; `guarded`: the request needs one as
-    If-Match; `keyed`: an
-    Idempotency-Key is honoured. `raises` are refusals beside those that every such route has.
+    None: the handler has a deadline of its own. `keyed`: an Idempotency-Key is honoured, a long one where the answer is
+    `secret`. `tagged`: the answer has an ETag; `guarded`: the request needs one as If-Match. `raises` are refusals
+    beside those that every such route has.
     """
 
     method: Method
@@ -59,6 +59,7 @@ class Route:
     seconds: float | None
     body: int
     keyed: bool
+    secret: bool
     tagged: bool
     guarded: bool
     raises: tuple[type[QuarterdeckError], ...]
@@ -91,6 +92,7 @@ def route(
     seconds: float | None = SECONDS,
     body: int = BODY_BYTES,
     keyed: bool = False,
+    secret: bool = False,
     tagged: bool = False,
     guarded: bool = False,
     raises: tuple[type[QuarterdeckError], ...] = (),
@@ -105,6 +107,8 @@ def route(
         ask = await call.parse(takes, body)
         if not keyed or not (key := call.header(HEADER)):
             return await handler(call, ask)
+        if secret:
+            check_secret(key)
         request = b"" if media else msgspec.json.encode(ask)
         asked = Asked(key, name, call.request.url.path, call.principal.id, request, status)
         return await keeper.once(asked, lambda keeping: handler(call.keeping(keeping), ask))
@@ -119,7 +123,7 @@ def route(
         headers = ("If-Match", *headers)
     return Route(
         method, path, name, answer, takes, gives, scopes, doc, status, also, headers, media, local, seconds, body,
-        keyed, tagged, guarded, raises,
+        keyed, secret, tagged, guarded, raises,
     )  # fmt: skip
 
 

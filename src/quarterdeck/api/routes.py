@@ -100,9 +100,10 @@ def who(me: MeDoor, access: AccessDoor) -> Sequence[Route]:
         route("GET", f"{V1}/tokens", access.list_tokens, shown.Paged, shown.Page[shown.Token], ADMIN,
               "Access tokens, without their text."),
         route("POST", f"{V1}/tokens", access.create_token, shown.TokenAsk, shown.NewToken, ADMIN,
-              "Make an access token; its text is shown once.", status=201, keyed=True),
+              "Make an access token; its text is shown once.", status=201, keyed=True, secret=True),
         route("POST", f"{V1}/tokens/{{id}}/rotate", access.rotate_token, shown.RotateAsk, shown.NewToken, ADMIN,
-              "Give an access token a new text; the one before holds for a while.", keyed=True, raises=(Conflict,)),
+              "Give an access token a new text; the one before holds for a while.", keyed=True, secret=True,
+              raises=(Conflict,)),
         route("DELETE", f"{V1}/tokens/{{id}}", access.revoke_token, Nothing, None, ADMIN,
               "End an access token.", status=204),
     )

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC")]
 Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
+Life = Annotated[float, Meta(gt=0, le=3_153_600_000, description="Seconds from now.")]
 Cursor = Annotated[str, Meta(max_length=200, description="`next_cursor` of the page before.")]
 
 
@@ -103,16 +104,16 @@ class CodeAsk(Ask, frozen=True):
 class TokenAsk(Ask, frozen=True):
     """A new access token; without `expires_seconds` it does not expire."""
 
-    name: str
-    scopes: tuple[Scope, ...]
-    expires_seconds: float | None = None
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1)]
+    expires_seconds: Life | None = None
 
 
 class RotateAsk(Ask, frozen=True):
     """A new text for a token; the one before holds for `overlap_seconds` more. `expires_seconds`: its life from now."""
 
     overlap_seconds: Annotated[float, Meta(ge=0, le=30 * 86_400)] = 86_400.0
-    expires_seconds: float | None = None
+    expires_seconds: Life | None = None
 
 
 class SessionChange(Ask, frozen=True):
@@ -142,6 +143,19 @@ class ResendAsk(Ask, frozen=True):
 
 
 # --- what is given --------------------------------------------------------------------------------------------
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong (RFC 9457). `code` is stable; `field` is the place in the request; `rule` is what denied it."""
+
+    title: str
+    status: int
+    code: str
+    detail: str
+    next_step: str
+    type: str = "about:blank"
+    field: str | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
