@@ -10,8 +10,10 @@ import json
 import select
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
+from typing import Protocol
 
 from quarterdeck.api.control.wire import FAILED, Row
 from quarterdeck.cli.command import Command
@@ -24,6 +26,16 @@ CLEAR = "\r\x1b[K"
 GOOD = ("answered", "absorbed", "command", "superseded")
 
 
+class Shown(Protocol):
+    """Where an exchange is shown."""
+
+    def row(self, row: Row) -> None: ...
+
+
+Exchange = Callable[[str, Shown], int]
+"""Says one thing, shows all that comes of it, and gives the exit status."""
+
+
 def chat(command: Command, given: argparse.Namespace) -> int:
     """One answer, or a conversation until the end of the input."""
     talking = not given.text and sys.stdin.isatty()
@@ -31,14 +43,22 @@ def chat(command: Command, given: argparse.Namespace) -> int:
     if not talking and not said:
         print("quarterdeck: there is nothing to say; give a text", file=sys.stderr)
         return 2
-    with gateway(load(given.config), serving=True, wired=True) as opened:
-        ask = {"room": given.room, "assistant": given.assistant}
-        if not talking:
-            return _exchange(opened, ask, said, _Plain(as_json=given.json))
-        return _talk(opened, ask)
+    if given.url:
+        from quarterdeck.cli.chat_elsewhere import exchanging
+
+        exchange = exchanging(given)
+    else:
+        with gateway(load(given.config), serving=True, wired=True) as opened:
+            ask = {"room": given.room, "assistant": given.assistant}
+            return _run(partial(_exchange, opened, ask), said, given, talking=talking)
+    return _run(exchange, said, given, talking=talking)
 
 
-def _talk(opened: Open, ask: dict[str, str]) -> int:
+def _run(exchange: Exchange, said: str, given: argparse.Namespace, *, talking: bool) -> int:
+    return _talk(exchange) if talking else exchange(said, Plain(as_json=given.json))
+
+
+def _talk(exchange: Exchange) -> int:
     importlib.import_module("readline")  # gives `input` editing and history
 
     print("Ctrl-C stops an answer, Ctrl-D leaves; /help lists commands.")
@@ -46,13 +66,13 @@ def _talk(opened: Open, ask: dict[str, str]) -> int:
         try:
             said = input("you> ").strip()
             if said:
-                _exchange(opened, ask, said, _Screen())
+                exchange(said, Screen())
         except (EOFError, KeyboardInterrupt):
             print()
             return 0
 
 
-def _exchange(opened: Open, ask: dict[str, str], said: str, out: "_Plain | _Screen") -> int:
+def _exchange(opened: Open, ask: dict[str, str], said: str, out: "Shown") -> int:
     """Say one thing and show all that comes of it; the exit status. A second Ctrl-C raises KeyboardInterrupt."""
     outcome, told = "", 0
     with _presses() as pressed, opened() as peer:
@@ -89,7 +109,7 @@ def _presses() -> Generator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-class _Plain:
+class Plain:
     """For files, pipes and single answers: texts when they are final, or every row as JSON."""
 
     def __init__(self, *, as_json: bool) -> None:
@@ -103,7 +123,7 @@ class _Plain:
             print(safe(str(row["text"])) if sys.stdout.isatty() else row["text"], flush=True)
 
 
-class _Screen:
+class Screen:
     """For eyes: states while one waits, and the answer while it grows."""
 
     def __init__(self) -> None:

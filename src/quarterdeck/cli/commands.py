@@ -36,6 +36,9 @@ TALK = (
     Argument("text", "What to say.", usual=""),
     Argument("--room", "The conversation's name.", usual="main"),
     Argument("--assistant", "Whom to talk to.", usual=""),
+    Argument("--url", "A gateway elsewhere, such as https://qd.example; needs an access token.", usual=""),
+    Argument("--token-file", "File with that token; else QUARTERDECK_TOKEN has it.", usual=""),
+    Argument("--session", "With --url: go on in this conversation; else a new one is begun.", usual=""),
 )
 USED = (
     Argument(
