@@ -104,7 +104,10 @@ class Configuration:
         """Put changed instruction files in force, and nothing else. Raises ConfigRefused."""
         async with self._one:
             assistants = await asyncio.to_thread(configured.assistants, self._current)
-            self._directory.replace(assistants, configured.connections(self._current), configured.limits(self._current))
+            now = self._current
+            self._directory.replace(
+                assistants, configured.connections(now), configured.limits(now), configured.embeddings(now)
+            )
 
     async def _record(self, actor: Actor, digest: str, outcome: str, content: bytes) -> None:
         record = self._auditor.record(

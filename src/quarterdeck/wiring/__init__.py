@@ -360,7 +360,8 @@ def _app(g: Gateway, url: str) -> Application:
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
             embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
-            forks=g.forks, workspaces=Workspaces(g.configuration, g.directory, g.store, g.auditor), 
-            ready=g.unready, public_url=url,            version=VERSION, web_routes=pages.routes(g.signin.check, VERSION),
+            forks=g.forks, workspaces=Workspaces(g.configuration, g.directory, g.store, g.auditor),
+            ready=g.unready, public_url=url, version=VERSION,
+            web_routes=pages.routes(g.signin.check, VERSION),
         )
     )  # fmt: skip
