@@ -59,7 +59,8 @@ async def test_every_body_has_an_example_that_fits_its_schema(gateway: Running) 
     seen = 0
     every = [(f"{m} {path}", one) for path, found in document["paths"].items() for m, one in found.items()]
     for where, operation in every:
-        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        answers = [one for status, one in operation["responses"].items() if status != "default"]
+        bodies = [operation.get("requestBody", {}), *answers]
         for body in bodies:
             for media, content in body.get("content", {}).items():
                 if media == "application/json" and content:

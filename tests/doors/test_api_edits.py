@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from tests.doors.running import Running
+from tests.doors.running import CONFIG, Running, running
 from tests.doors.test_api_sessions import answered, begin, write
 
 FILE = "/api/v1/assistants/default/files/AGENTS.md"
@@ -44,21 +44,23 @@ async def test_of_many_edits_at_once_one_is_made(gateway: Running) -> None:
     assert sorted(one.status for one in await asyncio.gather(*edits)) == [200] + [412] * 7
 
 
-async def test_the_model_of_a_conversation(gateway: Running) -> None:
-    token = await gateway.token("chat", "read")
-    session = await begin(gateway, token, assistant="slow")
-    path, any_tag = f"/api/v1/sessions/{session}", {"If-Match": "*"}
-    wrong = await gateway.call("PATCH", path, token=token, json={"model": "script/none"}, headers=any_tag)
-    assert (wrong.status, wrong.json()["field"]) == (400, "model")
-    assert "script/help, script/echo" in wrong.json()["next_step"]
-    chosen = await gateway.call("PATCH", path, token=token, json={"model": "script/echo"}, headers=any_tag)
-    assert chosen.json()["model"] == "script/echo"
-    await write(gateway, token, session, "hello")
-    await answered(gateway, token, session, 1)
-    (turn,) = (await gateway.call("GET", f"/api/v1/turns?session={session}", token=token)).json()["items"]
-    assert turn["model"] == "script/echo"
-    back = await gateway.call("PATCH", path, token=token, json={"model": ""}, headers=any_tag)
-    assert back.json()["model"] == "script/help"
+async def test_the_model_of_a_conversation(tmp_path: Path) -> None:
+    config = CONFIG.replace('"script/help"', '"script/help"\nfallback = ["script/echo"]')
+    async with running(tmp_path, config) as gateway:
+        token = await gateway.token("chat", "read")
+        session = await begin(gateway, token, assistant="slow")
+        path, any_tag = f"/api/v1/sessions/{session}", {"If-Match": "*"}
+        wrong = await gateway.call("PATCH", path, token=token, json={"model": "script/none"}, headers=any_tag)
+        assert (wrong.status, wrong.json()["field"]) == (400, "model")
+        assert "script/help, script/echo" in wrong.json()["next_step"]
+        chosen = await gateway.call("PATCH", path, token=token, json={"model": "script/echo"}, headers=any_tag)
+        assert chosen.json()["model"] == "script/echo"
+        await write(gateway, token, session, "hello")
+        await answered(gateway, token, session, 1)
+        (turn,) = (await gateway.call("GET", f"/api/v1/turns?session={session}", token=token)).json()["items"]
+        assert turn["model"] == "script/echo"
+        back = await gateway.call("PATCH", path, token=token, json={"model": ""}, headers=any_tag)
+        assert back.json()["model"] == "script/help"
 
 
 async def test_somebody_elses_conversation_is_changed_by_operators_only(gateway: Running) -> None:
