@@ -8,7 +8,7 @@ from typing import cast, get_args, get_origin
 
 import msgspec
 
-from quarterdeck.api import shown
+from quarterdeck.api import past, people, shown
 from quarterdeck.api.openai.examples import EXAMPLES as OPENAI
 from quarterdeck.api.shown import moment
 
@@ -37,6 +37,9 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     shown.FileAsk(text="Answer in one sentence.\n"),
     shown.SettleAsk(outcome="sent", reason="Ada has it on her phone."),
     shown.ResendAsk(reason="The platform was down."),
+    past.ForkAsk(at="4.0"),
+    people.LinkAsk(identity="idn_tg_1001", other="idn_matrix_ada", reason="Ada said so herself."),
+    people.UnlinkAsk(identity="idn_tg_1001"),
     # given
     shown.Me(TOKEN, "ci", ["chat", "read"], [shown.AssistantInfo("default", "main/llama3.2", "")], ["What is new?"]),
     shown.Session(
@@ -66,6 +69,9 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     shown.Token(TOKEN, "rotating", "ci", ["chat", "read"], AT, None, AT, AT, AT),
     shown.NewToken(TOKEN, "qd_" + "x" * 43, ["chat", "read"], None, AT),
     shown.WorkspaceFile("default", "AGENTS.md", "Answer in one sentence.\n", "5d41402abc4b2a76"),
+    past.FoundMessage("7", SESSION, 1, 0, "user", "What does [this] say?", "default", "web", "Travel plans", AT),
+    people.KnownIdentity("idn_tg_1001", "allowed", "per_01999e3b", "tg", "1001", "Ada", AT),
+    people.Linked("per_01999e3b", {"default": SESSION}),
     shown.Health("alive"),
     shown.Ready(False, ["intake is closed"]),
 )  # fmt: skip

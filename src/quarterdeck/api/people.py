@@ -1,15 +1,17 @@
 """Who is who: identities, and which of them are one person."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from quarterdeck.actions.people import People
+from quarterdeck.actions.people import People, Person
 from quarterdeck.api import shown
 from quarterdeck.api.call import Call
 from quarterdeck.api.doors import Doors
 from quarterdeck.store import persons
+from quarterdeck.store.operations import Statement
 
 Reason = Annotated[str, Meta(max_length=500)]
 
@@ -68,10 +70,16 @@ class PeopleDoor:
 
     async def link_people(self, call: Call, ask: LinkAsk) -> Linked:
         """POST /api/v1/people/link."""
-        person = await self._people.link(ask.identity, ask.other, call.principal.actor, ask.reason)
+        person = await self._people.link(
+            ask.identity, ask.other, call.principal.actor, ask.reason, partial(_kept, call)
+        )
         return Linked(person, await persons.sessions_of(self._store, person))
 
     async def unlink_people(self, call: Call, ask: UnlinkAsk) -> Linked:
         """POST /api/v1/people/unlink."""
-        person = await self._people.unlink(ask.identity, call.principal.actor, ask.reason)
+        person = await self._people.unlink(ask.identity, call.principal.actor, ask.reason, partial(_kept, call))
         return Linked(person, {})
+
+
+def _kept(call: Call, person: Person) -> list[Statement]:
+    return call.keep(Linked(person.id, person.goes_on))

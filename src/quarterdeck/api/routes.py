@@ -148,7 +148,8 @@ def past(past: PastDoor) -> Sequence[Route]:
         route("GET", f"{SESSION}/export", past.export_session, ExportAsk, FILE, READ,
               "Everything stored of a conversation, as a download."),
         route("POST", f"{SESSION}/fork", past.fork_session, ForkAsk, shown.Session, CHAT,
-              "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0),
+              "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0,
+              keyed=True),
     )
 
 
@@ -158,9 +159,11 @@ def people(people: PeopleDoor) -> Sequence[Route]:
         route("GET", f"{V1}/people", people.list_people, shown.Paged, shown.Page[KnownIdentity], READ,
               "Identities, and the persons that they belong to."),
         route("POST", f"{V1}/people/link", people.link_people, LinkAsk, Linked, OPERATE,
-              "Two identities are one person: they share their direct conversations from now on."),
+              "Two identities are one person: they share their direct conversations from now on.", keyed=True,
+              raises=(NotFound, Conflict)),
         route("POST", f"{V1}/people/unlink", people.unlink_people, UnlinkAsk, Linked, OPERATE,
-              "An identity is a person of its own again, with a new conversation."),
+              "An identity is a person of its own again, with a new conversation.", keyed=True,
+              raises=(NotFound, Conflict)),
     )
 
 

@@ -57,9 +57,9 @@ class SessionsDoor:
         """POST /api/v1/sessions."""
 
         def riding(session: Session) -> Sequence[Statement]:
-            return call.keep(self._shape(session, None))
+            return call.keep(self.shape(session, None))
 
-        return self._shape(await self._conversations.begin(call.principal, ask.assistant, ask.title, riding), None)
+        return self.shape(await self._conversations.begin(call.principal, ask.assistant, ask.title, riding), None)
 
     async def get_session(self, call: Call, ask: Nothing) -> Tagged[shown.Session]:
         """GET /api/v1/sessions/{id}; the tag is that of what can be changed."""
@@ -165,12 +165,8 @@ class SessionsDoor:
         blob = await self._uploads.named(digest, principal)
         return Attachment(name or digest[:12], blob.mime, blob.size, blob.digest)
 
-    async def shown(self, session: Session) -> shown.Session:
-        """A session as the API gives it."""
-        running = await turns.running(self._doors.store, session.id)
-        return self._shape(session, running.id if running else None)
-
-    def _shape(self, session: Session, running: str | None) -> shown.Session:
+    def shape(self, session: Session, running: str | None) -> shown.Session:
+        """A session as the API gives it, with the id of its running turn."""
         model = session.model
         if not model and session.assistant in self._doors.directory.assistants:
             model = self._doors.directory.assistant(session.assistant).model
@@ -188,6 +184,11 @@ class SessionsDoor:
             running,
             session.forked_from or None,
         )
+
+    async def shown(self, session: Session) -> shown.Session:
+        """The same, when that is not known."""
+        running = await turns.running(self._doors.store, session.id)
+        return self.shape(session, running.id if running else None)
 
 
 def _tag(session: Session) -> str:
