@@ -52,11 +52,13 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
-            scope["type"] == "http"
+            scope["type"] in ("http", "websocket")
             and (host := Headers(scope=scope).get("host", ""))
             and host_name(host) in self._hosts
         ):
             await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
         else:
             refusal = problems.WrongHost("this host name is not one of this gateway's")
             await problems.answer(Request(scope), refusal)(scope, receive, send)

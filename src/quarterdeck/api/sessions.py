@@ -111,9 +111,13 @@ class SessionsDoor:
 
     async def visible(self, call: Call) -> Session:
         """The session that the path names, if the asker may know of it. Raises NotFound."""
-        session = await sessions.get(self._doors.store, call.path("id"))
-        if session is None or not (call.principal.may("read") or is_own(call.principal, session)):
-            raise NotFound(f"there is no session {call.path('id')}")
+        return await self.visible_to(call.principal, call.path("id"))
+
+    async def visible_to(self, principal: Principal, session_id: str) -> Session:
+        """A session, if `principal` may know of it. Raises NotFound."""
+        session = await sessions.get(self._doors.store, session_id)
+        if session is None or not (principal.may("read") or is_own(principal, session)):
+            raise NotFound(f"there is no session {session_id}")
         return session
 
     async def _own(self, call: Call) -> Session:
