@@ -120,6 +120,7 @@ async def test_lists_tokens_and_edits(gateway: Running) -> None:
         assert client.send(asks.write_file("default", "SOUL.md", "Kind.", file.etag)).text == "Kind."
         assert client.send(asks.deliveries()).items == []
         assert client.send(asks.status()).ready
+        assert client.send(asks.usage("model", assistant="default")).total.calls == 0
 
     await apart(work)
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from quarterdeck.actions.signin import BROWSER_SECONDS
 from quarterdeck.actions.tokens import NewToken
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.auth import COOKIE, Authenticator
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
@@ -51,7 +51,7 @@ class AccessDoor:
         self._authenticator = authenticator
         self._failures = Failures(doors.clock)
 
-    async def sign_in(self, call: Call, ask: shown.CodeAsk) -> Response:
+    async def sign_in(self, call: Call, ask: asked.CodeAsk) -> Response:
         """POST /api/v1/signin: a code becomes a cookie."""
         address = call.request.client.host if call.request.client else ""
         self._failures.check(address)
@@ -74,7 +74,7 @@ class AccessDoor:
         response.delete_cookie(COOKIE, secure=self._https, httponly=True, samesite="strict")
         return response
 
-    async def list_tokens(self, call: Call, ask: shown.Paged) -> shown.Page[shown.Token]:
+    async def list_tokens(self, call: Call, ask: asked.Paged) -> shown.Page[shown.Token]:
         """GET /api/v1/tokens."""
         found = [
             shown.Token(
@@ -87,13 +87,13 @@ class AccessDoor:
         ]  # fmt: skip
         return shown.Page(found, found[-1].id if len(found) == ask.limit else None)
 
-    async def create_token(self, call: Call, ask: shown.TokenAsk) -> shown.NewToken:
+    async def create_token(self, call: Call, ask: asked.TokenAsk) -> shown.NewToken:
         """POST /api/v1/tokens."""
         riding = partial(_kept, call)
         actor = call.principal.actor
         return _made(await self._doors.tokens.create(ask.name, ask.scopes, ask.expires_seconds, actor, riding))
 
-    async def rotate_token(self, call: Call, ask: shown.RotateAsk) -> shown.NewToken:
+    async def rotate_token(self, call: Call, ask: asked.RotateAsk) -> shown.NewToken:
         """POST /api/v1/tokens/{id}/rotate."""
         overlap, expires, riding = ask.overlap_seconds, ask.expires_seconds, partial(_kept, call)
         return _made(await self._doors.tokens.rotate(call.path("id"), overlap, expires, call.principal.actor, riding))

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from quarterdeck.api import shown
+from quarterdeck.api import asked
 from quarterdeck.api.call import Call
 from quarterdeck.api.feed import Committed, Feed, Happened, data
 from quarterdeck.api.sessions import SessionsDoor
@@ -24,12 +24,12 @@ class EventsDoor:
         self._sessions = sessions
         self._feed = feed
 
-    async def session_events(self, call: Call, ask: shown.EventsAsk) -> Stream:
+    async def session_events(self, call: Call, ask: asked.EventsAsk) -> Stream:
         """GET /api/v1/sessions/{id}/events."""
         session = await self._sessions.visible(call)
         return Stream(self._frames(session.id, await self._feed.start(session.id, session.head, _cursor(call, ask))))
 
-    async def all_events(self, call: Call, ask: shown.EventsAsk) -> Stream:
+    async def all_events(self, call: Call, ask: asked.EventsAsk) -> Stream:
         """GET /api/v1/events."""
         return Stream(self._frames("", await self._feed.start("", 0, _cursor(call, ask))))
 
@@ -52,6 +52,6 @@ def _frame(happened: Happened) -> bytes:
             return BYE
 
 
-def _cursor(call: Call, ask: shown.EventsAsk) -> str:
+def _cursor(call: Call, ask: asked.EventsAsk) -> str:
     """Where to go on. Last-Event-ID is newer than the address: a browser that reconnects sends both."""
     return call.header("Last-Event-ID") or ask.cursor

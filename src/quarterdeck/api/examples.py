@@ -8,7 +8,7 @@ from typing import cast, get_args, get_origin
 
 import msgspec
 
-from quarterdeck.api import past, people, shown
+from quarterdeck.api import amounts, asked, past, people, shown
 from quarterdeck.api.openai.examples import EXAMPLES as OPENAI
 from quarterdeck.api.shown import moment
 
@@ -18,25 +18,30 @@ INBOX = "inb_01999e3b5c6a0f1e2d3c4b5a6978"
 DELIVERY = "dlv_01999e3b5c8a2f3e4d5c6b7a8998"
 TOKEN = "tok_01999e3b5c5a7f6e5d4c3b2a1908"  # noqa: S105  an id
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+RELEASE = "5d41402abc4b2a765d41402abc4b2a76"
 AT = moment(1_767_225_600.0)
 
 PARAMETERS: Mapping[str, str] = {"id": SESSION, "digest": DIGEST, "name": "AGENTS.md", "model": "default"}
 """Pieces of paths, by name."""
 
-_turn = shown.Turn(TURN, "ended", "answered", None, SESSION, 1, "main/llama3.2", "5d41402abc4b2a76", AT, AT)
+_cost = amounts.Money("EUR", "0.000209", 209_000)
+_tokens = amounts.Tokens(412, 0, 0, 6, 0)
+_spent = amounts.Spent(1, 0, 0, _tokens, [_cost], ["main/llama3.2"])
+_turn = shown.Turn(TURN, "ended", "answered", None, SESSION, 1, "main/llama3.2", RELEASE, "3b5c7a1f", AT, AT, _spent)
+_line = shown.UsageLine(1, 0, 0, _tokens, [_cost])
 _file = shown.File("notes.txt", "text/plain", 1200, DIGEST, "")
 
 _GIVEN: tuple[msgspec.Struct, ...] = (
     # asked
-    shown.CodeAsk(code="kq3Jr0mWc2vXl8nB5tYz1A"),
-    shown.TokenAsk(name="ci", scopes=("chat", "read"), expires_seconds=2_592_000.0),
-    shown.RotateAsk(overlap_seconds=3600.0),
-    shown.NewSessionAsk(assistant="default", title="Travel plans"),
-    shown.MessageAsk(text="What does this say?", attachments=(shown.NamedFile(digest=DIGEST, name="notes.txt"),)),
-    shown.SessionChange(title="Travel plans for May"),
-    shown.FileAsk(text="Answer in one sentence.\n"),
-    shown.SettleAsk(outcome="sent", reason="Ada has it on her phone."),
-    shown.ResendAsk(reason="The platform was down."),
+    asked.CodeAsk(code="kq3Jr0mWc2vXl8nB5tYz1A"),
+    asked.TokenAsk(name="ci", scopes=("chat", "read"), expires_seconds=2_592_000.0),
+    asked.RotateAsk(overlap_seconds=3600.0),
+    asked.NewSessionAsk(assistant="default", title="Travel plans"),
+    asked.MessageAsk(text="What does this say?", attachments=(asked.NamedFile(digest=DIGEST, name="notes.txt"),)),
+    asked.SessionChange(title="Travel plans for May"),
+    asked.FileAsk(text="Answer in one sentence.\n"),
+    asked.SettleAsk(outcome="sent", reason="Ada has it on her phone."),
+    asked.ResendAsk(reason="The platform was down."),
     past.ForkAsk(at="4.0"),
     people.LinkAsk(identity="idn_tg_1001", other="idn_matrix_ada", reason="Ada said so herself."),
     people.UnlinkAsk(identity="idn_tg_1001"),
@@ -60,7 +65,11 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
         [shown.Effect("int_01999e3b5c7b", "model", "m1", 1, "main/llama3.2", "done", AT, AT)],
         [INBOX],
         [DELIVERY],
-        shown.Used(412, 6, 0),
+        [
+            amounts.ModelCall(
+                "int_01999e3b5c7b", "m1", 1, "main", "llama3.2", "done", True, _tokens, _cost, "3b5c7a1f"
+            )
+        ],
     ),
     shown.Delivery(DELIVERY, "sent", "answer", "web", "room_web_conv", SESSION, TURN, 1, "All is well.", "", AT),
     shown.Settled(DELIVERY, 1),
@@ -68,10 +77,11 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     shown.Status("0.1.0", "http://127.0.0.1:8420", AT, False, ["intake is closed"], 1, 0),
     shown.Token(TOKEN, "rotating", "ci", ["chat", "read"], AT, None, AT, AT, AT),
     shown.NewToken(TOKEN, "qd_" + "x" * 43, ["chat", "read"], None, AT),
-    shown.WorkspaceFile("default", "AGENTS.md", "Answer in one sentence.\n", "5d41402abc4b2a76"),
+    shown.WorkspaceFile("default", "AGENTS.md", "Answer in one sentence.\n", RELEASE),
     past.FoundMessage("7", SESSION, 1, 0, "user", "What does [this] say?", "default", "web", "Travel plans", AT),
     people.KnownIdentity("idn_tg_1001", "allowed", "per_01999e3b", "tg", "1001", "Ada", AT),
     people.Linked("per_01999e3b", {"default": SESSION}),
+    shown.Usage(AT, AT, ["model"], [msgspec.structs.replace(_line, model="main/llama3.2")], 0, _line),
     shown.Health("alive"),
     shown.Ready(False, ["intake is closed"]),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from quarterdeck.actions.exports import Exports, Format
 from quarterdeck.actions.forks import Forks
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.sessions import SessionsDoor, number
@@ -20,20 +20,20 @@ from quarterdeck.store.sessions import Session
 Query = Annotated[str, Meta(min_length=1, max_length=400, description="Words; the last may be a beginning.")]
 
 
-class SearchAsk(shown.Paged, frozen=True, kw_only=True):
+class SearchAsk(asked.Paged, frozen=True, kw_only=True):
     """Which messages: those that hold all words; of one session, or of all."""
 
     q: Query
     session: Annotated[str, Meta(max_length=100)] = ""
 
 
-class ExportAsk(shown.Ask, frozen=True):
+class ExportAsk(asked.Ask, frozen=True):
     """In which form."""
 
     format: Format = "json"
 
 
-class ForkAsk(shown.Ask, frozen=True):
+class ForkAsk(asked.Ask, frozen=True):
     """Up to which message: POSITION or POSITION.PART; empty for all."""
 
     at: Annotated[str, Meta(max_length=40)] = ""

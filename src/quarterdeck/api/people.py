@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from quarterdeck.actions.people import People, Person
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call
 from quarterdeck.api.doors import Doors
 from quarterdeck.store import persons
@@ -16,7 +16,7 @@ from quarterdeck.store.operations import Statement
 Reason = Annotated[str, Meta(max_length=500)]
 
 
-class LinkAsk(shown.Ask, frozen=True):
+class LinkAsk(asked.Ask, frozen=True):
     """Two identities that are one person."""
 
     identity: str
@@ -24,7 +24,7 @@ class LinkAsk(shown.Ask, frozen=True):
     reason: Reason = ""
 
 
-class UnlinkAsk(shown.Ask, frozen=True):
+class UnlinkAsk(asked.Ask, frozen=True):
     """An identity that is a person of its own."""
 
     identity: str
@@ -57,7 +57,7 @@ class PeopleDoor:
         self._store = doors.store
         self._people = People(doors.store, doors.directory, doors.auditor, doors.new_id)
 
-    async def list_people(self, call: Call, ask: shown.Paged) -> shown.Page[KnownIdentity]:
+    async def list_people(self, call: Call, ask: asked.Paged) -> shown.Page[KnownIdentity]:
         """GET /api/v1/people."""
         found = await persons.listed(self._store, ask.limit, ask.cursor)
         items = [

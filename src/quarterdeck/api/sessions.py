@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from quarterdeck.actions.conversations import Conversations
 from quarterdeck.actions.uploads import Uploads
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.etags import Tagged, check_match, etag
@@ -44,7 +44,7 @@ class SessionsDoor:
         self._conversations = Conversations(doors.store, doors.directory, doors.auditor, doors.clock, doors.new_id)
         self._uploads = Uploads(doors.store, doors.blobs, doors.auditor, doors.clock)
 
-    async def list_sessions(self, call: Call, ask: shown.SessionsAsk) -> shown.Page[shown.Session]:
+    async def list_sessions(self, call: Call, ask: asked.SessionsAsk) -> shown.Page[shown.Session]:
         """GET /api/v1/sessions."""
         updated_at, _, last = ask.cursor.partition("~")
         found = await views.sessions(
@@ -53,7 +53,7 @@ class SessionsDoor:
         cursor = f"{found[-1].updated_at!r}~{found[-1].id}" if len(found) == ask.limit else None
         return shown.Page([await self.shown(one) for one in found], cursor)
 
-    async def begin_session(self, call: Call, ask: shown.NewSessionAsk) -> shown.Session:
+    async def begin_session(self, call: Call, ask: asked.NewSessionAsk) -> shown.Session:
         """POST /api/v1/sessions."""
 
         def riding(session: Session) -> Sequence[Statement]:
@@ -66,7 +66,7 @@ class SessionsDoor:
         session = await self.visible(call)
         return Tagged(await self.shown(session), _tag(session))
 
-    async def change_session(self, call: Call, ask: shown.SessionChange) -> Tagged[shown.Session]:
+    async def change_session(self, call: Call, ask: asked.SessionChange) -> Tagged[shown.Session]:
         """PATCH /api/v1/sessions/{id}."""
         session = await self.visible(call) if call.principal.may("operate") else await self._own(call)
         check_match(call, _tag(session))
@@ -78,7 +78,7 @@ class SessionsDoor:
             raise NotTheSame("it was changed at the same moment") from error
         return Tagged(await self.shown(changed), _tag(changed))
 
-    async def list_messages(self, call: Call, ask: shown.MessagesAsk) -> shown.Page[shown.Message]:
+    async def list_messages(self, call: Call, ask: asked.MessagesAsk) -> shown.Page[shown.Message]:
         """GET /api/v1/sessions/{id}/messages: the newest page first, oldest first inside a page."""
         session, store = await self.visible(call), self._doors.store
         position, _, part = ask.cursor.partition(".")
@@ -93,7 +93,7 @@ class SessionsDoor:
         cursor = f"{found[0].position}.{found[0].part}" if len(found) == ask.limit else None
         return shown.Page(items, cursor)
 
-    async def write_message(self, call: Call, ask: shown.MessageAsk) -> shown.Receipt:
+    async def write_message(self, call: Call, ask: asked.MessageAsk) -> shown.Receipt:
         """POST /api/v1/sessions/{id}/messages; the same Idempotency-Key is the same message."""
         if not ask.text.strip() and not ask.attachments:
             raise BadInput("text", "is empty and there is no file", "Write something.")
@@ -164,7 +164,7 @@ class SessionsDoor:
             raise KeyReused("this Idempotency-Key was used for another message")
         return shown.Receipt(row.id, row.session_id, row.position, "duplicate", row.outcome or "")
 
-    async def _attachment(self, principal: Principal, named: str | shown.NamedFile) -> Attachment:
+    async def _attachment(self, principal: Principal, named: str | asked.NamedFile) -> Attachment:
         digest, name = (named, "") if isinstance(named, str) else (named.digest, named.name)
         blob = await self._uploads.named(digest, principal)
         return Attachment(name or digest[:12], blob.mime, blob.size, blob.digest)

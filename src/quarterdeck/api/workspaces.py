@@ -1,7 +1,7 @@
 """Instruction files of assistants: look, and change what one has seen."""
 
 from quarterdeck.actions.workspaces import Instructions
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.etags import Tagged, check_match, etag
@@ -17,7 +17,7 @@ class WorkspacesDoor:
         """GET /api/v1/assistants/{id}/files/{name}."""
         return _tagged(await self._workspaces.read(call.path("id"), call.path("name")))
 
-    async def put_file(self, call: Call, ask: shown.FileAsk) -> Tagged[shown.WorkspaceFile]:
+    async def put_file(self, call: Call, ask: asked.FileAsk) -> Tagged[shown.WorkspaceFile]:
         """PUT /api/v1/assistants/{id}/files/{name}."""
 
         def check(there: Instructions) -> None:

@@ -6,34 +6,20 @@ text was given, only the answer is printed.
 
 import argparse
 import importlib
-import json
 import select
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import Protocol
 
-from quarterdeck.api.control.wire import FAILED, Row
+from quarterdeck.api.control.wire import FAILED
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.control import Line, Open, gateway
-from quarterdeck.cli.render import safe, text
+from quarterdeck.cli.screen import GOOD, Exchange, Plain, Screen, Shown
 from quarterdeck.cli.settings import load
 
 LOOK_SECONDS = 0.1
-CLEAR = "\r\x1b[K"
-GOOD = ("answered", "absorbed", "command", "superseded")
-
-
-class Shown(Protocol):
-    """Where an exchange is shown."""
-
-    def row(self, row: Row) -> None: ...
-
-
-Exchange = Callable[[str, Shown], int]
-"""Says one thing, shows all that comes of it, and gives the exit status."""
 
 
 def chat(command: Command, given: argparse.Namespace) -> int:
@@ -72,7 +58,7 @@ def _talk(exchange: Exchange) -> int:
             return 0
 
 
-def _exchange(opened: Open, ask: dict[str, str], said: str, out: "Shown") -> int:
+def _exchange(opened: Open, ask: dict[str, str], said: str, out: Shown) -> int:
     """Say one thing and show all that comes of it; the exit status. A second Ctrl-C raises KeyboardInterrupt."""
     outcome, told = "", 0
     with _presses() as pressed, opened() as peer:
@@ -107,62 +93,3 @@ def _presses() -> Generator[list[int]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class Plain:
-    """For files, pipes and single answers: texts when they are final, or every row as JSON."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-
-    def row(self, row: Row) -> None:
-        """Show a row."""
-        if self._as_json:
-            print(json.dumps(row), flush=True)
-        elif row["kind"] in ("answer", "notice", "message") and not row.get("partial"):
-            print(safe(str(row["text"])) if sys.stdout.isatty() else row["text"], flush=True)
-
-
-class Screen:
-    """For eyes: states while one waits, and the answer while it grows."""
-
-    def __init__(self) -> None:
-        self._shown = ""
-        self._attempt: object = None
-
-    def row(self, row: Row) -> None:
-        """Show a row."""
-        match row["kind"]:
-            case "state" if not self._shown:
-                state = " ".join((str(row["state"]), text(row["tools"]) if "tools" in row else "")).strip()
-                self._write(f"{CLEAR}({state})")
-            case "delta":
-                self._piece(row)
-            case "answer" | "notice" | "message":
-                self._whole(safe(str(row["text"])))
-            case "ended":
-                outcome = str(row["outcome"])
-                self._write(("\n" if self._shown else CLEAR) + ("" if outcome in GOOD else f"({outcome})\n"))
-                self._shown = ""
-            case _:
-                pass
-
-    def _piece(self, row: Row) -> None:
-        attempt, piece = (row["turn"], row["attempt"]), safe(str(row["text"]))
-        if self._shown and attempt != self._attempt:
-            self._write("\n(again)\n")
-            self._shown = ""
-        self._write(piece if self._shown else CLEAR + piece)
-        self._shown, self._attempt = self._shown + piece, attempt
-
-    def _whole(self, said: str) -> None:
-        """A final text; what of it was shown as it grew is not shown again."""
-        if self._shown and said.startswith(self._shown):
-            self._write(said.removeprefix(self._shown) + "\n")
-        else:
-            self._write(("\n" if self._shown else CLEAR) + said + "\n")
-        self._shown = ""
-
-    def _write(self, shown: str) -> None:
-        sys.stdout.write(shown)
-        sys.stdout.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quarterdeck.api.control.wire import FAILED
 from quarterdeck.base.errors import BadInput
-from quarterdeck.cli.chat import GOOD, Exchange, Shown
+from quarterdeck.cli.screen import GOOD, Exchange, Shown
 from quarterdeck.client import Client, Grown, asks
 
 VARIABLE = "QUARTERDECK_TOKEN"

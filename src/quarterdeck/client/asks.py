@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.governance.principal import Scope
 from quarterdeck.model.inbound import QueueMode
 
@@ -77,14 +77,14 @@ def create_token(
     name: str, scopes: Sequence[Scope], expires_seconds: float | None = None, *, key: str = ""
 ) -> Ask[shown.NewToken]:
     """Make an access token; its text is shown once."""
-    ask = shown.TokenAsk(name=name, scopes=tuple(scopes), expires_seconds=expires_seconds)
+    ask = asked.TokenAsk(name=name, scopes=tuple(scopes), expires_seconds=expires_seconds)
     return _post("/tokens", ask, shown.NewToken, key)
 
 
 def rotate_token(token: str, overlap_seconds: float = 86_400.0, *, key: str = "") -> Ask[shown.NewToken]:
     """A new text for a token; the one before holds for `overlap_seconds` more."""
     return _post(
-        f"/tokens/{_part(token)}/rotate", shown.RotateAsk(overlap_seconds=overlap_seconds), shown.NewToken, key
+        f"/tokens/{_part(token)}/rotate", asked.RotateAsk(overlap_seconds=overlap_seconds), shown.NewToken, key
     )
 
 
@@ -103,7 +103,7 @@ def sessions(connection: str = "", limit: int = 50) -> Ask[shown.Page[shown.Sess
 
 def begin_session(assistant: str = "", title: str = "", *, key: str = "") -> Ask[shown.Session]:
     """Begin a conversation."""
-    return _post("/sessions", shown.NewSessionAsk(assistant=assistant, title=title), shown.Session, key)
+    return _post("/sessions", asked.NewSessionAsk(assistant=assistant, title=title), shown.Session, key)
 
 
 def session(session: str) -> Ask[shown.Session]:
@@ -115,7 +115,7 @@ def change_session(
     session: str, etag: str, *, title: str | UnsetType = UNSET, model: str | UnsetType = UNSET
 ) -> Ask[shown.Session]:
     """Another title or model, if the conversation is still as `etag` says."""
-    body = msgspec.json.encode(shown.SessionChange(title=title, model=model))
+    body = msgspec.json.encode(asked.SessionChange(title=title, model=model))
     return Ask("PATCH", f"{V1}/sessions/{_part(session)}", shown.Session, body, {**JSON, "If-Match": etag})
 
 
@@ -133,8 +133,8 @@ def write(
     key: str = "",
 ) -> Ask[shown.Receipt]:
     """Write a message; `Client.say` waits for its answer, too."""
-    files = tuple(shown.NamedFile(digest=one.digest, name=one.name) for one in attachments)
-    ask = shown.MessageAsk(text=text, attachments=files, mode=mode)
+    files = tuple(asked.NamedFile(digest=one.digest, name=one.name) for one in attachments)
+    ask = asked.MessageAsk(text=text, attachments=files, mode=mode)
     return _post(f"/sessions/{_part(session)}/messages", ask, shown.Receipt, key)
 
 
@@ -184,17 +184,26 @@ def deliveries(state: str = "", limit: int = 50) -> Ask[shown.Page[shown.Deliver
     return _get("/deliveries", shown.Page[shown.Delivery], state=state, limit=limit)
 
 
+def usage(
+    group: str = "day,model", since: str = "", until: str = "", zone: str = "UTC", limit: int = 1000, **of: str
+) -> Ask[shown.Usage]:
+    """Tokens and cost of model calls, summed; `of` chooses some by assistant, person, connection, session, model or
+    provider.
+    """
+    return _get("/usage", shown.Usage, group=group, since=since, until=until, zone=zone, limit=limit, **of)
+
+
 def settle_delivery(
     delivery: str, outcome: Literal["sent", "failed"], reason: str = "", *, key: str = ""
 ) -> Ask[shown.Settled]:
     """Say what became of a delivery whose fate is unknown."""
-    ask = shown.SettleAsk(outcome=outcome, reason=reason)
+    ask = asked.SettleAsk(outcome=outcome, reason=reason)
     return _post(f"/deliveries/{_part(delivery)}/settle", ask, shown.Settled, key)
 
 
 def resend_delivery(delivery: str, reason: str = "", *, key: str = "") -> Ask[shown.Settled]:
     """Send a delivery in trouble once more."""
-    return _post(f"/deliveries/{_part(delivery)}/resend", shown.ResendAsk(reason=reason), shown.Settled, key)
+    return _post(f"/deliveries/{_part(delivery)}/resend", asked.ResendAsk(reason=reason), shown.Settled, key)
 
 
 # --- what assistants are told ---------------------------------------------------------------------------------
@@ -209,7 +218,7 @@ def write_file(assistant: str, name: str, text: str, etag: str) -> Ask[shown.Wor
     """Another text for an instruction file, if it is still as `etag` says."""
     path, body = (
         f"{V1}/assistants/{_part(assistant)}/files/{_part(name)}",
-        msgspec.json.encode(shown.FileAsk(text=text)),
+        msgspec.json.encode(asked.FileAsk(text=text)),
     )
     return Ask("PUT", path, shown.WorkspaceFile, body, {**JSON, "If-Match": etag})
 
