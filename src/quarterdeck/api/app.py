@@ -11,6 +11,7 @@ from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.auth import Authenticator
 from quarterdeck.api.cors import Cors
+from quarterdeck.api.description import OpenAPIDoor
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.events import EventsDoor
 from quarterdeck.api.feed import Feed
@@ -22,7 +23,6 @@ from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.embeddings import EmbeddingsDoor
 from quarterdeck.api.openai.responses.door import ResponsesDoor
-from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import PastDoor
 from quarterdeck.api.people import PeopleDoor
 from quarterdeck.api.route import Gate, Route, served

@@ -10,9 +10,9 @@ import hashlib
 import hmac
 import os
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from starlette.responses import Response
 
 from quarterdeck.api.problems import KeyReused
@@ -22,6 +22,9 @@ from quarterdeck.store import answers
 from quarterdeck.store.answers import KeptAnswer
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -70,7 +73,9 @@ class Keeping:
         body = self._cipher().decrypt(nonce, sealed, self.key_hash)
         return Response(body, kept.status, {"cache-control": "no-store", REPLAYED: "true"}, "application/json")
 
-    def _cipher(self) -> AESGCM:
+    def _cipher(self) -> "AESGCM":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # half a megabyte for who sends a key
+
         return AESGCM(hmac.digest(self._key, b"quarterdeck kept answer" + self.key_hash, "sha256"))
 
 

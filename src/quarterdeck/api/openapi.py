@@ -6,10 +6,9 @@ from itertools import groupby
 from typing import cast
 
 import msgspec
-from starlette.responses import Response
 
 from quarterdeck.api import refusals
-from quarterdeck.api.call import KEY_LENGTH, Call, Nothing
+from quarterdeck.api.call import KEY_LENGTH, Nothing
 from quarterdeck.api.etags import TAGS_LENGTH
 from quarterdeck.api.examples import PARAMETERS, by_type, example
 from quarterdeck.api.keeping import HEADER, SECRET_LENGTH
@@ -43,22 +42,6 @@ HEADERS: Json = {
     "RateLimit-Policy": {"description": "The quota `q` of `w` seconds.", "schema": {"type": "string"}},
     "Idempotency-Replayed": {"description": "`true`: the answer of before.", "schema": {"type": "string"}},
 }
-
-
-class OpenAPIDoor:
-    """Describes the routes; the list is filled after this handler is made, because it is one of them."""
-
-    def __init__(self, routes: Sequence[Route], version: str, public_url: str) -> None:
-        self._routes = routes
-        self._version = version
-        self._public_url = public_url
-        self._encoded = b""
-
-    async def openapi(self, call: Call, ask: Nothing) -> Response:
-        """GET /api/v1/openapi.json."""
-        if not self._encoded:
-            self._encoded = msgspec.json.encode(document(self._routes, self._version, self._public_url))
-        return Response(self._encoded, 200, media_type="application/json")
 
 
 def document(routes: Sequence[Route], version: str, public_url: str) -> Json:

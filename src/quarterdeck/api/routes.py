@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from quarterdeck.api import asked, shown
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.call import Nothing
+from quarterdeck.api.description import OpenAPIDoor
 from quarterdeck.api.events import EventsDoor
 from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.me import MeDoor
@@ -14,7 +15,6 @@ from quarterdeck.api.openai.embeddings import EmbeddingList, EmbeddingRequest, E
 from quarterdeck.api.openai.responses import wire as rw
 from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
-from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import ExportAsk, ForkAsk, FoundMessage, PastDoor, SearchAsk
 from quarterdeck.api.people import KnownIdentity, LinkAsk, Linked, PeopleDoor, UnlinkAsk
 from quarterdeck.api.problems import TooMany
