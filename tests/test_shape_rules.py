@@ -192,7 +192,7 @@ def test_ruff_refuses_a_function_that_is_too_complex() -> None:
 )
 def test_import_linter_refuses_what_the_layers_forbid(files: dict[str, str], complaint: str, tmp_path: Path) -> None:
     package = tmp_path / "src/quarterdeck"
-    packages = ("", "base", "store", "governance", "flow", "actions", "channels", "providers", "tools")
+    packages = ("", "base", "store", "governance", "flow", "actions", "channels", "providers", "tools", "client")
     everything = {f"{folder}/__init__.py".lstrip("/"): "" for folder in packages} | files
     for path, text in everything.items():
         (package / path).parent.mkdir(parents=True, exist_ok=True)

@@ -106,8 +106,11 @@ class Program:
 class AtDoor(Scenario):
     """A program has its token before the gateway is started."""
 
+    scopes: tuple[str, ...] = ("chat",)
+
     async def prepare(self, world: World) -> None:
-        words = ("token", "create", "--name", "program", "--scope", "chat")
+        wanted = [word for scope in self.scopes for word in ("--scope", scope)]
+        words = ("token", "create", "--name", "program", *wanted)
         status, printed = await world.gateway.command(*words)
         assert status == 0, printed
         token = msgspec.json.decode(printed, type=_Token).token
@@ -147,6 +150,44 @@ class ApiMessage(AtDoor):
         first, again = self.receipts
         if (again.inbox_id, again.state) != (first.inbox_id, "duplicate"):
             yield f"the same key gave {first} and {again}"
+
+
+class ApiKeys(AtDoor):
+    """Things made under a key, asked for again with it: each is there once, and the answer is the same."""
+
+    name = "api_keys"
+    proves = ("channel.web",)
+    sure = ("op.session.after:1", "op.token.after:1", "op.blob.after:1")
+    key = "0c8f4f0e-1d1f-4a59-9d3a-9a3f0e5b7c11"
+    scopes = ("chat", "admin")
+
+    async def drive(self, world: World) -> None:
+        asks = {
+            "/api/v1/sessions": {"title": "Kept"},
+            "/api/v1/tokens": {"name": "kept", "scopes": ["chat"]},
+            "/api/v1/blobs": {"kept": "as a file"},
+        }
+        self.answers = {
+            path: [await self.program.ask(path, body, self.key) for _ in "12"] for path, body in asks.items()
+        }
+        session = msgspec.json.decode(self.answers["/api/v1/sessions"][0], type=Session)
+        room, nonce = str(world.value(ROOM_OF, session.room)), world.nonce()
+        self.said = Said(room, "", nonce)
+        body = {"text": f"hello {nonce}"}
+        await self.program.say(room, body["text"], f"/api/v1/sessions/{session.id}/messages", body, "key-1")
+        counts = ("sessions", "tokens WHERE name = 'kept'", "uploads", "kept_answers")
+        self.rows = {what: world.value(f"SELECT COUNT(*) FROM {what}") for what in counts}
+        self.made = msgspec.json.decode(self.answers["/api/v1/tokens"][0], type=_Token).token
+        world.secrets.append(self.made)
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from self.one_answer(evidence, self.said)
+        for path, (first, again) in self.answers.items():
+            if first != again:
+                yield f"{path}: the same key gave {first!r} and {again!r}"
+        wanted = {"sessions": 1, "tokens WHERE name = 'kept'": 1, "uploads": 1, "kept_answers": 3}
+        if self.rows != wanted:
+            yield f"there are {self.rows}, not {wanted}"
 
 
 class OpenAICompletion(AtDoor):
@@ -208,4 +249,4 @@ class OpenAITool(AtDoor):
             yield f"the call gave {asked}, its result {told}"
 
 
-DOORS: tuple[type[Scenario], ...] = (ApiMessage, OpenAICompletion, OpenAITool)
+DOORS: tuple[type[Scenario], ...] = (ApiMessage, ApiKeys, OpenAICompletion, OpenAITool)

@@ -105,6 +105,7 @@ class Running:
         else:
             return
         responses = operations[method.lower()]["responses"]
+        assert str(answer.status) in responses or path.startswith("/v1/"), (method, path, answer.status, answer.body)
         content = responses.get(str(answer.status), responses["default"]).get("content", {})
         media = answer.headers.get("content-type", "").partition(";")[0]
         if "application/octet-stream" in content:
@@ -172,9 +173,9 @@ async def running(
         app = wiring._app(parts, url)
         await recover(parts.store, parts.directory, parts.gate, parts.outbox, parts.log)
         supervisor = await stack.enter_async_context(Supervisor(parts.log, parts.clock))
-        server = HttpServer(app, listening, app.streams.close)
+        http_server = HttpServer(app, listening, app.streams.close)
         await supervisor.start(Service(name="outbox", run=parts.outbox.run))
-        await supervisor.start(Service(name="http", run=server.run, stop_seconds=8.0))
+        await supervisor.start(Service(name="http", run=http_server.run, stop_seconds=8.0))
         await supervisor.start(Service(name="prices", run=parts.prices.run))
         await supervisor.start(Service(name="search", run=parts.indexer.run))
         await supervisor.start(Service(name="lanes", run=parts.lanes.run, stop_seconds=10.0, max_tasks=5000))

@@ -56,3 +56,20 @@ async def test_a_file_that_is_too_large(gateway: Running) -> None:
     assert (fits.status, fits.json()["size"]) == (201, size)
     kept = [path for path in gateway.parts.data.blobs.rglob("*") if path.is_file()]
     assert [path.name for path in kept] == [fits.json()["digest"]]
+
+
+async def test_who_only_chats_attaches_only_its_own_files(gateway: Running) -> None:
+    one, two = await gateway.token("chat"), await gateway.token("chat")
+    digest = (await gateway.call("POST", "/api/v1/blobs", token=one, data=b"secret")).json()["digest"]
+    session = await begin(gateway, two)
+    path, body = f"/api/v1/sessions/{session}/messages", {"text": "see", "attachments": [digest]}
+    refused = await gateway.call("POST", path, token=two, json=body)
+    unknown = await gateway.call("POST", path, token=two, json={**body, "attachments": ["0" * 64]})
+    assert (refused.status, refused.json()["field"]) == (400, "attachments")
+    assert refused.body.replace(digest.encode(), b"") == unknown.body.replace(b"0" * 64, b"")
+    await write(gateway, one, await begin(gateway, one), "see", attachments=[digest])
+    reader = await gateway.token("chat", "read")
+    await write(gateway, reader, await begin(gateway, reader), "see", attachments=[digest])
+    again = await gateway.call("POST", "/api/v1/blobs", token=two, data=b"secret")
+    assert again.json()["digest"] == digest
+    await write(gateway, two, session, "see", attachments=[digest])

@@ -237,7 +237,7 @@ async def test_pages_have_no_gap_and_no_double(gateway: Running) -> None:
             pages.insert(0, [one["text"] for one in page["items"]])
             if page["next_cursor"] is None:
                 break
-            query = f"?limit={limit}&before={page['next_cursor']}"
+            query = f"?limit={limit}&cursor={page['next_cursor']}"
         assert [text for page in pages for text in page] == whole, limit
 
 
@@ -284,7 +284,7 @@ async def test_status_and_connections(gateway: Running) -> None:
     assert status["ready"] is True
     assert status["url"] == gateway.url
     names = [one["id"] for one in (await gateway.call("GET", "/api/v1/connections", token=token)).json()["items"]]
-    assert names == ["web", "api", "terminal"]
+    assert names == ["api", "terminal", "web"]
 
 
 async def test_a_person_settles_a_delivery(gateway: Running) -> None:

@@ -9,7 +9,7 @@ import pytest
 from quarterdeck.actions.signin import BROWSER_SECONDS, CODE_SECONDS, Signin
 from quarterdeck.actions.tokens import Tokens
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.errors import BadInput, NotAllowed, NotFound
+from quarterdeck.base.errors import BadInput, Conflict, NotAllowed, NotFound
 from quarterdeck.base.ids import IdSource
 from quarterdeck.governance.audit import SYSTEM, Auditor
 from quarterdeck.governance.principal import RECALL_SECONDS
@@ -70,6 +70,71 @@ async def test_a_revoked_token_ends_at_once_here_and_soon_elsewhere(proofs: Proo
     assert await proofs.tokens.verify(new.token) is None
     proofs.clock.seconds += RECALL_SECONDS
     assert await elsewhere.verify(new.token) is None
+
+
+async def test_both_texts_of_a_rotated_token_hold_until_the_overlap_ends(proofs: Proofs) -> None:
+    old = await proofs.tokens.create("ci", ["chat"], None, SYSTEM)
+    was = await proofs.tokens.verify(old.token)
+    new = await proofs.tokens.rotate(old.id, 62, None, SYSTEM)
+    assert new.id == old.id
+    assert new.token != old.token
+    assert [one.state for one in await proofs.tokens.list(10)] == ["rotating"]
+    for _ in range(62):
+        assert await proofs.tokens.verify(old.token) == was
+        assert await proofs.tokens.verify(new.token) == was
+        proofs.clock.seconds += 1
+    assert await proofs.tokens.verify(old.token) is None
+    assert await proofs.tokens.verify(new.token) == was
+    assert [one.state for one in await proofs.tokens.list(10)] == ["active"]
+
+
+async def test_a_rotation_without_overlap_ends_the_old_text_at_once(proofs: Proofs) -> None:
+    old = await proofs.tokens.create("ci", ["chat"], None, SYSTEM)
+    assert await proofs.tokens.verify(old.token)
+    new = await proofs.tokens.rotate(old.id, 0, None, SYSTEM)
+    assert await proofs.tokens.verify(old.token) is None
+    assert await proofs.tokens.verify(new.token)
+
+
+async def test_a_second_rotation_and_a_revocation_end_what_was_before(proofs: Proofs) -> None:
+    first = await proofs.tokens.create("ci", ["chat"], None, SYSTEM)
+    second = await proofs.tokens.rotate(first.id, 3600, None, SYSTEM)
+    third = await proofs.tokens.rotate(first.id, 3600, None, SYSTEM)
+    assert [bool(await proofs.tokens.verify(one.token)) for one in (first, second, third)] == [False, True, True]
+    await proofs.tokens.revoke(first.id, SYSTEM)
+    assert [bool(await proofs.tokens.verify(one.token)) for one in (first, second, third)] == [False] * 3
+    with pytest.raises(Conflict):
+        await proofs.tokens.rotate(first.id, 3600, None, SYSTEM)
+
+
+async def test_an_old_text_does_not_outlive_its_own_expiry(proofs: Proofs) -> None:
+    old = await proofs.tokens.create("ci", ["chat"], 60, SYSTEM)
+    new = await proofs.tokens.rotate(old.id, 3600, 7200, SYSTEM)
+    assert (new.previous_until, new.expires_at) == (proofs.clock.now() + 60, proofs.clock.now() + 7200)
+    proofs.clock.seconds += 60
+    assert await proofs.tokens.verify(old.token) is None
+    assert await proofs.tokens.verify(new.token)
+    proofs.clock.seconds += 7140
+    with pytest.raises(Conflict):
+        await proofs.tokens.rotate(old.id, 0, None, SYSTEM)
+
+
+async def test_last_use_is_written_later_and_for_all_at_once(proofs: Proofs) -> None:
+    one, two, never = [await proofs.tokens.create(name, ["chat"], None, SYSTEM) for name in ("a", "b", "c")]
+    await proofs.tokens.verify(one.token)
+    proofs.clock.seconds += 10
+    await proofs.tokens.verify(one.token)
+    await proofs.tokens.verify(two.token)
+    now = proofs.clock.now()
+    read = proofs.another_process()
+    assert [row.used_at for row in await read.list(10)] == [None, None, None]
+    assert [row.used_at for row in await proofs.tokens.list(10)] == [None, now, now]
+    await proofs.tokens.write_used()
+    for tokens in (read, proofs.tokens):
+        assert {row.id: row.used_at for row in await tokens.list(10)} == {one.id: now, two.id: now, never.id: None}
+    seen = await proofs.store.fetch("PRAGMA data_version", {})
+    await proofs.tokens.write_used()
+    assert await proofs.store.fetch("PRAGMA data_version", {}) == seen, "nothing new was used"
 
 
 @pytest.mark.parametrize("change", ["", "x", "\u00e9", " "])

@@ -90,6 +90,12 @@ async def test_tokens_and_sign_in_work_before_the_first_start(desk: Desk) -> Non
     assert str(made["token"]).startswith("qd_")
     assert made["scopes"] == ["chat", "read"]
     assert RFC3339.fullmatch(str(made["expires_at"]))
+    assert (await desk.run("token", "rotate", str(made["id"]), "--overlap", "soon")).code == 2
+    new = (await desk.run("token", "rotate", str(made["id"]), "--overlap", "1h", "--json")).row
+    assert (new["id"], new["scopes"], new["expires_at"]) == (made["id"], made["scopes"], made["expires_at"])
+    assert new["token"] != made["token"]
+    (listed,) = await desk.rows("token", "list")
+    assert (listed["state"], listed["previous_until"], listed["used_at"]) == ("rotating", new["previous_until"], None)
     assert (await desk.run("token", "revoke", str(made["id"]))).code == 0
     assert [row["state"] for row in await desk.rows("token", "list")] == ["revoked"]
     assert (await desk.run("signin")).code == 1  # no port is known

@@ -100,6 +100,15 @@ class Configuration:
             self._level.set(new.log.level)  # after that line, which the new level may not let through
             return result
 
+    async def read_files_again(self) -> None:
+        """Put changed instruction files in force, and nothing else. Raises ConfigRefused."""
+        async with self._one:
+            assistants = await asyncio.to_thread(configured.assistants, self._current)
+            now = self._current
+            self._directory.replace(
+                assistants, configured.connections(now), configured.limits(now), configured.embeddings(now)
+            )
+
     async def _record(self, actor: Actor, digest: str, outcome: str, content: bytes) -> None:
         record = self._auditor.record(
             "change.configuration", actor, Subject(resource=digest), outcome=outcome, content=content

@@ -12,7 +12,7 @@ from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import events, outbox, sessions
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import Statement, operation
+from quarterdeck.store.operations import Riding, Statement, nothing_rides, operation
 from quarterdeck.store.outbox import Delivery, PartRow
 
 Found = Literal["sent", "failed"]
@@ -28,7 +28,9 @@ class Deliveries:
         self._live = live
         self._clock = clock
 
-    async def settle(self, delivery_id: str, found: Found, actor: Actor, reason: str = "") -> int:
+    async def settle(
+        self, delivery_id: str, found: Found, actor: Actor, reason: str = "", riding: Riding[int] = nothing_rides
+    ) -> int:
         """Say what became of the parts whose fate is unknown; how many there were. Raises NotFound, Conflict."""
         delivery, parts = await self._parts(delivery_id, ("unknown",))
         now = self._clock.now()
@@ -37,11 +39,14 @@ class Deliveries:
             for part in parts
         ]
         record = self._record("change.delivery.settle", actor, delivery, found, reason)
-        await self._store.commit(operation("settle", moves, record, self._events(delivery, parts, found, now)))
+        shown = self._events(delivery, parts, found, now)
+        await self._store.commit(operation("settle", moves, record, shown, riding(len(parts))))
         self._live.committed(delivery.session_id)
         return len(parts)
 
-    async def resend(self, delivery_id: str, actor: Actor, reason: str = "") -> int:
+    async def resend(
+        self, delivery_id: str, actor: Actor, reason: str = "", riding: Riding[int] = nothing_rides
+    ) -> int:
         """Send the parts whose fate is unknown, that failed, or that a stop held; how many there were.
 
         What may have arrived before gets a visible mark. Raises NotFound, Conflict.
@@ -50,7 +55,8 @@ class Deliveries:
         now = self._clock.now()
         moves = [outbox.move(delivery.id, part.n, part.state, "ready", now, resend=part.attempts > 0) for part in parts]
         record = self._record("change.delivery.resend", actor, delivery, "ready", reason)
-        await self._store.commit(operation("settle", moves, record, self._events(delivery, parts, "ready", now)))
+        shown = self._events(delivery, parts, "ready", now)
+        await self._store.commit(operation("settle", moves, record, shown, riding(len(parts))))
         self._outbox.enqueued(Outgoing(delivery, (), (), {}, wired=True))
         self._live.committed(delivery.session_id)
         return len(parts)

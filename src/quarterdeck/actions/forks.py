@@ -4,6 +4,8 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import BadInput, Conflict, NotFound, Retry
 from quarterdeck.base.supervise import EventLog, Life
@@ -17,7 +19,7 @@ from quarterdeck.store import forks, people, sessions, views
 from quarterdeck.store.database import Store
 from quarterdeck.store.forks import Copied, Fork, Original
 from quarterdeck.store.messages import StoredMessage
-from quarterdeck.store.operations import Statement, operation
+from quarterdeck.store.operations import Riding, Statement, nothing_rides, operation
 from quarterdeck.store.sessions import NewSession, Session
 
 CONNECTION = "web"
@@ -50,10 +52,13 @@ class Forks:
         self._wake = wake
         self._log = log
 
-    async def fork(self, session_id: str, at: str, owner: Principal, actor: Actor) -> Session:
+    async def fork(
+        self, session_id: str, at: str, owner: Principal, actor: Actor, riding: Riding[Session] = nothing_rides
+    ) -> Session:
         """A conversation of `owner` with a copy of the history up to `at`, which is POSITION or POSITION.PART.
 
-        Empty: all of it. The copy ends where no call is parted from its result. Raises NotFound, BadInput.
+        Empty: all of it. The copy ends where no call is parted from its result. What rides is given the conversation
+        before anything is copied. Raises NotFound, BadInput.
         """
         source = await sessions.get(self._store, session_id)
         if source is None:
@@ -79,6 +84,7 @@ class Forks:
                 sessions.create(new, now),
                 forks.insert(fork),
                 self._auditor.record("change.session.fork", actor, about, outcome="begun"),
+                riding(msgspec.structs.replace(sessions.fresh(new, now), forked_from=source.id)),
             )
         )
         await self._finish(new.id)

@@ -15,9 +15,16 @@ from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import people, persons, sessions
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import ExpectationFailed, Statement, operation
+from quarterdeck.store.operations import ExpectationFailed, Riding, Statement, nothing_rides, operation
 from quarterdeck.store.people import Identity
 from quarterdeck.store.sessions import Session
+
+
+class Person(msgspec.Struct, frozen=True):
+    """What linking and parting makes: a person, and for each assistant the conversation that goes on."""
+
+    id: str
+    goes_on: dict[str, str]
 
 
 class People:
@@ -29,7 +36,9 @@ class People:
         self._auditor = auditor
         self._new_id = new_id
 
-    async def link(self, one: str, other: str, actor: Actor, reason: str = "") -> str:
+    async def link(
+        self, one: str, other: str, actor: Actor, reason: str = "", riding: Riding[Person] = nothing_rides
+    ) -> str:
         """Let two identities, and all that are linked to them, be one person; its id. Raises NotFound, Conflict."""
         first, second = await self._wired(one), await self._wired(other)
         if first.id == second.id or (first.person_id and first.person_id == second.person_id):
@@ -44,17 +53,21 @@ class People:
             "identities": [who.id for who in everybody],
             "goes_on": {assistant: one.id for assistant, one in going_on.items()},
         }
+        statements += riding(Person(person, {assistant: one.id for assistant, one in going_on.items()}))
         await self._commit("change.people.link", person, statements, actor, told)
         return person
 
-    async def unlink(self, identity: str, actor: Actor, reason: str = "") -> str:
+    async def unlink(
+        self, identity: str, actor: Actor, reason: str = "", riding: Riding[Person] = nothing_rides
+    ) -> str:
         """Part an identity from those that it is linked to; the id of the person that it is now."""
         who = await self._wired(identity)
         if who.person_id is None or len(await self._with(who)) < 2:
             raise Conflict(f"{identity} is linked to nobody")
         person = self._new_id("per")
         told: dict[str, object] = {"reason": reason, "identities": [who.id], "parted_from": who.person_id}
-        await self._commit("change.people.unlink", person, [persons.belongs(who, person)], actor, told)
+        statements = [persons.belongs(who, person), *riding(Person(person, {}))]
+        await self._commit("change.people.unlink", person, statements, actor, told)
         return person
 
     async def _commit(

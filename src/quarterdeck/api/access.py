@@ -1,17 +1,20 @@
 """Signing in and out, and access tokens."""
 
 from collections import OrderedDict, deque
+from functools import partial
 
 from starlette.responses import Response
 
 from quarterdeck.actions.signin import BROWSER_SECONDS
-from quarterdeck.api import shown
+from quarterdeck.actions.tokens import NewToken
+from quarterdeck.api import asked, shown
 from quarterdeck.api.auth import COOKIE, Authenticator
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.problems import TooMany
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotAllowed
+from quarterdeck.store.operations import Statement
 
 FAILURES = 5
 FAILURE_SECONDS = 60.0
@@ -29,7 +32,8 @@ class Failures:
         """Raises TooMany when this address has guessed wrong too often within the last minute."""
         times = self._times.get(address, deque())
         if len(times) == FAILURES and self._clock.monotonic() - times[0] < FAILURE_SECONDS:
-            raise TooMany("too many wrong sign-in codes came from this address")
+            left = FAILURE_SECONDS - (self._clock.monotonic() - times[0])
+            raise TooMany("too many wrong sign-in codes came from this address", left)
 
     def add(self, address: str) -> None:
         """It guessed wrong."""
@@ -47,7 +51,7 @@ class AccessDoor:
         self._authenticator = authenticator
         self._failures = Failures(doors.clock)
 
-    async def sign_in(self, call: Call, ask: shown.CodeAsk) -> Response:
+    async def sign_in(self, call: Call, ask: asked.CodeAsk) -> Response:
         """POST /api/v1/signin: a code becomes a cookie."""
         address = call.request.client.host if call.request.client else ""
         self._failures.check(address)
@@ -70,21 +74,29 @@ class AccessDoor:
         response.delete_cookie(COOKIE, secure=self._https, httponly=True, samesite="strict")
         return response
 
-    async def list_tokens(self, call: Call, ask: shown.Paged) -> shown.Page[shown.Token]:
+    async def list_tokens(self, call: Call, ask: asked.Paged) -> shown.Page[shown.Token]:
         """GET /api/v1/tokens."""
         found = [
             shown.Token(
                 one.id, one.state, one.name, list(one.scopes),
                 shown.moment(one.created_at), shown.moment_or_none(one.expires_at),
+                shown.moment_or_none(one.rotated_at), shown.moment_or_none(one.previous_until),
+                shown.moment_or_none(one.used_at),
             )
             for one in await self._doors.tokens.list(ask.limit, ask.cursor)
         ]  # fmt: skip
         return shown.Page(found, found[-1].id if len(found) == ask.limit else None)
 
-    async def create_token(self, call: Call, ask: shown.TokenAsk) -> shown.NewToken:
+    async def create_token(self, call: Call, ask: asked.TokenAsk) -> shown.NewToken:
         """POST /api/v1/tokens."""
-        new = await self._doors.tokens.create(ask.name, ask.scopes, ask.expires_seconds, call.principal.actor)
-        return shown.NewToken(new.id, new.token, list(new.scopes), shown.moment_or_none(new.expires_at))
+        riding = partial(_kept, call)
+        actor = call.principal.actor
+        return _made(await self._doors.tokens.create(ask.name, ask.scopes, ask.expires_seconds, actor, riding))
+
+    async def rotate_token(self, call: Call, ask: asked.RotateAsk) -> shown.NewToken:
+        """POST /api/v1/tokens/{id}/rotate."""
+        overlap, expires, riding = ask.overlap_seconds, ask.expires_seconds, partial(_kept, call)
+        return _made(await self._doors.tokens.rotate(call.path("id"), overlap, expires, call.principal.actor, riding))
 
     async def revoke_token(self, call: Call, ask: Nothing) -> None:
         """DELETE /api/v1/tokens/{id}."""
@@ -93,3 +105,14 @@ class AccessDoor:
     @property
     def _https(self) -> bool:
         return self._doors.public_url.startswith("https://")
+
+
+def _made(new: NewToken) -> shown.NewToken:
+    return shown.NewToken(
+        new.id, new.token, list(new.scopes),
+        shown.moment_or_none(new.expires_at), shown.moment_or_none(new.previous_until),
+    )  # fmt: skip
+
+
+def _kept(call: Call, new: NewToken) -> list[Statement]:
+    return call.keep(_made(new))

@@ -5,27 +5,34 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 
 from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.auth import Authenticator
+from quarterdeck.api.cors import Cors
+from quarterdeck.api.description import OpenAPIDoor
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.events import EventsDoor
+from quarterdeck.api.feed import Feed
 from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.guard import SECURITY_HEADERS, HostCheck, SecurityHeaders, own_hosts
+from quarterdeck.api.keeping import Keeper
+from quarterdeck.api.limits import RateLimits
 from quarterdeck.api.me import MeDoor
 from quarterdeck.api.openai.door import OpenAIDoor
 from quarterdeck.api.openai.embeddings import EmbeddingsDoor
 from quarterdeck.api.openai.responses.door import ResponsesDoor
-from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import PastDoor
 from quarterdeck.api.people import PeopleDoor
-from quarterdeck.api.route import Route, served
+from quarterdeck.api.route import Gate, Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.streams import Streams
 from quarterdeck.api.usage import UsageDoor
+from quarterdeck.api.websocket import SOCKET, SocketDoor
 from quarterdeck.api.work import WorkDoor
+from quarterdeck.api.workspaces import WorkspacesDoor
 from quarterdeck.base.errors import QuarterdeckError
 
 
@@ -40,23 +47,28 @@ def build(doors: Doors) -> Application:
     """Build the doors over the running parts."""
     authenticator = Authenticator(doors.tokens, doors.signin, doors.public_url)
     streams, routes = Streams(doors.live), list[Route]()
-    sessions = SessionsDoor(doors)
+    sessions, feed = SessionsDoor(doors), Feed(doors.store, streams)
     handlers = Handlers(
         me=MeDoor(doors),
         access=AccessDoor(doors, authenticator),
         sessions=sessions,
-        events=EventsDoor(doors, sessions, streams),
+        events=EventsDoor(sessions, feed),
         files=FilesDoor(doors),
         past=PastDoor(doors, sessions),
         people=PeopleDoor(doors),
         work=WorkDoor(doors),
         usage=UsageDoor(doors),
+        workspaces=WorkspacesDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
         responses=ResponsesDoor(doors, streams),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),
     )
     routes.extend(table(handlers))
+    server = doors.config.server
+    gate = Gate(authenticator, RateLimits(server.requests_per_minute, doors.clock), Keeper(doors.store, doors.clock))
+
+    talk = SocketDoor(sessions, feed, streams, authenticator, gate.limits, server.cors_origins)
 
     async def failed(request: Request, error: Exception) -> Response:
         if problems.status_of(error) == 500:
@@ -67,10 +79,11 @@ def build(doors: Doors) -> Application:
         return response
 
     app = Application(
-        routes=[*served(routes, authenticator), *doors.web_routes],
+        routes=[*served(routes, gate), WebSocketRoute(SOCKET, talk.endpoint), *doors.web_routes],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(HostCheck, own_hosts(doors.config.server.host, doors.public_url)),
+            Middleware(HostCheck, own_hosts(server.host, doors.public_url)),
+            Middleware(Cors, server.cors_origins),
         ],
         exception_handlers={QuarterdeckError: failed, HTTPException: failed, Exception: failed},
     )

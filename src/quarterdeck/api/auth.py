@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -31,7 +31,7 @@ class Authenticator:
         """
         if not any_of:
             return NOBODY
-        principal = await self._who(request, cookies)
+        principal = await self.who(request, cookies=cookies)
         if principal is None:
             if local and from_this_machine(request):
                 return NOBODY
@@ -53,20 +53,28 @@ class Authenticator:
             )
         self.check_origin(request)
 
-    def check_origin(self, request: Request) -> None:
+    def check_origin(self, request: HTTPConnection) -> None:
         """Refuse what says that it comes from a page elsewhere. Raises NotAllowed."""
-        if (origin := request.headers.get("origin")) is None:
-            return
-        if urlsplit(origin).netloc.lower() not in {request.headers.get("host", "").lower(), self._public}:
+        if "origin" in request.headers and not self.is_own_page(request):
             raise NotAllowed("csrf", "the request comes from another site's page", "Use the console.")
 
-    async def _who(self, request: Request, cookies: bool) -> Principal | None:
+    def is_own_page(self, request: HTTPConnection) -> bool:
+        """Whether a browser says that it comes from a page of ours."""
+        origin = urlsplit(request.headers.get("origin", "")).netloc.lower()
+        return bool(origin) and origin in {request.headers.get("host", "").lower(), self._public}
+
+    async def who(self, request: HTTPConnection, *, cookies: bool) -> Principal | None:
+        """Whose proof a request brings; None without one, or with one that is worth nothing."""
         if (header := request.headers.get("authorization")) is not None:
             kind, _, token = header.partition(" ")
-            return await self._tokens.verify(token.strip()) if kind.lower() == "bearer" else None
+            return await self.bearer(token.strip()) if kind.lower() == "bearer" else None
         if cookies and (cookie := request.cookies.get(COOKIE)) is not None:
             return await self._signin.check(cookie)
         return None
+
+    async def bearer(self, token: str) -> Principal | None:
+        """Whose access token this is."""
+        return await self._tokens.verify(token)
 
 
 def from_this_machine(request: Request) -> bool:

@@ -3,15 +3,17 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from quarterdeck.api.keeping import Keeping
 from quarterdeck.api.problems import TooLarge, WrongMedia
 from quarterdeck.base.errors import BadInput, Retry, Stopping
 from quarterdeck.governance.principal import Principal
+from quarterdeck.store.operations import Statement
 
 BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 20.0
@@ -30,6 +32,15 @@ class Call:
 
     request: Request
     principal: Principal
+    kept: Keeping | None = None
+
+    def keeping(self, kept: Keeping) -> "Call":
+        """The same call, whose answer is kept under the client's key."""
+        return replace(self, kept=kept)
+
+    def keep(self, answer: msgspec.Struct, request: bytes = b"") -> list[Statement]:
+        """What keeps the answer under the client's key, for the operation that does what was asked; else nothing."""
+        return self.kept.statements(answer, request) if self.kept else []
 
     def path(self, name: str) -> str:
         """A piece of the path."""

@@ -10,6 +10,7 @@ from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
+from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.settings import Config
@@ -49,6 +50,7 @@ class Doors:
     signin: Signin
     embedder: Embedder
     forks: Forks
+    workspaces: Workspaces
     ready: Callable[[], Sequence[str]]
     public_url: str
     version: str

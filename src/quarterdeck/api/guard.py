@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quarterdeck.api import problems
 
+ANSWER_HEADERS = "quarterdeck.answer_headers"  # in a scope: what the answer is to carry, whatever it will be
+
 SECURITY_HEADERS: Mapping[str, str] = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -34,7 +36,7 @@ class SecurityHeaders:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, text in SECURITY_HEADERS.items():
+                for name, text in (*SECURITY_HEADERS.items(), *scope.get(ANSWER_HEADERS, {}).items()):
                     headers.setdefault(name, text)
             await send(message)
 
@@ -50,11 +52,13 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
-            scope["type"] == "http"
+            scope["type"] in ("http", "websocket")
             and (host := Headers(scope=scope).get("host", ""))
             and host_name(host) in self._hosts
         ):
             await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
         else:
             refusal = problems.WrongHost("this host name is not one of this gateway's")
             await problems.answer(Request(scope), refusal)(scope, receive, send)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from starlette.responses import Response
 
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
 from quarterdeck.base.errors import NotFound
@@ -44,9 +44,11 @@ class MeDoor:
             doors.lanes.running, doors.lanes.waiting,
         )  # fmt: skip
 
-    async def connections(self, call: Call, ask: Nothing) -> shown.Page[shown.Connection]:
-        """GET /api/v1/connections."""
-        return shown.Page([self._connection(rules.name) for rules in self._doors.directory.connections])
+    async def connections(self, call: Call, ask: asked.Paged) -> shown.Page[shown.Connection]:
+        """GET /api/v1/connections, by name."""
+        names = sorted(rules.name for rules in self._doors.directory.connections if rules.name > ask.cursor)
+        page = names[: ask.limit]
+        return shown.Page([self._connection(name) for name in page], page[-1] if len(names) > ask.limit else None)
 
     async def healthz(self, call: Call, ask: Nothing) -> shown.Health:
         """GET /healthz."""

@@ -1,5 +1,6 @@
 """What was said: find it, give it out, begin anew from it."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -7,30 +8,32 @@ from msgspec import Meta
 
 from quarterdeck.actions.exports import Exports, Format
 from quarterdeck.actions.forks import Forks
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.sessions import SessionsDoor, number
 from quarterdeck.api.streams import Stream
 from quarterdeck.store import search
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.sessions import Session
 
 Query = Annotated[str, Meta(min_length=1, max_length=400, description="Words; the last may be a beginning.")]
 
 
-class SearchAsk(shown.Paged, frozen=True, kw_only=True):
+class SearchAsk(asked.Paged, frozen=True, kw_only=True):
     """Which messages: those that hold all words; of one session, or of all."""
 
     q: Query
     session: Annotated[str, Meta(max_length=100)] = ""
 
 
-class ExportAsk(shown.Ask, frozen=True):
+class ExportAsk(asked.Ask, frozen=True):
     """In which form."""
 
     format: Format = "json"
 
 
-class ForkAsk(shown.Ask, frozen=True):
+class ForkAsk(asked.Ask, frozen=True):
     """Up to which message: POSITION or POSITION.PART; empty for all."""
 
     at: Annotated[str, Meta(max_length=40)] = ""
@@ -87,6 +90,11 @@ class PastDoor:
     async def fork_session(self, call: Call, ask: ForkAsk) -> shown.Session:
         """POST /api/v1/sessions/{id}/fork."""
         session = await self._sessions.visible(call)
+
+        def riding(begun: Session) -> Sequence[Statement]:
+            return call.keep(self._sessions.shape(begun, None))
+
+        principal = call.principal
         return await self._sessions.shown(
-            await self._forks.fork(session.id, ask.at, call.principal, call.principal.actor)
+            await self._forks.fork(session.id, ask.at, principal, principal.actor, riding)
         )

@@ -1,20 +1,22 @@
 """Who is who: identities, and which of them are one person."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from quarterdeck.actions.people import People
-from quarterdeck.api import shown
+from quarterdeck.actions.people import People, Person
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call
 from quarterdeck.api.doors import Doors
 from quarterdeck.store import persons
+from quarterdeck.store.operations import Statement
 
 Reason = Annotated[str, Meta(max_length=500)]
 
 
-class LinkAsk(shown.Ask, frozen=True):
+class LinkAsk(asked.Ask, frozen=True):
     """Two identities that are one person."""
 
     identity: str
@@ -22,7 +24,7 @@ class LinkAsk(shown.Ask, frozen=True):
     reason: Reason = ""
 
 
-class UnlinkAsk(shown.Ask, frozen=True):
+class UnlinkAsk(asked.Ask, frozen=True):
     """An identity that is a person of its own."""
 
     identity: str
@@ -55,7 +57,7 @@ class PeopleDoor:
         self._store = doors.store
         self._people = People(doors.store, doors.directory, doors.auditor, doors.new_id)
 
-    async def list_people(self, call: Call, ask: shown.Paged) -> shown.Page[KnownIdentity]:
+    async def list_people(self, call: Call, ask: asked.Paged) -> shown.Page[KnownIdentity]:
         """GET /api/v1/people."""
         found = await persons.listed(self._store, ask.limit, ask.cursor)
         items = [
@@ -68,10 +70,16 @@ class PeopleDoor:
 
     async def link_people(self, call: Call, ask: LinkAsk) -> Linked:
         """POST /api/v1/people/link."""
-        person = await self._people.link(ask.identity, ask.other, call.principal.actor, ask.reason)
+        person = await self._people.link(
+            ask.identity, ask.other, call.principal.actor, ask.reason, partial(_kept, call)
+        )
         return Linked(person, await persons.sessions_of(self._store, person))
 
     async def unlink_people(self, call: Call, ask: UnlinkAsk) -> Linked:
         """POST /api/v1/people/unlink."""
-        person = await self._people.unlink(ask.identity, call.principal.actor, ask.reason)
+        person = await self._people.unlink(ask.identity, call.principal.actor, ask.reason, partial(_kept, call))
         return Linked(person, {})
+
+
+def _kept(call: Call, person: Person) -> list[Statement]:
+    return call.keep(Linked(person.id, person.goes_on))

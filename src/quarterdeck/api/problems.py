@@ -7,12 +7,12 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from quarterdeck.actions.embeddings import EmbeddingFailed
+from quarterdeck.api.shown import Problem
 from quarterdeck.base.errors import (
     BadInput,
     Conflict,
@@ -54,9 +54,34 @@ class WrongHost(Refused):
 
 
 class TooMany(Refused):
-    """More than is let in at a time; the same request may succeed later."""
+    """More than is let in at a time; the same request may succeed after `retry_after` seconds."""
 
     code = "too_many"
+
+    def __init__(
+        self, message: str, retry_after: float | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.headers = headers or {}
+
+
+class KeyReused(Conflict):
+    """An idempotency key was sent with another request before."""
+
+    code = "key_reused"
+
+
+class NotTheSame(Refused):
+    """What is to be changed is no longer as it was read."""
+
+    code = "not_the_same"
+
+
+class Unguarded(Refused):
+    """A change that does not say what it was made about."""
+
+    code = "unguarded"
 
 
 class AnswerFailed(QuarterdeckError):
@@ -70,9 +95,11 @@ STATUS: Mapping[type[Exception], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    NotTheSame: 412,
     TooLarge: 413,
     WrongMedia: 415,
     WrongHost: 421,
+    Unguarded: 428,
     TooMany: 429,
     BadInput: 400,
     Refused: 400,
@@ -90,9 +117,11 @@ TITLES: Mapping[int, str] = {
     404: "Not found",
     405: "Not possible here",
     409: "The state has moved on",
+    412: "Changed meanwhile",
     413: "Too large",
     415: "Wrong type of content",
     421: "Wrong host",
+    428: "Say what you have seen",
     429: "Too many requests",
     502: "No answer",
     503: "Not now",
@@ -102,26 +131,18 @@ NEXT_STEPS: Mapping[int, str] = {
     404: "Check the address and the id.",
     405: "See /api/v1/openapi.json for what this address takes.",
     409: "Read it again, then decide.",
+    412: "Read it again, and send the change with its new ETag.",
     413: "Send less at once.",
     415: "Send `Content-Type: application/json`.",
     421: "Use the configured address; server.public_url adds a name.",
+    428: "Read it, and send its ETag as `If-Match`.",
     429: "Wait for the seconds that Retry-After says.",
     502: "Send it again later.",
     503: "Try again after the seconds that Retry-After says.",
 }
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """What went wrong (RFC 9457). `code` is stable; `field` is the place in the request; `rule` is what denied it."""
-
-    title: str
-    status: int
-    code: str
-    detail: str
-    next_step: str
-    type: str = "about:blank"
-    field: str | UnsetType = UNSET
-    rule: str | UnsetType = UNSET
+NEXT_STEPS_OF_CODES: Mapping[str, str] = {
+    KeyReused.code: "Take a new key for another request.",
+}
 
 
 class OpenAIProblem(msgspec.Struct, frozen=True):
@@ -157,7 +178,7 @@ def problem_of(error: Exception) -> Problem:
         case NotAllowed():
             return Problem(title, status, error.code, error.reason, error.fix, rule=error.rule)
         case QuarterdeckError() if status != 500:
-            return Problem(title, status, error.code, str(error), step)
+            return Problem(title, status, error.code, str(error), NEXT_STEPS_OF_CODES.get(error.code, step))
         case HTTPException():
             code = {404: "not_found", 405: "not_possible"}.get(status, "refused")
             return Problem(title, status, code, error.detail, step)
@@ -186,9 +207,9 @@ def answer(request: Request, error: Exception) -> Response:
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
     if problem.status in (429, 503):
-        seconds = error.retry_after if isinstance(error, Retry) else None
+        seconds = error.retry_after if isinstance(error, (Retry, TooMany)) else None
         headers["retry-after"] = str(math.ceil(RETRY_SECONDS if seconds is None else seconds))
-    if isinstance(error, HTTPException) and error.headers:
+    if isinstance(error, (HTTPException, TooMany)) and error.headers:
         headers.update({name.lower(): text for name, text in error.headers.items()})
     if request.url.path.startswith("/v1/"):
         return Response(msgspec.json.encode(openai_error_of(error)), problem.status, headers, "application/json")

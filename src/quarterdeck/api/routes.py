@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.call import Nothing
+from quarterdeck.api.description import OpenAPIDoor
 from quarterdeck.api.events import EventsDoor
 from quarterdeck.api.files import FilesDoor
 from quarterdeck.api.me import MeDoor
@@ -14,19 +15,23 @@ from quarterdeck.api.openai.embeddings import EmbeddingList, EmbeddingRequest, E
 from quarterdeck.api.openai.responses import wire as rw
 from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Models
-from quarterdeck.api.openapi import OpenAPIDoor
 from quarterdeck.api.past import ExportAsk, ForkAsk, FoundMessage, PastDoor, SearchAsk
 from quarterdeck.api.people import KnownIdentity, LinkAsk, Linked, PeopleDoor, UnlinkAsk
+from quarterdeck.api.problems import TooMany
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
-from quarterdeck.api.usage import Usage, UsageDoor, UsageQuery
+from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.work import WorkDoor
+from quarterdeck.api.workspaces import WorkspacesDoor
+from quarterdeck.base.errors import Conflict, NotAllowed, NotFound
 from quarterdeck.governance.principal import Scope
+from quarterdeck.store.blobs import MAX_BYTES
 
 ANYBODY: tuple[Scope, ...] = ()
 CHAT: tuple[Scope, ...] = ("chat",)
 READ: tuple[Scope, ...] = ("read",)
 SEEN: tuple[Scope, ...] = ("read", "chat")
+CHANGE: tuple[Scope, ...] = ("chat", "operate")
 OPERATE: tuple[Scope, ...] = ("operate",)
 ADMIN: tuple[Scope, ...] = ("admin",)
 
@@ -55,6 +60,7 @@ class Handlers:
     people: PeopleDoor
     work: WorkDoor
     usage: UsageDoor
+    workspaces: WorkspacesDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
     responses: ResponsesDoor
@@ -70,6 +76,7 @@ def table(h: Handlers) -> Sequence[Route]:
         *past(h.past),
         *people(h.people),
         *work(h.work, h.usage),
+        *workspaces(h.workspaces),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
         *process(h.me, h.openapi),
@@ -84,16 +91,19 @@ def who(me: MeDoor, access: AccessDoor) -> Sequence[Route]:
               "Who is asking, and which assistants there are."),
         route("GET", f"{V1}/status", me.status, Nothing, shown.Status, READ,
               "The gateway as a whole."),
-        route("GET", f"{V1}/connections", me.connections, Nothing, shown.Page[shown.Connection], READ,
+        route("GET", f"{V1}/connections", me.connections, asked.Paged, shown.Page[shown.Connection], READ,
               "All connections and their health."),
-        route("POST", f"{V1}/signin", access.sign_in, shown.CodeAsk, None, ANYBODY,
-              "Exchange a sign-in code for a browser's cookie.", status=204),
+        route("POST", f"{V1}/signin", access.sign_in, asked.CodeAsk, None, ANYBODY,
+              "Exchange a sign-in code for a browser's cookie.", status=204, raises=(NotAllowed, TooMany)),
         route("POST", f"{V1}/signout", access.sign_out, Nothing, None, SEEN,
               "End this browser's cookie.", status=204),
-        route("GET", f"{V1}/tokens", access.list_tokens, shown.Paged, shown.Page[shown.Token], ADMIN,
+        route("GET", f"{V1}/tokens", access.list_tokens, asked.Paged, shown.Page[shown.Token], ADMIN,
               "Access tokens, without their text."),
-        route("POST", f"{V1}/tokens", access.create_token, shown.TokenAsk, shown.NewToken, ADMIN,
-              "Make an access token; its text is shown once.", status=201),
+        route("POST", f"{V1}/tokens", access.create_token, asked.TokenAsk, shown.NewToken, ADMIN,
+              "Make an access token; its text is shown once.", status=201, keyed=True, secret=True),
+        route("POST", f"{V1}/tokens/{{id}}/rotate", access.rotate_token, asked.RotateAsk, shown.NewToken, ADMIN,
+              "Give an access token a new text; the one before holds for a while.", keyed=True, secret=True,
+              raises=(Conflict,)),
         route("DELETE", f"{V1}/tokens/{{id}}", access.revoke_token, Nothing, None, ADMIN,
               "End an access token.", status=204),
     )
@@ -102,26 +112,29 @@ def who(me: MeDoor, access: AccessDoor) -> Sequence[Route]:
 def conversations(sessions: SessionsDoor, events: EventsDoor, files: FilesDoor) -> Sequence[Route]:
     """What is said."""
     return (
-        route("GET", f"{V1}/sessions", sessions.list_sessions, shown.SessionsAsk, shown.Page[shown.Session], READ,
+        route("GET", f"{V1}/sessions", sessions.list_sessions, asked.SessionsAsk, shown.Page[shown.Session], READ,
               "Conversations, by newest activity."),
-        route("POST", f"{V1}/sessions", sessions.begin_session, shown.NewSessionAsk, shown.Session, CHAT,
-              "Begin a conversation.", status=201),
+        route("POST", f"{V1}/sessions", sessions.begin_session, asked.NewSessionAsk, shown.Session, CHAT,
+              "Begin a conversation.", status=201, keyed=True, raises=(NotFound,)),
         route("GET", SESSION, sessions.get_session, Nothing, shown.Session, READ,
-              "One conversation."),
-        route("GET", f"{SESSION}/messages", sessions.list_messages, shown.MessagesAsk, shown.Page[shown.Message], READ,
+              "One conversation.", tagged=True),
+        route("PATCH", SESSION, sessions.change_session, asked.SessionChange, shown.Session, CHANGE,
+              "Another title or model for a conversation.", tagged=True, guarded=True),
+        route("GET", f"{SESSION}/messages", sessions.list_messages, asked.MessagesAsk, shown.Page[shown.Message], READ,
               "Its messages: the newest page, oldest first in it."),
-        route("POST", f"{SESSION}/messages", sessions.write_message, shown.MessageAsk, shown.Receipt, CHAT,
-              "Write a message; the answer comes as events.", status=202, headers=KEY),
+        route("POST", f"{SESSION}/messages", sessions.write_message, asked.MessageAsk, shown.Receipt, CHAT,
+              "Write a message; the answer comes as events.", status=202, headers=KEY, raises=(Conflict,)),
         route("POST", f"{SESSION}/stop", sessions.stop_session, Nothing, shown.Receipt, CHAT,
-              "Stop the running turn and drop what waits.", status=202),
+              "Stop the running turn and drop what waits.", status=202, headers=KEY),
         route("POST", f"{SESSION}/reset", sessions.reset_session, Nothing, shown.Receipt, CHAT,
-              "Start anew: the model sees nothing of before.", status=202),
-        route("GET", f"{SESSION}/events", events.session_events, shown.EventsAsk, EVENTS, SEEN,
+              "Start anew: the model sees nothing of before.", status=202, headers=KEY),
+        route("GET", f"{SESSION}/events", events.session_events, asked.EventsAsk, EVENTS, SEEN,
               "What happens in a conversation, as server-sent events.", headers=RESUME),
-        route("GET", f"{V1}/events", events.all_events, shown.EventsAsk, EVENTS, READ,
+        route("GET", f"{V1}/events", events.all_events, asked.EventsAsk, EVENTS, READ,
               "What happens in all conversations.", headers=RESUME),
         route("POST", f"{V1}/blobs", files.upload_blob, Nothing, shown.Upload, CHAT,
-              "Hand in a file, to be named in a message.", status=201, headers=NAME, media=FILE, seconds=300.0),
+              "Hand in a file, to be named in a message.", status=201, headers=NAME, media=FILE, seconds=300.0,
+              body=MAX_BYTES, keyed=True),
         route("GET", f"{V1}/blobs/{{digest}}", files.download_blob, Nothing, FILE, READ,
               "A file, as a download."),
     )
@@ -135,39 +148,54 @@ def past(past: PastDoor) -> Sequence[Route]:
         route("GET", f"{SESSION}/export", past.export_session, ExportAsk, FILE, READ,
               "Everything stored of a conversation, as a download."),
         route("POST", f"{SESSION}/fork", past.fork_session, ForkAsk, shown.Session, CHAT,
-              "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0),
+              "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0,
+              keyed=True),
     )
 
 
 def people(people: PeopleDoor) -> Sequence[Route]:
     """Who is who."""
     return (
-        route("GET", f"{V1}/people", people.list_people, shown.Paged, shown.Page[KnownIdentity], READ,
+        route("GET", f"{V1}/people", people.list_people, asked.Paged, shown.Page[KnownIdentity], READ,
               "Identities, and the persons that they belong to."),
         route("POST", f"{V1}/people/link", people.link_people, LinkAsk, Linked, OPERATE,
-              "Two identities are one person: they share their direct conversations from now on."),
+              "Two identities are one person: they share their direct conversations from now on.", keyed=True,
+              raises=(NotFound, Conflict)),
         route("POST", f"{V1}/people/unlink", people.unlink_people, UnlinkAsk, Linked, OPERATE,
-              "An identity is a person of its own again, with a new conversation."),
+              "An identity is a person of its own again, with a new conversation.", keyed=True,
+              raises=(NotFound, Conflict)),
     )
 
 
 def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
     """What was taken in, run and sent."""
     return (
-        route("GET", f"{V1}/inbox", work.list_inbox, shown.StateAsk, shown.Page[shown.InboxItem], READ,
+        route("GET", f"{V1}/inbox", work.list_inbox, asked.StateAsk, shown.Page[shown.InboxItem], READ,
               "What was taken in, and what became of it."),
-        route("GET", f"{V1}/turns", work.list_turns, shown.TurnsAsk, shown.Page[shown.Turn], READ,
+        route("GET", f"{V1}/turns", work.list_turns, asked.TurnsAsk, shown.Page[shown.Turn], READ,
               "Runs of the assistants."),
         route("GET", f"{V1}/turns/{{id}}", work.get_turn, Nothing, shown.TurnDetail, READ,
               "One run: its steps, effects, tokens and cost."),
-        route("GET", f"{V1}/deliveries", work.list_deliveries, shown.StateAsk, shown.Page[shown.Delivery], READ,
+        route("GET", f"{V1}/deliveries", work.list_deliveries, asked.StateAsk, shown.Page[shown.Delivery], READ,
               "What was sent, or is to be."),
-        route("POST", f"{V1}/deliveries/{{id}}/settle", work.settle_delivery, shown.SettleAsk, shown.Settled, OPERATE,
-              "Say what became of a delivery whose fate is unknown."),
-        route("POST", f"{V1}/deliveries/{{id}}/resend", work.resend_delivery, shown.ResendAsk, shown.Settled, OPERATE,
-              "Send a delivery in trouble once more; marked where it may have arrived before."),
-        route("GET", f"{V1}/usage", usage.get_usage, UsageQuery, Usage, READ,
+        route("POST", f"{V1}/deliveries/{{id}}/settle", work.settle_delivery, asked.SettleAsk, shown.Settled, OPERATE,
+              "Say what became of a delivery whose fate is unknown.", keyed=True, raises=(Conflict,)),
+        route("POST", f"{V1}/deliveries/{{id}}/resend", work.resend_delivery, asked.ResendAsk, shown.Settled, OPERATE,
+              "Send a delivery in trouble once more; marked where it may have arrived before.", keyed=True,
+              raises=(Conflict,)),
+        route("GET", f"{V1}/usage", usage.get_usage, asked.UsageQuery, shown.Usage, READ,
               "Tokens and cost of model calls, summed."),
+    )
+
+
+def workspaces(door: WorkspacesDoor) -> Sequence[Route]:
+    """What assistants are told."""
+    file = f"{V1}/assistants/{{id}}/files/{{name}}"
+    return (
+        route("GET", file, door.get_file, Nothing, shown.WorkspaceFile, READ,
+              "An instruction file of an assistant.", tagged=True),
+        route("PUT", file, door.put_file, asked.FileAsk, shown.WorkspaceFile, OPERATE,
+              "Another text for an instruction file; in force for the next turn.", tagged=True, guarded=True),
     )
 
 

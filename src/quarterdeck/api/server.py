@@ -46,7 +46,11 @@ class HttpServer:
             app,
             loop="none",
             http="httptools",
-            ws="none",
+            ws="wsproto",
+            ws_max_size=64 * 1024,  # of what a client says
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -1,11 +1,18 @@
 """Sessions and their messages: look, begin, write, stop, start anew."""
 
 import math
+from collections.abc import Sequence
+
+from msgspec import UNSET
 
 from quarterdeck.actions.conversations import Conversations
-from quarterdeck.api import shown
+from quarterdeck.actions.uploads import Uploads
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
+from quarterdeck.api.etags import Tagged, check_match, etag
+from quarterdeck.api.keeping import HEADER
+from quarterdeck.api.problems import KeyReused, NotTheSame
 from quarterdeck.base.errors import BadInput, NotAllowed, NotFound
 from quarterdeck.governance.principal import Principal
 from quarterdeck.model.inbound import Accepted, Inbound, QueueMode, Room, Sender
@@ -19,9 +26,10 @@ from quarterdeck.model.message import (
     UserMessage,
     decode,
 )
-from quarterdeck.store import blobs, inbox, people, sessions, turns, views
+from quarterdeck.store import inbox, people, sessions, turns, views
 from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.messages import StoredMessage
+from quarterdeck.store.operations import ExpectationFailed, Statement
 from quarterdeck.store.sessions import Session
 
 WAITING_SHOWN = 100  # messages that are not in the history yet, beside its newest page
@@ -34,8 +42,9 @@ class SessionsDoor:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._conversations = Conversations(doors.store, doors.directory, doors.auditor, doors.clock, doors.new_id)
+        self._uploads = Uploads(doors.store, doors.blobs, doors.auditor, doors.clock)
 
-    async def list_sessions(self, call: Call, ask: shown.SessionsAsk) -> shown.Page[shown.Session]:
+    async def list_sessions(self, call: Call, ask: asked.SessionsAsk) -> shown.Page[shown.Session]:
         """GET /api/v1/sessions."""
         updated_at, _, last = ask.cursor.partition("~")
         found = await views.sessions(
@@ -44,22 +53,39 @@ class SessionsDoor:
         cursor = f"{found[-1].updated_at!r}~{found[-1].id}" if len(found) == ask.limit else None
         return shown.Page([await self.shown(one) for one in found], cursor)
 
-    async def begin_session(self, call: Call, ask: shown.NewSessionAsk) -> shown.Session:
+    async def begin_session(self, call: Call, ask: asked.NewSessionAsk) -> shown.Session:
         """POST /api/v1/sessions."""
-        return await self.shown(await self._conversations.begin(call.principal, ask.assistant, ask.title))
 
-    async def get_session(self, call: Call, ask: Nothing) -> shown.Session:
-        """GET /api/v1/sessions/{id}."""
-        return await self.shown(await self.visible(call))
+        def riding(session: Session) -> Sequence[Statement]:
+            return call.keep(self.shape(session, None))
 
-    async def list_messages(self, call: Call, ask: shown.MessagesAsk) -> shown.Page[shown.Message]:
+        return self.shape(await self._conversations.begin(call.principal, ask.assistant, ask.title, riding), None)
+
+    async def get_session(self, call: Call, ask: Nothing) -> Tagged[shown.Session]:
+        """GET /api/v1/sessions/{id}; the tag is that of what can be changed."""
+        session = await self.visible(call)
+        return Tagged(await self.shown(session), _tag(session))
+
+    async def change_session(self, call: Call, ask: asked.SessionChange) -> Tagged[shown.Session]:
+        """PATCH /api/v1/sessions/{id}."""
+        session = await self.visible(call) if call.principal.may("operate") else await self._own(call)
+        check_match(call, _tag(session))
+        title = session.title if ask.title is UNSET else ask.title
+        model = session.model if ask.model is UNSET else ask.model
+        try:
+            changed = await self._conversations.edit(session, title, model, call.principal.actor)
+        except ExpectationFailed as error:
+            raise NotTheSame("it was changed at the same moment") from error
+        return Tagged(await self.shown(changed), _tag(changed))
+
+    async def list_messages(self, call: Call, ask: asked.MessagesAsk) -> shown.Page[shown.Message]:
         """GET /api/v1/sessions/{id}/messages: the newest page first, oldest first inside a page."""
         session, store = await self.visible(call), self._doors.store
-        position, _, part = ask.before.partition(".")
-        before = (int(number(position, "before", LAST)), int(number(part, "before", LAST)))
+        position, _, part = ask.cursor.partition(".")
+        before = (whole(position, "cursor", LAST), whole(part, "cursor", LAST))
         found = await views.messages(store, session.id, *before, ask.limit)
         items = [_message(one) for one in found]
-        if not ask.before:
+        if not ask.cursor:
             running = await turns.running(store, session.id)
             open_rows = await inbox.of_turn(store, running.id) if running else []
             open_rows += await inbox.waiting(store, session.id, WAITING_SHOWN)
@@ -67,28 +93,31 @@ class SessionsDoor:
         cursor = f"{found[0].position}.{found[0].part}" if len(found) == ask.limit else None
         return shown.Page(items, cursor)
 
-    async def write_message(self, call: Call, ask: shown.MessageAsk) -> shown.Receipt:
+    async def write_message(self, call: Call, ask: asked.MessageAsk) -> shown.Receipt:
         """POST /api/v1/sessions/{id}/messages; the same Idempotency-Key is the same message."""
         if not ask.text.strip() and not ask.attachments:
             raise BadInput("text", "is empty and there is no file", "Write something.")
         session = await self._own(call)
-        key = call.header("Idempotency-Key") or self._doors.new_id("act")
-        files = tuple([await self._attachment(one) for one in ask.attachments])
-        return await self._accept(call.principal, session, key, ask.text, files, ask.mode)
+        files = tuple([await self._attachment(call.principal, one) for one in ask.attachments])
+        return await self._accept(call, session, "", ask.text, files, ask.mode)
 
     async def stop_session(self, call: Call, ask: Nothing) -> shown.Receipt:
         """POST /api/v1/sessions/{id}/stop."""
-        return await self._accept(call.principal, await self._own(call), self._doors.new_id("act"), "/stop")
+        return await self._accept(call, await self._own(call), "stop:", "/stop")
 
     async def reset_session(self, call: Call, ask: Nothing) -> shown.Receipt:
         """POST /api/v1/sessions/{id}/reset."""
-        return await self._accept(call.principal, await self._own(call), self._doors.new_id("act"), "/new")
+        return await self._accept(call, await self._own(call), "reset:", "/new")
 
     async def visible(self, call: Call) -> Session:
         """The session that the path names, if the asker may know of it. Raises NotFound."""
-        session = await sessions.get(self._doors.store, call.path("id"))
-        if session is None or not (call.principal.may("read") or is_own(call.principal, session)):
-            raise NotFound(f"there is no session {call.path('id')}")
+        return await self.visible_to(call.principal, call.path("id"))
+
+    async def visible_to(self, principal: Principal, session_id: str) -> Session:
+        """A session, if `principal` may know of it. Raises NotFound."""
+        session = await sessions.get(self._doors.store, session_id)
+        if session is None or not (principal.may("read") or is_own(principal, session)):
+            raise NotFound(f"there is no session {session_id}")
         return session
 
     async def _own(self, call: Call) -> Session:
@@ -102,18 +131,20 @@ class SessionsDoor:
 
     async def _accept(
         self,
-        principal: Principal,
+        call: Call,
         session: Session,
-        key: str,
+        what: str,
         text: str,
         files: tuple[Attachment, ...] = (),
         mode: QueueMode | None = None,
     ) -> shown.Receipt:
+        """Take an act in. The client's key is that of its row, which is there for as long as what was said."""
+        key, principal = call.header(HEADER) or self._doors.new_id("act"), call.principal
         room = await people.room(self._doors.store, session.room_id)
         assert room is not None  # a session's room is written with it
         inbound = Inbound(
             connection=session.connection,
-            act_key=f"{session.id}/{key}",
+            act_key=f"{what}{session.id}/{key}",
             room=Room(room.native_id, title=room.title),
             sender=Sender(principal.id, principal.name),
             text=text,
@@ -129,19 +160,17 @@ class SessionsDoor:
             )
         row = await inbox.get(self._doors.store, accepted.inbox_id)
         assert row is not None  # it was just found
+        if not _same(row, inbound):
+            raise KeyReused("this Idempotency-Key was used for another message")
         return shown.Receipt(row.id, row.session_id, row.position, "duplicate", row.outcome or "")
 
-    async def _attachment(self, named: str | shown.NamedFile) -> Attachment:
+    async def _attachment(self, principal: Principal, named: str | asked.NamedFile) -> Attachment:
         digest, name = (named, "") if isinstance(named, str) else (named.digest, named.name)
-        try:
-            blob = await blobs.get(self._doors.store, digest)
-        except NotFound as error:
-            raise BadInput("attachments", f"there is no file {digest}", "Send it to /api/v1/blobs first.") from error
+        blob = await self._uploads.named(digest, principal)
         return Attachment(name or digest[:12], blob.mime, blob.size, blob.digest)
 
-    async def shown(self, session: Session) -> shown.Session:
-        """A session as the API gives it."""
-        running = await turns.running(self._doors.store, session.id)
+    def shape(self, session: Session, running: str | None) -> shown.Session:
+        """A session as the API gives it, with the id of its running turn."""
         model = session.model
         if not model and session.assistant in self._doors.directory.assistants:
             model = self._doors.directory.assistant(session.assistant).model
@@ -156,9 +185,27 @@ class SessionsDoor:
             session.head,
             shown.moment(session.created_at),
             shown.moment(session.updated_at),
-            running.id if running else None,
+            running,
             session.forked_from or None,
         )
+
+    async def shown(self, session: Session) -> shown.Session:
+        """The same, when that is not known."""
+        running = await turns.running(self._doors.store, session.id)
+        return self.shape(session, running.id if running else None)
+
+
+def _tag(session: Session) -> str:
+    return etag(session.title, session.model)
+
+
+def _same(row: InboxRow, inbound: Inbound) -> bool:
+    """Whether the act that is there says what this one does."""
+    said = decode(row.content)
+    if not isinstance(said, UserMessage) or said.text != inbound.text or inbound.mode not in (None, row.mode):
+        return False
+    before, now = ([(one.blob, one.name) for one in files] for files in (said.attachments, inbound.attachments))
+    return before == now
 
 
 def is_own(principal: Principal, session: Session) -> bool:
@@ -169,9 +216,21 @@ def is_own(principal: Principal, session: Session) -> bool:
 def number(text: str, field: str, default: float) -> float:
     """A number of a cursor. Raises BadInput."""
     try:
-        return float(text) if text else default
+        found = float(text) if text else default
     except ValueError as error:
         raise BadInput(field, f"{text!r} is no cursor", "Take `next_cursor` of the page before.") from error
+    if math.isnan(found):
+        raise BadInput(field, f"{text!r} is no cursor", "Take `next_cursor` of the page before.")
+    return found
+
+
+def whole(text: str, field: str, default: int) -> int:
+    """A whole number of a cursor. Raises BadInput."""
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadInput(field, f"{text!r} is no cursor", "Take `next_cursor` of the page before.")
+    return int(text)
 
 
 def _message(stored: StoredMessage) -> shown.Message:

@@ -1,23 +1,20 @@
-"""What the native API takes and gives. Times are RFC 3339 in UTC; ids are text; lists are newest first.
+"""What the native API gives. Times are RFC 3339 in UTC; ids are text; lists are newest first.
 
-The OpenAPI document is made from these types.
+The OpenAPI document and the client are made from these types, and from those of asked.py.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from quarterdeck.api.spent import ModelCall, Spent
+from quarterdeck.api.amounts import ModelCall, Money, Spent, Tokens
 from quarterdeck.governance.principal import Scope
-from quarterdeck.model.inbound import QueueMode
 
 T = TypeVar("T")
 
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, UTC")]
-Limit = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
-Cursor = Annotated[str, Meta(max_length=200, description="`next_cursor` of the page before.")]
 
 
 def moment(seconds: float) -> datetime:
@@ -30,101 +27,17 @@ def moment_or_none(seconds: float | None) -> datetime | None:
     return None if not seconds else moment(seconds)
 
 
-# --- what is asked --------------------------------------------------------------------------------------------
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong (RFC 9457). `code` is stable; `field` is the place in the request; `rule` is what denied it."""
 
-
-class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A request: unknown fields are refused."""
-
-
-class Paged(Ask, frozen=True):
-    """One page of a list."""
-
-    limit: Limit = 50
-    cursor: Cursor = ""
-
-
-class SessionsAsk(Paged, frozen=True):
-    """Which sessions: those of one connection, or all."""
-
-    connection: str = ""
-
-
-class StateAsk(Paged, frozen=True):
-    """Which rows: those in one state or with one outcome, or all."""
-
-    state: str = ""
-
-
-class TurnsAsk(Paged, frozen=True):
-    """Which turns: those of one session, or all."""
-
-    session: str = ""
-
-
-class MessagesAsk(Ask, frozen=True):
-    """Which messages: those before a cursor, else the newest."""
-
-    before: Cursor = ""
-    limit: Limit = 50
-
-
-class EventsAsk(Ask, frozen=True):
-    """Where to go on: behind an event's id, `now` for only what comes, else from the beginning."""
-
-    cursor: Cursor = ""
-
-
-class NewSessionAsk(Ask, frozen=True):
-    """A new conversation."""
-
-    assistant: Annotated[str, Meta(max_length=100)] = ""
-    title: Annotated[str, Meta(max_length=200)] = ""
-
-
-class NamedFile(Ask, frozen=True):
-    """An uploaded file under the name that people know it by."""
-
-    digest: str
-    name: Annotated[str, Meta(max_length=200)] = ""
-
-
-class MessageAsk(Ask, frozen=True):
-    """A message of a person. `attachments` are digests of uploaded files; `mode` overrides the assistant's."""
-
-    text: str = ""
-    attachments: Annotated[tuple[str | NamedFile, ...], Meta(max_length=20)] = ()
-    mode: QueueMode | None = None
-
-
-class CodeAsk(Ask, frozen=True):
-    """A sign-in code."""
-
-    code: Annotated[str, Meta(min_length=1, max_length=100)]
-
-
-class TokenAsk(Ask, frozen=True):
-    """A new access token; without `expires_seconds` it does not expire."""
-
-    name: str
-    scopes: tuple[Scope, ...]
-    expires_seconds: float | None = None
-
-
-class SettleAsk(Ask, frozen=True):
-    """What a person found out about a delivery whose fate was unknown."""
-
-    outcome: Literal["sent", "failed"]
-    reason: Annotated[str, Meta(max_length=500)] = ""
-
-
-class ResendAsk(Ask, frozen=True):
-    """Why a delivery is sent once more."""
-
-    reason: Annotated[str, Meta(max_length=500)] = ""
-
-
-# --- what is given --------------------------------------------------------------------------------------------
+    title: str
+    status: int
+    code: str
+    detail: str
+    next_step: str
+    type: str = "about:blank"
+    field: str | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
@@ -297,6 +210,34 @@ class TurnDetail(msgspec.Struct, frozen=True):
     model_calls: list[ModelCall]
 
 
+class UsageLine(msgspec.Struct, frozen=True):
+    """One group. `unpriced` calls are in no sum of `cost`; `estimated` ones were not reported by the provider."""
+
+    calls: int
+    estimated: int
+    unpriced: int
+    tokens: Tokens
+    cost: list[Money]
+    day: str | UnsetType = UNSET
+    assistant: str | UnsetType = UNSET
+    person: str | UnsetType = UNSET
+    connection: str | UnsetType = UNSET
+    session: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    provider: str | UnsetType = UNSET
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Sums of settled model calls; `left_out` lines did not fit, `total` holds them too."""
+
+    since: Moment
+    until: Moment
+    group: list[str]
+    lines: list[UsageLine]
+    left_out: int
+    total: UsageLine
+
+
 class Delivery(msgspec.Struct, frozen=True):
     """One answer, notice or message; `state` is what its parts add up to."""
 
@@ -346,7 +287,10 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """An access token without its text; `state` is active, expired or revoked."""
+    """An access token without its text; `state` is active, rotating, expired or revoked.
+
+    `rotating`: it has a new text, and the one before holds until `previous_until`. `used_at` is exact to a minute.
+    """
 
     id: str
     state: str
@@ -354,15 +298,30 @@ class Token(msgspec.Struct, frozen=True):
     scopes: list[Scope]
     created_at: Moment
     expires_at: Moment | None
+    rotated_at: Moment | None
+    previous_until: Moment | None
+    used_at: Moment | None
 
 
 class NewToken(msgspec.Struct, frozen=True):
-    """A new access token; `token` is shown here and never again."""
+    """A new access token; `token` is shown here and never again. After a rotation the text before it holds until
+    `previous_until`.
+    """
 
     id: str
     token: str
     scopes: list[Scope]
     expires_at: Moment | None
+    previous_until: Moment | None = None
+
+
+class WorkspaceFile(msgspec.Struct, frozen=True):
+    """An instruction file of an assistant; `release` is the digest of all that shapes its answers now."""
+
+    assistant: str
+    name: str
+    text: str
+    release: str
 
 
 class Health(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ class Streams:
         self._live = live
         self._open: set[Watcher] = set()
         self.closing = False
+        self.closed = asyncio.Event()
 
     @contextmanager
     def watch(self, session_id: str) -> Generator[Watcher]:
@@ -37,6 +38,7 @@ class Streams:
     def close(self) -> None:
         """The process stops: every open stream says goodbye and ends."""
         self.closing = True
+        self.closed.set()
         for watcher in self._open:
             watcher.hint()
 

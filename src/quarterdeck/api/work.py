@@ -1,9 +1,10 @@
 """What was taken in, what was run and what was sent: lists for people who operate the gateway."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from quarterdeck.actions.deliveries import Deliveries
-from quarterdeck.api import shown
+from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.spent import model_calls, spent
@@ -13,6 +14,7 @@ from quarterdeck.model.turn import ModelStep, Step, ToolStep
 from quarterdeck.store import inbox, intents, journal, outbox, turns, usage
 from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.intents import IntentRow
+from quarterdeck.store.operations import Statement
 from quarterdeck.store.outbox import ListedDelivery
 from quarterdeck.store.turns import Turn
 from quarterdeck.store.usage import Settled
@@ -25,12 +27,12 @@ class WorkDoor:
         self._store = doors.store
         self._deliveries = Deliveries(doors.store, doors.auditor, doors.outbox, doors.live, doors.clock)
 
-    async def list_inbox(self, call: Call, ask: shown.StateAsk) -> shown.Page[shown.InboxItem]:
+    async def list_inbox(self, call: Call, ask: asked.StateAsk) -> shown.Page[shown.InboxItem]:
         """GET /api/v1/inbox."""
         found = await inbox.listed(self._store, ask.state, ask.limit, ask.cursor)
         return shown.Page([_item(row) for row in found], found[-1].id if len(found) == ask.limit else None)
 
-    async def list_turns(self, call: Call, ask: shown.TurnsAsk) -> shown.Page[shown.Turn]:
+    async def list_turns(self, call: Call, ask: asked.TurnsAsk) -> shown.Page[shown.Turn]:
         """GET /api/v1/turns."""
         found = await turns.listed(self._store, ask.session, ask.limit, ask.cursor)
         calls = await usage.of_turns(self._store, [one.id for one in found])
@@ -54,21 +56,26 @@ class WorkDoor:
             model_calls=model_calls(calls),
         )
 
-    async def list_deliveries(self, call: Call, ask: shown.StateAsk) -> shown.Page[shown.Delivery]:
+    async def list_deliveries(self, call: Call, ask: asked.StateAsk) -> shown.Page[shown.Delivery]:
         """GET /api/v1/deliveries."""
         found = await outbox.listed(self._store, ask.state, ask.limit, ask.cursor)
         return shown.Page([_delivery(one) for one in found], found[-1].id if len(found) == ask.limit else None)
 
-    async def settle_delivery(self, call: Call, ask: shown.SettleAsk) -> shown.Settled:
+    async def settle_delivery(self, call: Call, ask: asked.SettleAsk) -> shown.Settled:
         """POST /api/v1/deliveries/{id}/settle."""
-        delivery = call.path("id")
-        count = await self._deliveries.settle(delivery, ask.outcome, call.principal.actor, ask.reason)
+        delivery, riding = call.path("id"), partial(_kept, call)
+        count = await self._deliveries.settle(delivery, ask.outcome, call.principal.actor, ask.reason, riding)
         return shown.Settled(delivery, count)
 
-    async def resend_delivery(self, call: Call, ask: shown.ResendAsk) -> shown.Settled:
+    async def resend_delivery(self, call: Call, ask: asked.ResendAsk) -> shown.Settled:
         """POST /api/v1/deliveries/{id}/resend."""
-        delivery = call.path("id")
-        return shown.Settled(delivery, await self._deliveries.resend(delivery, call.principal.actor, ask.reason))
+        delivery, riding = call.path("id"), partial(_kept, call)
+        count = await self._deliveries.resend(delivery, call.principal.actor, ask.reason, riding)
+        return shown.Settled(delivery, count)
+
+
+def _kept(call: Call, parts: int) -> list[Statement]:
+    return call.keep(shown.Settled(call.path("id"), parts))
 
 
 def _item(row: InboxRow) -> shown.InboxItem:

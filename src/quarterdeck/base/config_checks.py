@@ -23,6 +23,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SECRET_KEY = re.compile(
     r"(^|_)(token|secret|password|passphrase|api_?key|private_key|access_key|signing_key)s?$", re.IGNORECASE
 )
+_ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 _NETWORK_FILESYSTEMS = ("nfs", "cifs", "smb", "afs", "ncpfs", "fuse.sshfs", "fuse.glusterfs")
 
 
@@ -182,6 +183,10 @@ def _check_server(config: Config) -> Iterator[ConfigRefused]:
     scheme = urlsplit(server.public_url or "").scheme
     if server.public_url is not None:
         yield from _check_url(server.public_url, "server.public_url")
+    for i, origin in enumerate(server.cors_origins):
+        if not _ORIGIN.fullmatch(origin):
+            fix = "Write scheme, host and port as a browser sends them, such as https://app.example:8443"
+            yield ConfigRefused(f"server.cors_origins[{i}]", f"{origin!r} is not the origin of a site", fix)
     if not is_loopback(server.host) and scheme != "https" and not server.allow_remote:
         reason = f"{server.host} can be reached from other machines, and sign-in codes would travel unencrypted"
         fix = 'Set server.public_url = "https://..." (a proxy that does TLS), or server.allow_remote = true'

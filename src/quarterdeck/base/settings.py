@@ -51,6 +51,14 @@ class ServerConfig(Table, frozen=True):
         bool,
         Meta(description="Permits a host other than loopback without an https public_url."),
     ] = False
+    requests_per_minute: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000, description="Requests that one token or browser may make a minute; 0: any number."),
+    ] = 6000
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Meta(description="Sites whose pages may ask with an access token, such as https://app.example; never all."),
+    ] = ()
 
 
 class LogConfig(Table, frozen=True):

@@ -6,22 +6,20 @@ text was given, only the answer is printed.
 
 import argparse
 import importlib
-import json
 import select
 import signal
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 
-from quarterdeck.api.control.wire import FAILED, Row
+from quarterdeck.api.control.wire import FAILED
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.control import Line, Open, gateway
-from quarterdeck.cli.render import safe, text
+from quarterdeck.cli.screen import GOOD, Exchange, Plain, Screen, Shown
 from quarterdeck.cli.settings import load
 
 LOOK_SECONDS = 0.1
-CLEAR = "\r\x1b[K"
-GOOD = ("answered", "absorbed", "command", "superseded")
 
 
 def chat(command: Command, given: argparse.Namespace) -> int:
@@ -31,14 +29,22 @@ def chat(command: Command, given: argparse.Namespace) -> int:
     if not talking and not said:
         print("quarterdeck: there is nothing to say; give a text", file=sys.stderr)
         return 2
-    with gateway(load(given.config), serving=True, wired=True) as opened:
-        ask = {"room": given.room, "assistant": given.assistant}
-        if not talking:
-            return _exchange(opened, ask, said, _Plain(as_json=given.json))
-        return _talk(opened, ask)
+    if given.url:
+        from quarterdeck.cli.chat_elsewhere import exchanging
+
+        exchange = exchanging(given)
+    else:
+        with gateway(load(given.config), serving=True, wired=True) as opened:
+            ask = {"room": given.room, "assistant": given.assistant}
+            return _run(partial(_exchange, opened, ask), said, given, talking=talking)
+    return _run(exchange, said, given, talking=talking)
 
 
-def _talk(opened: Open, ask: dict[str, str]) -> int:
+def _run(exchange: Exchange, said: str, given: argparse.Namespace, *, talking: bool) -> int:
+    return _talk(exchange) if talking else exchange(said, Plain(as_json=given.json))
+
+
+def _talk(exchange: Exchange) -> int:
     importlib.import_module("readline")  # gives `input` editing and history
 
     print("Ctrl-C stops an answer, Ctrl-D leaves; /help lists commands.")
@@ -46,13 +52,13 @@ def _talk(opened: Open, ask: dict[str, str]) -> int:
         try:
             said = input("you> ").strip()
             if said:
-                _exchange(opened, ask, said, _Screen())
+                exchange(said, Screen())
         except (EOFError, KeyboardInterrupt):
             print()
             return 0
 
 
-def _exchange(opened: Open, ask: dict[str, str], said: str, out: "_Plain | _Screen") -> int:
+def _exchange(opened: Open, ask: dict[str, str], said: str, out: Shown) -> int:
     """Say one thing and show all that comes of it; the exit status. A second Ctrl-C raises KeyboardInterrupt."""
     outcome, told = "", 0
     with _presses() as pressed, opened() as peer:
@@ -87,62 +93,3 @@ def _presses() -> Generator[list[int]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class _Plain:
-    """For files, pipes and single answers: texts when they are final, or every row as JSON."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
-
-    def row(self, row: Row) -> None:
-        """Show a row."""
-        if self._as_json:
-            print(json.dumps(row), flush=True)
-        elif row["kind"] in ("answer", "notice", "message") and not row.get("partial"):
-            print(safe(str(row["text"])) if sys.stdout.isatty() else row["text"], flush=True)
-
-
-class _Screen:
-    """For eyes: states while one waits, and the answer while it grows."""
-
-    def __init__(self) -> None:
-        self._shown = ""
-        self._attempt: object = None
-
-    def row(self, row: Row) -> None:
-        """Show a row."""
-        match row["kind"]:
-            case "state" if not self._shown:
-                state = " ".join((str(row["state"]), text(row["tools"]) if "tools" in row else "")).strip()
-                self._write(f"{CLEAR}({state})")
-            case "delta":
-                self._piece(row)
-            case "answer" | "notice" | "message":
-                self._whole(safe(str(row["text"])))
-            case "ended":
-                outcome = str(row["outcome"])
-                self._write(("\n" if self._shown else CLEAR) + ("" if outcome in GOOD else f"({outcome})\n"))
-                self._shown = ""
-            case _:
-                pass
-
-    def _piece(self, row: Row) -> None:
-        attempt, piece = (row["turn"], row["attempt"]), safe(str(row["text"]))
-        if self._shown and attempt != self._attempt:
-            self._write("\n(again)\n")
-            self._shown = ""
-        self._write(piece if self._shown else CLEAR + piece)
-        self._shown, self._attempt = self._shown + piece, attempt
-
-    def _whole(self, said: str) -> None:
-        """A final text; what of it was shown as it grew is not shown again."""
-        if self._shown and said.startswith(self._shown):
-            self._write(said.removeprefix(self._shown) + "\n")
-        else:
-            self._write(("\n" if self._shown else CLEAR) + said + "\n")
-        self._shown = ""
-
-    def _write(self, shown: str) -> None:
-        sys.stdout.write(shown)
-        sys.stdout.flush()

@@ -36,6 +36,9 @@ TALK = (
     Argument("text", "What to say.", usual=""),
     Argument("--room", "The conversation's name.", usual="main"),
     Argument("--assistant", "Whom to talk to.", usual=""),
+    Argument("--url", "A gateway elsewhere, such as https://qd.example; needs an access token.", usual=""),
+    Argument("--token-file", "File with that token; else QUARTERDECK_TOKEN has it.", usual=""),
+    Argument("--session", "With --url: go on in this conversation; else a new one is begun.", usual=""),
 )
 USED = (
     Argument(
@@ -52,6 +55,8 @@ TOKEN = (
     Argument("--scope", "chat, read, operate, approve, audit or admin; may be repeated.", kind="many", required=True),
     Argument("--expires", "Its life, such as 12h or 30d; without it, for ever."),
 )
+OVERLAP = Argument("--overlap", "How long the old text still holds, such as 0s or 24h.", usual="24h")
+RENEWED = Argument("--expires", "Its life from now on, such as 30d; without it, as before.")
 PROOF = (
     Argument("--key", "File with the public key; else this machine's."),
     Argument("--checkpoint", "A checkpoint that was kept elsewhere; may be repeated.", kind="many"),
@@ -110,7 +115,8 @@ COMMANDS: tuple[Command, ...] = (
     listed("models test", "Make one small live call to each model in use.", (WHICH,), "detail fix", "ok"),
     Command("usage", "Show tokens and cost of model calls, summed.", "usage:usage", USED),
     asked("token create", "Make an access token; it is shown once.", *TOKEN),
-    listed("token list", "List access tokens.", PAGE, "created_at expires_at name scopes"),
+    listed("token list", "List access tokens.", PAGE, "created_at expires_at used_at name scopes"),
+    asked("token rotate", "Give a token a new text; the old one holds for a while.", ID, OVERLAP, RENEWED),
     asked("token revoke", "End an access token.", ID),
     listed("audit list", "List the record, newest first.", PAGE, "created_at type actor outcome resource"),
     Command("audit verify", "Check that the record is as it was signed.", "audit:check", PROOF),

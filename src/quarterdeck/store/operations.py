@@ -7,13 +7,16 @@ on is checked again by the statements. A failed expectation rolls the whole oper
 `OPERATIONS` lists every operation there is; each has a crash point before and after its commit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from quarterdeck.base.errors import Conflict
 
 Value = str | int | float | bytes | None
+
+T = TypeVar("T")
 
 OPERATIONS: Mapping[str, str] = {
     "accept": "an inbound becomes an inbox row (or ends at once: command, refused, ignored)",
@@ -66,6 +69,15 @@ class Statement(msgspec.Struct, frozen=True):
     sql: str
     params: dict[str, Value]
     expect: int | None = None
+
+
+Riding = Callable[[T], Sequence[Statement]]
+"""What somebody else wants written in an operation, given what it makes."""
+
+
+def nothing_rides(made: object) -> Sequence[Statement]:
+    """Nothing."""
+    return ()
 
 
 class Operation(msgspec.Struct, frozen=True):

@@ -84,6 +84,14 @@ def create(new: NewSession, now: float) -> Statement:
     )
 
 
+def fresh(new: NewSession, now: float) -> Session:
+    """What `create` makes of a session that was not there."""
+    return Session(
+        new.id, new.key, new.assistant, new.connection, new.room_id, new.identity_id, new.title, "assistant",
+        "", 0, 0, 0, 0, 0, now, now,
+    )  # fmt: skip
+
+
 def advance(session_id: str, events: int, now: float, *, steer: int = 0) -> Statement:
     """Raise the head by `events` under the row's lock, and the count of untaken steering messages by `steer`."""
     return Statement(
@@ -201,6 +209,24 @@ def set_model(session_id: str, model: str) -> Statement:
         "sessions.set_model",
         "UPDATE sessions SET model = :model WHERE tenant = :tenant AND id = :id",
         {"tenant": TENANT, "id": session_id, "model": model},
+        expect=1,
+    )
+
+
+def edit(was: Session, title: str, model: str) -> Statement:
+    """Another title and model, while both are as they were read."""
+    return Statement(
+        "sessions.edit",
+        "UPDATE sessions SET title = :title, model = :model WHERE tenant = :tenant AND id = :id"
+        " AND title = :old_title AND model = :old_model",
+        {
+            "tenant": TENANT,
+            "id": was.id,
+            "title": title,
+            "model": model,
+            "old_title": was.title,
+            "old_model": was.model,
+        },
         expect=1,
     )
 

@@ -1,5 +1,7 @@
 """Proofs of who is asking: access tokens, sign-in codes and browsers. Only hashes are stored."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from quarterdeck.store.database import Store
@@ -9,7 +11,10 @@ from quarterdeck.store.tenancy import TENANT
 
 
 class TokenRow(msgspec.Struct, frozen=True):
-    """One row of `tokens`. `hash` is sha256 of the token, `scopes` are words parted by blanks."""
+    """One row of `tokens`. `hash` is sha256 of the token, `scopes` are words parted by blanks.
+
+    `previous_hash` is that of the token before the newest rotation; it holds until `previous_until`.
+    """
 
     id: str
     name: str
@@ -18,6 +23,10 @@ class TokenRow(msgspec.Struct, frozen=True):
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    previous_hash: bytes | None = None
+    previous_until: float | None = None
+    rotated_at: float | None = None
+    used_at: float | None = None
 
 
 class BrowserRow(msgspec.Struct, frozen=True):
@@ -53,6 +62,35 @@ def revoke(token_id: str, now: float) -> Statement:
     )
 
 
+def rotate(row: TokenRow, digest: bytes, previous_until: float, expires_at: float | None, now: float) -> Statement:
+    """A new hash takes the place of the one that was read, which holds for a while beside it."""
+    return Statement(
+        "tokens.rotate",
+        "UPDATE tokens SET hash = :hash, previous_hash = :old, previous_until = :until, rotated_at = :now,"
+        " expires_at = :expires WHERE tenant = :tenant AND id = :id AND hash = :old AND revoked_at IS NULL",
+        {
+            "tenant": TENANT,
+            "id": row.id,
+            "hash": digest,
+            "old": row.hash,
+            "until": previous_until,
+            "expires": expires_at,
+            "now": now,
+        },
+        expect=1,
+    )
+
+
+def used(last: Mapping[str, float]) -> Statement:
+    """When tokens were used last: Unix seconds by id."""
+    return Statement(
+        "tokens.used",
+        "UPDATE tokens SET used_at = (SELECT value FROM json_each(:last) WHERE key = tokens.id)"
+        " WHERE tenant = :tenant AND id IN (SELECT key FROM json_each(:last))",
+        {"tenant": TENANT, "last": msgspec.json.encode(last).decode()},
+    )
+
+
 async def get(store: Store, token_id: str) -> TokenRow | None:
     """One token."""
     rows = await store.fetch(
@@ -63,9 +101,9 @@ async def get(store: Store, token_id: str) -> TokenRow | None:
 
 
 async def by_hash(store: Store, digest: bytes) -> TokenRow | None:
-    """The token with this hash, whatever its state."""
+    """The token whose hash this is, or was before its newest rotation, whatever its state."""
     rows = await store.fetch(
-        f"SELECT {columns(TokenRow)} FROM tokens WHERE tenant = :tenant AND hash = :hash",
+        f"SELECT {columns(TokenRow)} FROM tokens WHERE tenant = :tenant AND (hash = :hash OR previous_hash = :hash)",
         {"tenant": TENANT, "hash": digest},
     )
     return value(TokenRow, rows[0]) if rows else None

@@ -31,6 +31,7 @@ from quarterdeck.actions.resets import DueReset, Resets
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
+from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.api import app as doors_app
 from quarterdeck.api.app import Application
 from quarterdeck.api.control import server as control
@@ -202,6 +203,7 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         _signals(g, supervisor)
         await supervisor.start(Service(name="audit", run=g.sealer.run))
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
+        await supervisor.start(Service(name="tokens", run=g.tokens.run))
         app = _app(g, url)
         http = HttpServer(app, listening, app.streams.close)
         await supervisor.start(Service(name="http", run=http.run, stop_seconds=8.0))
@@ -361,7 +363,8 @@ def _app(g: Gateway, url: str) -> Application:
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
             embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
-            forks=g.forks, ready=g.unready, public_url=url, version=VERSION,
+            forks=g.forks, workspaces=Workspaces(g.configuration, g.directory, g.store, g.auditor),
+            ready=g.unready, public_url=url, version=VERSION,
             web_routes=pages.routes(g.signin.check, VERSION),
         )
     )  # fmt: skip

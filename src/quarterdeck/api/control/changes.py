@@ -33,6 +33,13 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: str
 
 
+class Rotation(One, frozen=True, forbid_unknown_fields=True):
+    """Which token gets a new text; `overlap` and `expires` are times such as 24h."""
+
+    overlap: str = "24h"
+    expires: str | None = None
+
+
 class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A token to make; `expires` is a time such as 30d."""
 
@@ -85,12 +92,25 @@ async def deny_pairing(parts: Parts, caller: Caller, ask: Code) -> Rows:
 
 async def create_token(parts: Parts, caller: Caller, ask: NewToken) -> Rows:
     """Make a token; its text is shown here and never again."""
-    made = await parts.tokens.create(ask.name, ask.scope, _seconds(ask.expires), caller.actor)
+    made = await parts.tokens.create(ask.name, ask.scope, _seconds("expires", ask.expires), caller.actor)
     yield {
         "id": made.id,
         "token": made.token,
         "scopes": list(made.scopes),
         "expires_at": moment_or_none(made.expires_at),
+    }
+
+
+async def rotate_token(parts: Parts, caller: Caller, ask: Rotation) -> Rows:
+    """Give a token a new text; it is shown here and never again."""
+    overlap = _seconds("overlap", ask.overlap) or 0.0
+    made = await parts.tokens.rotate(ask.id, overlap, _seconds("expires", ask.expires), caller.actor)
+    yield {
+        "id": made.id,
+        "token": made.token,
+        "scopes": list(made.scopes),
+        "expires_at": moment_or_none(made.expires_at),
+        "previous_until": moment_or_none(made.previous_until),
     }
 
 
@@ -127,10 +147,10 @@ def _configured_url(parts: Parts) -> str:
     return f"http://{server.host}:{server.port}"
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(field: str, text: str | None) -> float | None:
     if text is None:
         return None
-    found = re.fullmatch(r"([1-9][0-9]{0,5})([smhdw])", text)
+    found = re.fullmatch(r"([0-9]{1,6})([smhdw])", text)
     if found is None:
-        raise BadInput("expires", f"{text!r} is no time", "Write a number and s, m, h, d or w, such as 30d.")
+        raise BadInput(field, f"{text!r} is no time", "Write a number and s, m, h, d or w, such as 30d.")
     return float(int(found[1]) * SECONDS[found[2]])

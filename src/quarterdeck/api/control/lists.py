@@ -127,6 +127,8 @@ async def list_tokens(parts: Parts, caller: Caller, ask: Page) -> Rows:
             "state": one.state,
             "created_at": moment(one.created_at),
             "expires_at": moment_or_none(one.expires_at),
+            "used_at": moment_or_none(one.used_at),
+            "previous_until": moment_or_none(one.previous_until),
             "name": one.name,
             "scopes": list(one.scopes),
         }

@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Command] = {
     "models test": command(checks.Chosen, checks.test_models, 120),
     "token create": command(changes.NewToken, changes.create_token),
     "token list": command(lists.Page, lists.list_tokens),
+    "token rotate": command(changes.Rotation, changes.rotate_token),
     "token revoke": command(shows.One, changes.revoke_token),
     "signin": command(Nothing, changes.signin),
     "usage": command(usage.UsageOf, usage.show_usage),

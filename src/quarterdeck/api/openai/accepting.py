@@ -53,7 +53,7 @@ class Accepting:
     def __init__(self, doors: Doors, streams: Streams) -> None:
         self._doors = doors
         self._streams = streams
-        self._keeping = Keeping(doors.store, doors.blobs, Uploads(doors.store, doors.blobs, doors.auditor))
+        self._keeping = Keeping(doors.store, doors.blobs, Uploads(doors.store, doors.blobs, doors.auditor, doors.clock))
 
     def profile(self, assistant: Assistant) -> ModelProfile:
         """What may be asked of an assistant's model."""
@@ -69,7 +69,7 @@ class Accepting:
         items = fresh(asked.items) if place else asked.items
         given = await self._given(asked, act_key) if place or asked.before else None
         parts = [part for item in items if isinstance(item, Spoken) for part in item.files]
-        kept = await self._keeping.keep(parts, asked.principal.actor)
+        kept = await self._keeping.keep(parts, asked.principal)
         talk = compose(asked.field, items, kept, given)
         return Inbound(
             connection=CONNECTION,

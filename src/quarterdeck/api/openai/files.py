@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from quarterdeck.actions.uploads import Uploads
 from quarterdeck.api.openai.items import FilePart
 from quarterdeck.base.errors import BadInput, NotFound
-from quarterdeck.governance.leaf import Actor
+from quarterdeck.governance.principal import Principal
 from quarterdeck.model.message import Attachment
 from quarterdeck.store import blobs
 from quarterdeck.store.blobs import Blobs
@@ -61,18 +61,18 @@ class Keeping:
         self._folder = folder
         self._uploads = uploads
 
-    async def keep(self, parts: Sequence[FilePart], actor: Actor) -> dict[str, Attachment]:
+    async def keep(self, parts: Sequence[FilePart], principal: Principal) -> dict[str, Attachment]:
         """The stored files by their place in the request. Raises BadInput for what cannot be one."""
         if len(parts) > MOST_FILES:
             raise BadInput(parts[MOST_FILES].where, f"is one file more than {MOST_FILES}", "Send fewer.")
         found: dict[str, Attachment] = {}
         for part in parts:
             data, mime = await asyncio.to_thread(_decoded, part)
-            digest = await self._stored(data, mime, actor)
+            digest = await self._stored(data, mime, principal)
             found[part.where] = Attachment(part.name, mime, len(data), digest)
         return found
 
-    async def _stored(self, data: bytes, mime: str, actor: Actor) -> str:
+    async def _stored(self, data: bytes, mime: str, principal: Principal) -> str:
         """A client without a durable conversation sends the same file again and again: it is kept once."""
         digest = await asyncio.to_thread(blobs.digest, data)
         try:
@@ -81,7 +81,7 @@ class Keeping:
         except NotFound:
             known = False
         if not known:
-            await self._uploads.keep(_whole(data), mime, actor)
+            await self._uploads.keep(_whole(data), mime, principal)
         return digest
 
 

@@ -1,0 +1,112 @@
+"""One example of everything that the doors take and give, as typed values: what does not fit its type cannot be here.
+
+The OpenAPI document shows them. Parts of a value (the file of a message) are examples of their own types.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import cast, get_args, get_origin
+
+import msgspec
+
+from quarterdeck.api import amounts, asked, past, people, shown
+from quarterdeck.api.openai.examples import EXAMPLES as OPENAI
+from quarterdeck.api.shown import moment
+
+SESSION = "ses_4f0c1b6de2a94c7788d0a1b2c3"
+TURN = "turn_01999e3b5c7a1f2e3d4c5b6a7988"
+INBOX = "inb_01999e3b5c6a0f1e2d3c4b5a6978"
+DELIVERY = "dlv_01999e3b5c8a2f3e4d5c6b7a8998"
+TOKEN = "tok_01999e3b5c5a7f6e5d4c3b2a1908"  # noqa: S105  an id
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+RELEASE = "5d41402abc4b2a765d41402abc4b2a76"
+AT = moment(1_767_225_600.0)
+
+PARAMETERS: Mapping[str, str] = {"id": SESSION, "digest": DIGEST, "name": "AGENTS.md", "model": "default"}
+"""Pieces of paths, by name."""
+
+_cost = amounts.Money("EUR", "0.000209", 209_000)
+_tokens = amounts.Tokens(412, 0, 0, 6, 0)
+_spent = amounts.Spent(1, 0, 0, _tokens, [_cost], ["main/llama3.2"])
+_turn = shown.Turn(TURN, "ended", "answered", None, SESSION, 1, "main/llama3.2", RELEASE, "3b5c7a1f", AT, AT, _spent)
+_line = shown.UsageLine(1, 0, 0, _tokens, [_cost])
+_file = shown.File("notes.txt", "text/plain", 1200, DIGEST, "")
+
+_GIVEN: tuple[msgspec.Struct, ...] = (
+    # asked
+    asked.CodeAsk(code="kq3Jr0mWc2vXl8nB5tYz1A"),
+    asked.TokenAsk(name="ci", scopes=("chat", "read"), expires_seconds=2_592_000.0),
+    asked.RotateAsk(overlap_seconds=3600.0),
+    asked.NewSessionAsk(assistant="default", title="Travel plans"),
+    asked.MessageAsk(text="What does this say?", attachments=(asked.NamedFile(digest=DIGEST, name="notes.txt"),)),
+    asked.SessionChange(title="Travel plans for May"),
+    asked.FileAsk(text="Answer in one sentence.\n"),
+    asked.SettleAsk(outcome="sent", reason="Ada has it on her phone."),
+    asked.ResendAsk(reason="The platform was down."),
+    past.ForkAsk(at="4.0"),
+    people.LinkAsk(identity="idn_tg_1001", other="idn_matrix_ada", reason="Ada said so herself."),
+    people.UnlinkAsk(identity="idn_tg_1001"),
+    # given
+    shown.Me(TOKEN, "ci", ["chat", "read"], [shown.AssistantInfo("default", "main/llama3.2", "")], ["What is new?"]),
+    shown.Session(
+        SESSION, "assistant", "default", "web", "room_web_conv", "Travel plans", "main/llama3.2", 4, AT, AT, None
+    ),
+    shown.Message(
+        1, 0, "user", "What does this say?", TURN, AT,
+        calls=[shown.Call("call_1", "time", "{}")], attachments=[_file], name="Ada", status="waiting",
+    ),
+    shown.Receipt(INBOX, SESSION, 1, "accepted", ""),
+    shown.Upload(DIGEST, 1200, "text/plain", "notes.txt"),
+    shown.InboxItem(
+        INBOX, "ended", "answered", None, "web", SESSION, "message", "followup", 1, TURN, 1, "What is new?", AT, AT
+    ),
+    shown.TurnDetail(
+        _turn,
+        [shown.TurnStep("m1", "model", "All is well.", [], "stop")],
+        [shown.Effect("int_01999e3b5c7b", "model", "m1", 1, "main/llama3.2", "done", AT, AT)],
+        [INBOX],
+        [DELIVERY],
+        [
+            amounts.ModelCall(
+                "int_01999e3b5c7b", "m1", 1, "main", "llama3.2", "done", True, _tokens, _cost, "3b5c7a1f"
+            )
+        ],
+    ),
+    shown.Delivery(DELIVERY, "sent", "answer", "web", "room_web_conv", SESSION, TURN, 1, "All is well.", "", AT),
+    shown.Settled(DELIVERY, 1),
+    shown.Connection("tg", "up", "telegram", "default", True, AT, AT, ""),
+    shown.Status("0.1.0", "http://127.0.0.1:8420", AT, False, ["intake is closed"], 1, 0),
+    shown.Token(TOKEN, "rotating", "ci", ["chat", "read"], AT, None, AT, AT, AT),
+    shown.NewToken(TOKEN, "qd_" + "x" * 43, ["chat", "read"], None, AT),
+    shown.WorkspaceFile("default", "AGENTS.md", "Answer in one sentence.\n", RELEASE),
+    past.FoundMessage("7", SESSION, 1, 0, "user", "What does [this] say?", "default", "web", "Travel plans", AT),
+    people.KnownIdentity("idn_tg_1001", "allowed", "per_01999e3b", "tg", "1001", "Ada", AT),
+    people.Linked("per_01999e3b", {"default": SESSION}),
+    shown.Usage(AT, AT, ["model"], [msgspec.structs.replace(_line, model="main/llama3.2")], 0, _line),
+    shown.Health("alive"),
+    shown.Ready(False, ["intake is closed"]),
+)  # fmt: skip
+
+
+def example(kind: object) -> object:
+    """An example of a type that a route takes or gives; None where there is none."""
+    if get_origin(kind) is shown.Page:
+        item = example(get_args(kind)[0])
+        return None if item is None else shown.Page([item], "next")
+    return by_type().get(kind)
+
+
+def by_type() -> Mapping[object, msgspec.Struct]:
+    """The examples and their parts by type; what stands by itself goes before what is a part of another."""
+    whole = (*_GIVEN, *OPENAI)
+    parts = {type(part): part for one in whole for part in _parts(one)}
+    return {**parts, **{type(one): one for one in whole}}
+
+
+def _parts(value: object) -> Iterator[msgspec.Struct]:
+    if isinstance(value, msgspec.Struct):
+        yield value
+        for name in value.__struct_fields__:
+            yield from _parts(getattr(value, name))
+    elif isinstance(value, (list, tuple)):
+        for item in cast("list[object]", value):
+            yield from _parts(item)
