@@ -7,10 +7,11 @@ from pathlib import Path
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.secrets import Secret, SecretReader
-from quarterdeck.base.settings import Config, ConnectionConfig, ProviderConfig
+from quarterdeck.base.settings import BUILT_IN_CHANNELS, BUILT_IN_KINDS, Config, ConnectionConfig, ProviderConfig
 from quarterdeck.base.supervise import EventLog, Service
 from quarterdeck.flow.posting import Posting
 from quarterdeck.net.client import Client
+from quarterdeck.plugins.build import Parts, Plugins
 from quarterdeck.ports import Channel, ModelProfile, Provider, Tool
 
 
@@ -24,14 +25,17 @@ class Builder:
     clock: Clock
     log: EventLog
     stack: AsyncExitStack
+    plugins: Plugins
     services: list[Service] = field(default_factory=list[Service])  # what runs beside, such as a download
 
     async def provider(self, name: str, one: ProviderConfig) -> Provider:
         """A source of models."""
-        if one.kind == "scripted":
+        if one.kind not in BUILT_IN_KINDS:
+            provider = await self.plugins.provider(name, self.parts)
+        elif one.kind == "scripted":
             from quarterdeck.providers.scripted.provider import ScriptedProvider
 
-            provider: Provider = ScriptedProvider(name)
+            provider = ScriptedProvider(name)
         elif one.kind == "local":
             provider = self._demo(name)
         elif one.kind == "anthropic":
@@ -90,6 +94,8 @@ class Builder:
     async def channel(self, name: str, one: ConnectionConfig) -> Channel:
         """A connection's channel."""
         path = f"connections.{name}"
+        if one.channel not in BUILT_IN_CHANNELS:
+            return await self.plugins.channel(name, self.parts)
         if one.channel == "telegram":
             from quarterdeck.channels.telegram.adapter import TelegramChannel
             from quarterdeck.channels.telegram.settings import TelegramSettings
@@ -104,8 +110,8 @@ class Builder:
         token = await self.secrets.read(loopback.token, f"{path}.token")
         return LoopbackChannel(name, loopback, token, self.client, self.clock, self.log)
 
-    def tools(self, posting: Posting) -> dict[str, Tool]:
-        """All tools that are built in; one that needs a table of its own only where that is given."""
+    async def tools(self, posting: Posting) -> dict[str, Tool]:
+        """All built-in tools (one that needs a table of its own only where that is given), and those of plugins."""
         from quarterdeck.tools.clock.tool import TimeTool
         from quarterdeck.tools.rooms.tool import SendMessageTool
 
@@ -115,4 +121,10 @@ class Builder:
 
             settings = decode_settings(table, HttpPostSettings, "tools.http_post")
             tools["http_post"] = HttpPostTool(settings, self.client)
-        return tools
+        return {**tools, **await self.plugins.tools(self.parts)}
+
+    @property
+    def parts(self) -> Parts:
+        """What plugins are given."""
+        folder = Path(self.config.data_dir) / "plugins"
+        return Parts(self.client, self.secrets, self.clock, self.log, folder, self.stack)
