@@ -47,7 +47,7 @@ class GuardedChannel:
         """See ports.Channel.cut. Where the plugin cannot, the text is cut by length: an answer has to be sent."""
         try:
             texts: tuple[object, ...] = tuple(self._inner.cut(text))
-            if not 0 < len(texts) <= MAX_PARTS or {type(one) for one in texts} != {str}:
+            if not 0 < len(texts) <= MAX_PARTS or {type(one) for one in texts} != {str} or "" in texts:
                 raise Nonsense(f"it cut a text into {len(texts)} texts, or into something else")
             return [str(one) for one in texts]
         except FAULTS as error:
