@@ -57,7 +57,7 @@ def test_what_is_named_is_found_and_nothing_else_is_imported(site: Path, tmp_pat
 def test_what_nobody_installed_is_refused(site: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigRefused) as caught:
         load(tmp_path, '"shuot"', '[connections.c]\nchannel = "post2"\n[providers.p]\nkind = "brian"\n')
-    found = getattr(caught.value, "problems", ())
+    found: list[ConfigRefused] = list(getattr(caught.value, "problems", ()))
     assert [(one.field, one.reason) for one in found] == [
         ("providers.p.kind", "there is no provider brian"),
         ("assistants.default.tools[0]", "there is no tool shuot"),

@@ -107,6 +107,9 @@ def test_what_a_channel_cannot_cut_is_cut_by_length(cut: Any) -> None:
     assert max(map(len, texts)) <= 400 - 64
 
 
+FIVE: Any = 5
+
+
 def answering(value: Any, spend: bool = True) -> Any:
     async def send(part: Part, permit: Permit) -> Any:
         if spend:
@@ -120,7 +123,7 @@ def answering(value: Any, spend: bool = True) -> Any:
 
 @pytest.mark.parametrize(
     "result",
-    [None, "sent", Sent(5), NotSent("x", float("inf")), NotSent("x", -1.0), ValueError(), SystemExit(),
+    [None, "sent", Sent(FIVE), NotSent("x", float("inf")), NotSent("x", -1.0), ValueError(), SystemExit(),
      asyncio.CancelledError()],
 )  # fmt: skip
 async def test_a_send_that_does_not_say_its_fate_leaves_it_open(result: Any) -> None:

@@ -153,7 +153,6 @@ class BreakingProvider:
         if self.trouble is not None and b"meet" in call.body:
             await self._fail(self.trouble)
         on_delta(Delta("hello "))
-        await asyncio.sleep(0)  # somebody may cancel
         if self.breaks != "loses":
             on_delta(Delta("you"))
         return ModelAnswer(AssistantMessage("hello you"), "stop", Usage(5, 0 if self.breaks == "uncounted" else 2))

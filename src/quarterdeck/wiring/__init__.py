@@ -140,9 +140,7 @@ async def build(
     new_id, points = IdSource(clock), crash.from_environment(environ)
     level = Level(config.log.level)
     log = make_logger(level, config.log.format)
-    data = DataDir(Path(config.data_dir))
-    data.hold()
-    stack.callback(data.release)
+    data = _hold(config, stack)
     applied = migrate(data.database)
     failed = asyncio.Event()
     store = SqliteStore(data.database, points, lambda error: failed.set())
@@ -178,8 +176,7 @@ async def build(
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
         directory.attach(name, channel)
-    key = await _audit_key(data, store)
-    sealer = Sealer(store, key, clock, points, log)
+    sealer = Sealer(store, await _audit_key(data, store), clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed)
     prices = Prices(config, gate.prices, data.prices, log)
     configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, plugins.found)
@@ -187,10 +184,17 @@ async def build(
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
-        client, clock, new_id, metrics, level, log, points, tuple(builder.services),
-        plugins.found,
+        client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
         configuration, prices, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
+
+
+def _hold(config: Config, stack: AsyncExitStack) -> DataDir:
+    """The data directory, until `stack` is closed. Raises Locked."""
+    data = DataDir(Path(config.data_dir))
+    data.hold()
+    stack.callback(data.release)
+    return data
 
 
 async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gateway, str], Awaitable[None]]) -> None:

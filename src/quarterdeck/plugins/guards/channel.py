@@ -105,6 +105,8 @@ class GuardedChannel:
         try:
             async with asyncio.timeout(TYPING_SECONDS):
                 await self._inner.typing(room, permit)
+        except NotAllowed:
+            raise
         except FAULTS as error:
             self._failed("typing", error)
 
