@@ -56,14 +56,16 @@ def test_what_is_named_is_found_and_nothing_else_is_imported(site: Path, tmp_pat
 
 def test_what_nobody_installed_is_refused(site: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigRefused) as caught:
-        load(tmp_path, '"shuot"', '[connections.c]\nchannel = "post2"\n[providers.p]\nkind = "brian"\n')
+        load(tmp_path, '"shuot", "zzz"', '[connections.c]\nchannel = "post2"\n[providers.p]\nkind = "brian"\n')
     found: list[ConfigRefused] = list(getattr(caught.value, "problems", ()))
     assert [(one.field, one.reason) for one in found] == [
         ("providers.p.kind", "there is no provider brian"),
         ("assistants.default.tools[0]", "there is no tool shuot"),
+        ("assistants.default.tools[1]", "there is no tool zzz"),
         ("connections.c.channel", "there is no channel post2"),
     ]
-    assert "Did you mean shout? Or install the package that brings the tool plugin shuot" in found[1].fix
+    assert found[1].fix == "Did you mean shout?"
+    assert "Or install the package that brings the tool plugin zzz" in found[2].fix
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ async def test_a_tool_that_spends_no_permit_brings_nothing(desk: PluginDesk) -> 
     ("mode", "reason"),
     [
         ("broken", "could not be built (RuntimeError: no shouting here)"),
-        ("half", "without effect, repeatable, run, spec, which every Tool has"),
+        ("half", "without spec, effect, repeatable, run, which every Tool has"),
     ],
 )
 async def test_what_cannot_be_built_refuses_the_start(desk: PluginDesk, mode: str, reason: str) -> None:

@@ -125,8 +125,9 @@ def _unknown(
     """Refuse a name that is neither built in nor an installed plugin's."""
     if name in built_in or name in (installed := plugins(kind)):
         return
-    near = suggestion(name, (*built_in, *installed)) if built_in or installed else ""
-    fix = f"{near} Or install the package that brings the {kind} plugin {name}".strip()
+    fix = suggestion(name, (*built_in, *installed))
+    if not fix.endswith("?"):
+        fix = f"{fix}. Or install the package that brings the {kind} plugin {name}"
     yield ConfigRefused(path, f"there is no {kind} {name}", fix)
 
 

@@ -12,7 +12,6 @@ from quarterdeck.base.settings import (
     BUILT_IN_CHANNELS,
     BUILT_IN_KINDS,
     BUILT_IN_TOOLS,
-   
     Config,
     PluginKind,
     ProviderConfig,
