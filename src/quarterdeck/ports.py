@@ -291,14 +291,16 @@ class Provider(Protocol):
 class Rows:
     """Rows of ours that a tool's effect consists of; opaque to the tool, committed by flow with result and outcome.
 
-    `committed` is called after that commit, to hint whoever works on the rows.
+    `committed` is called after that commit, to hint whoever works on the rows. `denied` says why the rows are only
+    the record of what was not to be.
     """
 
-    __slots__ = ("committed", "statements")
+    __slots__ = ("committed", "denied", "statements")
 
-    def __init__(self, statements: tuple[object, ...], committed: Callable[[], None]) -> None:
+    def __init__(self, statements: tuple[object, ...], committed: Callable[[], None], denied: str = "") -> None:
         self.statements = statements
         self.committed = committed
+        self.denied = denied
 
 
 class ToolOutput(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from quarterdeck.net.client import Client
 from quarterdeck.plugins import ChannelPlugin, HookPlugin, Kit, ProviderPlugin, ToolPlugin
 from quarterdeck.plugins.find import Named, Use, load, named, uses
 from quarterdeck.plugins.guards.channel import GuardedChannel
+from quarterdeck.plugins.guards.hook import GuardedHook
 from quarterdeck.plugins.guards.provider import GuardedProvider
 from quarterdeck.plugins.guards.sound import Nonsense, sound
 from quarterdeck.plugins.guards.tool import GuardedTool
@@ -111,7 +112,7 @@ class Plugins:
 
     async def hook(self, name: str, parts: Parts) -> Hook:
         """A plugin's hook. Raises ConfigRefused."""
-        return await self._build("hook", name, Hook, parts)
+        return GuardedHook(await self._build("hook", name, Hook, parts), name, parts.log)
 
     async def _tool(self, name: str, parts: Parts) -> Tool:
         built = await self._build("tool", name, Tool, parts)

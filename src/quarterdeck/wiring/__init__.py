@@ -158,7 +158,8 @@ async def build(
     tools: dict[str, Tool] = {}
     directory = _directory(config, plugins.found, providers, tools)
     rooms = RoomNames(store)
-    sending = Sending(directory, gate, auditor, rooms, clock, new_id)
+    hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
+    sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
     history = History(store, HISTORY_BYTES)
@@ -213,6 +214,8 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
     async with Supervisor(g.log, g.clock) as supervisor:
         _signals(g, supervisor)
         await supervisor.start(Service(name="audit", run=g.sealer.run))
+        if g.sending.hooks is not None:  # stops late: what ends before it is still told
+            await supervisor.start(Service(name="hooks", run=g.sending.hooks.run, stop_seconds=5.0))
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
         app = _app(g, url)
         http = HttpServer(app, listening, app.streams.close)

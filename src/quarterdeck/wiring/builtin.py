@@ -1,5 +1,6 @@
 """What is built in: providers, channels and tools, each imported when it is configured and not before."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,12 +8,22 @@ from pathlib import Path
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.secrets import Secret, SecretReader
-from quarterdeck.base.settings import BUILT_IN_CHANNELS, BUILT_IN_KINDS, Config, ConnectionConfig, ProviderConfig
+from quarterdeck.base.settings import (
+    BUILT_IN_CHANNELS,
+    BUILT_IN_KINDS,
+    Config,
+    ConnectionConfig,
+    HookConfig,
+    ProviderConfig,
+)
 from quarterdeck.base.supervise import EventLog, Service
+from quarterdeck.flow.hooks import HookRule, Hooks
 from quarterdeck.flow.posting import Posting
+from quarterdeck.governance.audit import Auditor
 from quarterdeck.net.client import Client
+from quarterdeck.observe.metrics import Metrics
 from quarterdeck.plugins.build import Parts, Plugins
-from quarterdeck.ports import Channel, ModelProfile, Provider, Tool
+from quarterdeck.ports import Channel, Hook, ModelProfile, Provider, Tool
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,29 @@ class Builder:
             settings = decode_settings(table, HttpPostSettings, "tools.http_post")
             tools["http_post"] = HttpPostTool(settings, self.client)
         return {**tools, **await self.plugins.tools(self.parts)}
+
+    async def hooks(
+        self, auditor: Auditor, new_id: Callable[[str], str], metrics: Metrics, *, up: bool
+    ) -> Hooks | None:
+        """All hooks in their order, None where there are none. A gateway that goes `up` needs their secrets."""
+        rules: list[HookRule] = []
+        for n, one in enumerate(self.config.hooks):
+            hook = await self._hook(one, f"hooks[{n}]", up)
+            self.stack.push_async_callback(hook.close)
+            lenient = one.on_failure == "pass"
+            rules.append(HookRule(one.name, frozenset(one.on), hook, one.timeout_seconds, lenient))
+        return Hooks(rules, auditor, self.clock, new_id, metrics, self.log) if rules else None
+
+    async def _hook(self, one: HookConfig, path: str, up: bool) -> Hook:
+        if one.plugin:
+            return await self.plugins.hook(one.name, self.parts)
+        from quarterdeck.plugins.webhook import SignedHook
+
+        assert one.secret is not None  # config_checks has seen to it
+        signed = SignedHook(one.name, one.url, one.secret, path, self.client, self.secrets, self.clock)
+        if up:
+            await signed.check()
+        return signed
 
     @property
     def parts(self) -> Parts:
