@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from tests.doors.commands import Desk
+from tests.standins.hooks import SECRET
 
 ACME = '''
 import asyncio
@@ -14,7 +15,8 @@ from quarterdeck.model.message import AssistantMessage, ToolCall, ToolResult, Us
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.inbound import Inbound, Room, Sender
 from quarterdeck.model.turn import ModelAnswer, Usage
-from quarterdeck.plugins import ChannelPlugin, Kit, ProviderPlugin, ToolPlugin
+from quarterdeck.model.hook import Deny
+from quarterdeck.plugins import ChannelPlugin, HookPlugin, Kit, ProviderPlugin, ToolPlugin
 from quarterdeck.ports import *
 from quarterdeck.ports import Delta, ModelProfile, Capabilities, ChannelHealth, Sent, ToolOutput, ListedModel
 from quarterdeck.base.secrets import SecretRef
@@ -166,6 +168,41 @@ async def build_post(name, settings, kit):
     return PostChannel(name, settings)
 
 
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    hide: str
+    mode: str = ""
+
+
+class Warden:
+    """Takes no bad words in, and lets hidden ones not out."""
+
+    def __init__(self, settings):
+        self.settings = settings
+
+    async def before(self, event):
+        subject = event.subject
+        if self.settings.mode == "broken":
+            raise RuntimeError("no idea")
+        if event.on == "before_route" and "bad" in subject.text:
+            return Deny("that is a bad word", "Use another one.")
+        if event.on == "before_send" and "forbidden" in subject.text:
+            return Deny("that is not said here")
+        if event.on == "before_send":
+            return msgspec.structs.replace(subject, text=subject.text.replace(self.settings.hide, "***"))
+        return None
+
+    async def after(self, event):
+        return
+
+    async def close(self):
+        return
+
+
+async def build_warden(name, settings, kit):
+    return Warden(settings)
+
+
+warden = HookPlugin(api=1, settings=Words, build=build_warden)
 post = ChannelPlugin(api=1, settings=Post, build=build_post)
 too_new = ToolPlugin(api=2, settings=Empty, build=build_shout)
 too_old = ToolPlugin(api=0, settings=Empty, build=build_shout)
@@ -189,6 +226,7 @@ POINTS = {
     },
     "providers": {"brain": "acme:brain"},
     "channels": {"post": "acme:post"},
+    "hooks": {"warden": "acme:warden"},
 }
 
 
@@ -228,7 +266,7 @@ class PluginDesk(Desk):
             (folder / "post" / box).mkdir(parents=True)
 
     def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        return super().environ(more) | {"PYTHONPATH": str(self.site), "BRAIN_KEY": "sk-brain"}
+        return super().environ(more) | {"PYTHONPATH": str(self.site), "BRAIN_KEY": "sk-brain", "HOOK_SECRET": SECRET}
 
     def letter(self, name: str, text: str) -> None:
         """A person writes over the channel post."""
