@@ -25,6 +25,7 @@ from quarterdeck.ports import (
     MaybeSent,
     NotSent,
     OnDelta,
+    ProviderFailed,
     Sent,
 )
 from tests.flow.doubles import Log, Model, ToolDouble
@@ -66,6 +67,23 @@ async def test_late_pieces_are_dropped() -> None:
     await guarded.complete(call, permit_for(call), lambda delta: seen.append(delta.text))
     kept[0](Delta("late"))
     assert seen == ["in time"]
+
+
+async def test_a_flood_of_pieces_ends_the_call() -> None:
+    class Flood(Model):
+        async def complete(self, call: ModelCall, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
+            permit.spend(call)
+            for _ in range(2_000):
+                on_delta(Delta("x" * 1_000))
+            return ModelAnswer(AssistantMessage("fine"), "stop", Usage(1, 1))
+
+    size: list[int] = []
+    call = ModelCall("main", "m", b"{}", 1, 1)
+    with pytest.raises(ProviderFailed, match="does not end"):
+        await GuardedProvider(Flood(), "main", Log()).complete(
+            call, permit_for(call), lambda d: size.append(len(d.text))
+        )
+    assert sum(size) <= 1_000_000
 
 
 # --- channels -------------------------------------------------------------------------------------------------
