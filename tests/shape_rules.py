@@ -20,6 +20,10 @@ BROAD_CATCH_ALLOWED = {
     "flow/outbox.py": "the edge to channel adapters: whatever one raises, the send may have happened",
     "flow/modelcall.py": "the edge to provider adapters: whatever one raises, there is no answer",
     "documents/child.py": "what a broken file makes a library raise is told as one; nothing else runs in that process",
+    "flow/hooks.py": "the edge to hooks: whatever one raises, its on_failure says what holds",
+    "plugins/find.py": "importing somebody else's code may raise anything: start-up refuses",
+    "plugins/build.py": "building what somebody else wrote may raise anything: start-up refuses",
+    "plugins/guards/*.py": "the edge to plugins: what one raises harms its own turn or connection only",
     "flow/toolcall.py": "the edge to tools: whatever one raises, what acts on the world may have acted",
 }
 """Files inside src/quarterdeck (`*` is one folder) where a catch of everything may end, and why."""

@@ -14,7 +14,19 @@ from pathlib import Path
 from quarterdeck.base.config_docs import reference_markdown
 from quarterdeck.base.crash import PLACES
 from quarterdeck.cli.reference import reference_markdown as command_line
-from quarterdeck.flow.catalogue import CHANNELS, CHAT_COMMANDS, CONTEXT, EVENTS, PROVIDERS, TOOLS, TOUR, USAGE, V1
+from quarterdeck.flow.catalogue import (
+    CHANNELS,
+    CHAT_COMMANDS,
+    CONTEXT,
+    EVENTS,
+    HOOKS,
+    PLUGINS,
+    PROVIDERS,
+    TOOLS,
+    TOUR,
+    USAGE,
+    V1,
+)
 from quarterdeck.model.turn import InboxOutcome
 from quarterdeck.providers.openai_compatible.reference import reference_markdown as presets
 from quarterdeck.store.operations import OPERATIONS
@@ -59,6 +71,8 @@ def catalogue() -> str:
         table("tool", TOOLS, proofs),
         table("context", CONTEXT, proofs),
         table("v1", V1, proofs),
+        table("plugin", PLUGINS, proofs),
+        table("hook", HOOKS, proofs),
         table("event", EVENTS, proofs),
         table("command", CHAT_COMMANDS, proofs),
         table("usage", USAGE, proofs),

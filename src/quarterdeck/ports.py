@@ -1,4 +1,4 @@
-"""The seams for what varies: channels, providers and tools. Wiring gives each its dependencies by constructor.
+"""The seams for what varies: channels, providers, tools and hooks. Wiring gives each its dependencies by constructor.
 
 What every implementation promises
 - An effect starts only after `permit.spend(action)` with the action that is really about to happen; a permit
@@ -17,6 +17,7 @@ import msgspec
 from quarterdeck.base.errors import QuarterdeckError
 from quarterdeck.model.action import Effect, ModelCall, Part, StreamTo, ToolRun
 from quarterdeck.model.asking import NO_WISHES, Options, ToolSpec
+from quarterdeck.model.hook import HookEvent, HookReply
 from quarterdeck.model.inbound import Acceptance, Inbound
 from quarterdeck.model.message import Attachment, Said
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
@@ -290,14 +291,16 @@ class Provider(Protocol):
 class Rows:
     """Rows of ours that a tool's effect consists of; opaque to the tool, committed by flow with result and outcome.
 
-    `committed` is called after that commit, to hint whoever works on the rows.
+    `committed` is called after that commit, to hint whoever works on the rows. `denied` says why the rows are only
+    the record of what was not to be.
     """
 
-    __slots__ = ("committed", "statements")
+    __slots__ = ("committed", "denied", "statements")
 
-    def __init__(self, statements: tuple[object, ...], committed: Callable[[], None]) -> None:
+    def __init__(self, statements: tuple[object, ...], committed: Callable[[], None], denied: str = "") -> None:
         self.statements = statements
         self.committed = committed
+        self.denied = denied
 
 
 class ToolOutput(msgspec.Struct, frozen=True):
@@ -344,4 +347,26 @@ class Tool(Protocol):
 
     async def run(self, run: ToolRun, context: ToolContext, permit: Permit) -> ToolOutput:
         """Run once. Spends the permit on `run` first. Raises BadInput (told to the model) or ToolOutcomeUnknown."""
+        ...
+
+
+# --- hooks ----------------------------------------------------------------------------------------------------
+
+
+class Hook(Protocol):
+    """Somebody's own rule or look at what happens. It runs outside of operations: a crash may run it again."""
+
+    async def before(self, event: HookEvent) -> HookReply:
+        """Called before the gate's check: None lets it pass, a changed `event.subject` takes its place, a Deny ends it.
+
+        Anything else, an error, and a reply that comes too late follow the hook's `on_failure`.
+        """
+        ...
+
+    async def after(self, event: HookEvent) -> None:
+        """Called when the outcome is known. Nothing waits for it, and its loss is only counted."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held; no call follows."""
         ...

@@ -10,6 +10,8 @@ from quarterdeck.base.secrets import Secret, SecretRef
 from quarterdeck.channels.loopback.adapter import LoopbackChannel
 from quarterdeck.channels.loopback.settings import LoopbackSettings
 from quarterdeck.net.client import Client
+from quarterdeck.plugins.guards.channel import GuardedChannel
+from quarterdeck.ports import Channel
 from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest, Trouble
 from tests.channels.support import KeptLog, nobody
 from tests.standins.loopback import Fault, Inject, LoopbackStandin, Room, Settings, loopback_standin
@@ -37,8 +39,8 @@ class Loopback:
         self._client = client
         self._twice = False
         self._last = ""
-        self.channel = self._channel(standin.url)
-        self.unreachable = self._channel(nobody())
+        self.channel: Channel = self._channel(standin.url)
+        self.unreachable: Channel = self._channel(nobody())
 
     def _channel(self, url: str) -> LoopbackChannel:
         settings = LoopbackSettings(api_root=url, token=SecretRef(env="LOOPBACK"), keys=True)
@@ -77,3 +79,22 @@ class TestLoopback(ChannelConformance):
     async def platform(self) -> AsyncIterator[ChannelUnderTest]:
         async with loopback_standin(Settings(rooms=(ROOM,), keys=True)) as standin, Client() as client:
             yield Loopback(standin, client)
+
+
+class Guarded(Loopback):
+    """The same, as a plugin's channel would be held."""
+
+    def __init__(self, standin: LoopbackStandin, client: Client) -> None:
+        super().__init__(standin, client)
+        self.channel: Channel = GuardedChannel(self.channel, self.connection, KeptLog())
+        self.unreachable: Channel = GuardedChannel(self.unreachable, self.connection, KeptLog())
+
+
+@pytest.mark.proves("plugin.channel")
+class TestGuarded(ChannelConformance):
+    """What is guarded keeps its promises: the guard is in nobody's way."""
+
+    @pytest.fixture
+    async def platform(self) -> AsyncIterator[ChannelUnderTest]:
+        async with loopback_standin(Settings(rooms=(ROOM,), keys=True)) as standin, Client() as client:
+            yield Guarded(standin, client)

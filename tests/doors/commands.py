@@ -57,6 +57,8 @@ class Said:
 class Desk:
     """One folder with a configuration, and commands that are run in it."""
 
+    python = sys.executable
+
     def __init__(self, folder: Path, model: str = "scripted/echo") -> None:
         self.folder = folder
         self.data = folder / "data"
@@ -83,7 +85,7 @@ class Desk:
         into.write_text(stdin)
         with out.open("wb") as to_out, err.open("wb") as to_err, into.open("rb") as from_in:
             process = await asyncio.create_subprocess_exec(
-                *(*prefix, sys.executable, "-m", "quarterdeck", *words),
+                *(*prefix, self.python, "-m", "quarterdeck", *words),
                 cwd=self.folder,
                 env=self.environ(environ),
                 stdin=from_in,
@@ -111,7 +113,7 @@ class Desk:
         """A running gateway, ready; drained at the end."""
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "quarterdeck", "up"),
+                *(self.python, "-m", "quarterdeck", "up"),
                 cwd=self.folder,
                 env=self.environ(),
                 stdin=asyncio.subprocess.DEVNULL,

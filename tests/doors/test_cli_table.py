@@ -24,6 +24,8 @@ NEEDS = {
     "words": "x",
     "identity": "x",
     "other": "x",
+    "kind": "tool",
+    "name": "x",
     "--name": "n",
     "--scope": "chat",
 }

@@ -16,6 +16,7 @@ from quarterdeck.base.supervise import Life, Service
 from quarterdeck.documents.reader import Reader
 from quarterdeck.flow.directory import ConnectionRules, Directory, Limits
 from quarterdeck.flow.history import History
+from quarterdeck.flow.hooks import HookRule, Hooks
 from quarterdeck.flow.intake import Hints, Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
@@ -105,6 +106,7 @@ class World:
         self.main = Model("main")
         self.spare = Model("spare")
         self.tools: dict[str, ToolDouble] = {}
+        self.hooks: list[HookRule] = []
         self.died = asyncio.Event()
         self._acts = 0
         self._parts: Parts | None = None
@@ -126,6 +128,8 @@ class World:
         self._parts = self._build()
         p = self._parts
         await recover(p.store, p.directory, p.gate, p.outbox, self.log)
+        if p.sending.hooks is not None:
+            await self._begin("hooks", p.sending.hooks, 100)
         await self._begin("outbox", p.outbox, self.settings.outbox_tasks)
         await self._begin("lanes", p.lanes, 5000)
         p.intake.open = True
@@ -165,7 +169,7 @@ class World:
         self.parts.store.dead = True
         self.died.set()
 
-    async def _begin(self, name: str, part: Lanes | Outbox, tasks: int) -> None:
+    async def _begin(self, name: str, part: Lanes | Outbox | Hooks, tasks: int) -> None:
         service = Service(name=name, run=part.run, max_tasks=tasks)
         log = self.parts.services.log
 
@@ -187,7 +191,8 @@ class World:
         tools: dict[str, Tool] = dict(self.tools)
         directory = self._directory(providers, tools)
         rooms = RoomNames(store)
-        sending = Sending(directory, gate, auditor, rooms, clock, new_id)
+        hooks = Hooks(self.hooks, auditor, clock, new_id, metrics, log) if self.hooks else None
+        sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
         outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
         tools["send_message"] = SendMessageTool(Posting(store, directory, sending, outbox).post)
         history = History(store, HISTORY_BYTES)

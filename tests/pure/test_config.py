@@ -254,7 +254,9 @@ def test_open_policies_and_passwords_are_allowed_and_told(tmp_path: Path) -> Non
 
 def test_further_channels_come_from_outside(tmp_path: Path) -> None:
     (tmp_path / "q.toml").write_text('[connections.x]\nchannel = "wire"\nanything = 5')
-    loaded = load_config(tmp_path / "q.toml", {}, cwd=tmp_path, channels=("wire",))
+    loaded = load_config(
+        tmp_path / "q.toml", {}, cwd=tmp_path, plugins=lambda kind: ("wire",) if kind == "channel" else ()
+    )
     assert loaded.config.connections["x"].options == {"anything": 5}
 
 

@@ -12,6 +12,7 @@ from quarterdeck.base.settings import (
     ConnectionConfig,
     DeliveryConfig,
     EmbeddingsConfig,
+    HookConfig,
     LimitsConfig,
     LogConfig,
     PriceConfig,
@@ -25,6 +26,7 @@ TABLES: list[type[msgspec.Struct]] = [
     ConnectionConfig,
     DeliveryConfig,
     EmbeddingsConfig,
+    HookConfig,
     LimitsConfig,
     LogConfig,
     PriceConfig,
@@ -61,7 +63,9 @@ def test_the_reference_names_every_setting() -> None:
     ):
         assert f"| `{path}` |" in page
     assert page.count("\n| `") == sum(len(msgspec.structs.fields(table)) for table in TABLES) - sum(
-        1 for field in msgspec.structs.fields(Config) if page.count(f"## [{field.name}")
+        1
+        for field in msgspec.structs.fields(Config)
+        if page.count(f"## [{field.name}") + page.count(f"## [[{field.name}]]")
     )
     assert "| `server.port` | a whole number | `8420` | after a restart | Port to listen on" in page
     assert '| `log.level` | "debug" \\| "info" \\| "warning" \\| "error" | `"info"` | at once |' in page

@@ -1,7 +1,7 @@
 """Putting a changed configuration in force while the process runs; a broken one leaves everything as it is."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -10,12 +10,13 @@ from quarterdeck.base.config import LoadedConfig, diff_reload
 from quarterdeck.base.config_checks import check_config
 from quarterdeck.base.decode import ConfigRefusals
 from quarterdeck.base.errors import ConfigRefused, Retry
-from quarterdeck.base.settings import BUILT_IN_CHANNELS, Config, ConnectionConfig
+from quarterdeck.base.settings import Config, ConnectionConfig
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow import configured
 from quarterdeck.flow.directory import Directory
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.leaf import Actor
+from quarterdeck.model.plugin import Plugin
 from quarterdeck.observe.log import Level
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
@@ -41,6 +42,7 @@ class Configuration:
         store: Store,
         auditor: Auditor,
         log: EventLog,
+        plugins: Sequence[Plugin] = (),
     ) -> None:
         self._started = started.config
         self._current = started.config
@@ -51,6 +53,7 @@ class Configuration:
         self._store = store
         self._auditor = auditor
         self._log = log
+        self._plugins = plugins
         self._one = asyncio.Lock()
         self._asked = asyncio.Event()
 
@@ -82,8 +85,10 @@ class Configuration:
         async with self._one:
             try:
                 loaded = await asyncio.to_thread(self._read)
-                new = in_force(self._started, loaded.config)
-                assistants = await asyncio.to_thread(configured.assistants, new)  # reads the instruction files
+                new = in_force(self._started, loaded.config, self._plugins)
+                assistants = await asyncio.to_thread(
+                    configured.assistants, new, self._plugins
+                )  # reads the instruction files
             except ConfigRefused as refused:
                 await self._record(actor, "", "refused", str(refused).encode())
                 raise
@@ -120,11 +125,11 @@ class Configuration:
         self._asked.set()
 
 
-def in_force(started: Config, new: Config) -> Config:
+def in_force(started: Config, new: Config, plugins: Sequence[Plugin] = ()) -> Config:
     """`new`, with everything that a process keeps from its start as it was in `started`.
 
-    Connections neither come nor go, and keep what their channel was built with. Raises ConfigRefusals when the
-    two do not go together, such as an assistant on a provider that does not run yet.
+    Connections neither come nor go, and keep what their channel was built with; `plugins` are those that run. Raises
+    ConfigRefusals when the two do not go together, such as an assistant on a provider that does not run yet.
     """
     mixed = msgspec.structs.replace(
         new,
@@ -134,11 +139,12 @@ def in_force(started: Config, new: Config) -> Config:
         log=msgspec.structs.replace(new.log, format=started.log.format),
         providers=started.providers,
         tools=started.tools,
+        hooks=started.hooks,
         connections={name: _kept(old, new.connections.get(name, old)) for name, old in started.connections.items()},
     )
     problems = [
         ConfigRefused(problem.field, f"{problem.reason} in the running process", "Restart to use it")
-        for problem in check_config(mixed, BUILT_IN_CHANNELS, "")
+        for problem in check_config(mixed, lambda kind: [one.name for one in plugins if one.kind == kind], "")
     ]
     if problems:
         raise ConfigRefusals(problems)

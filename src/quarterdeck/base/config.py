@@ -9,18 +9,18 @@ import hashlib
 import os
 import stat
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
 
-from quarterdeck.base.config_checks import check_config, check_document, config_notes, mountinfo
+from quarterdeck.base.config_checks import Installed, check_config, check_document, config_notes, mountinfo, no_plugins
 from quarterdeck.base.config_env import apply_environment, pick_up
 from quarterdeck.base.decode import ConfigRefusals, annotations, decode_settings, decode_struct, is_struct
 from quarterdeck.base.errors import ConfigRefused
-from quarterdeck.base.settings import BUILT_IN_CHANNELS, Config
+from quarterdeck.base.settings import Config
 
 __all__ = ["ConfigRefusals", "LoadedConfig", "decode_settings", "diff_reload", "load_config"]
 
@@ -50,13 +50,13 @@ def load_config(
     environ: Mapping[str, str],
     *,
     cwd: Path,
-    channels: Collection[str] = BUILT_IN_CHANNELS,
+    plugins: Installed = no_plugins,
 ) -> LoadedConfig:
     """Read, complete and check the configuration.
 
     `path` is what the command line names; else QUARTERDECK_CONFIG, else quarterdeck.toml in `cwd`, else none.
-    `channels` are the names that a connection may use. Raises ConfigRefusals with every problem found; a file
-    that cannot be read or is not TOML is the only problem then.
+    `plugins` gives the names of installed plugins; it is asked only where a name is not built in. Raises
+    ConfigRefusals with every problem found; a file that cannot be read or is not TOML is the only problem then.
     """
     file = _find_file(path, environ, cwd)
     document, notes = pick_up(environ) if file is None else (_read_file(file), [])
@@ -70,7 +70,7 @@ def load_config(
     problems += [problem for problem in found if problem.field.partition("[")[0] not in seen]
     if config is not None:
         config = _absolute(config, cwd if file is None else file.parent)
-        problems += check_config(config, channels, mountinfo())
+        problems += check_config(config, plugins, mountinfo())
     if config is None or problems:
         raise ConfigRefusals([_with_origin(problem, origins) for problem in problems])
     return LoadedConfig(config, file, (*notes, *config_notes(config)), _digest(config))

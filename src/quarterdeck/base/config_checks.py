@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import cast
@@ -12,12 +12,19 @@ from quarterdeck.base.decode import join, suggestion
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.secrets import WRITE_A_REFERENCE, find_references, mode_problem
 from quarterdeck.base.settings import (
+    BUILT_IN_CHANNELS,
     BUILT_IN_KINDS,
+    BUILT_IN_TOOLS,
     PRICED,
     RESERVED_CONNECTIONS,
     Config,
+    HookConfig,
+    PluginKind,
     ProviderConfig,
 )
+
+Installed = Callable[[PluginKind], Collection[str]]
+"""The names of the plugins of a kind."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SECRET_KEY = re.compile(
@@ -27,12 +34,19 @@ _ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(
 _NETWORK_FILESYSTEMS = ("nfs", "cifs", "smb", "afs", "ncpfs", "fuse.sshfs", "fuse.glusterfs")
 
 
-def check_config(config: Config, channels: Collection[str], mounts: str) -> Iterator[ConfigRefused]:
+def no_plugins(kind: PluginKind) -> Collection[str]:
+    """Nothing is installed."""
+    return ()
+
+
+def check_config(config: Config, plugins: Installed, mounts: str) -> Iterator[ConfigRefused]:
     """Every reason not to use a well-formed configuration; `mounts` is the text of /proc/self/mountinfo."""
     yield from _check_names(config)
-    yield from _check_providers(config.providers)
+    yield from _check_providers(config.providers, plugins)
     yield from _check_assistants(config)
-    yield from _check_connections(config, channels)
+    yield from _check_tools(config, plugins)
+    yield from _check_connections(config, plugins)
+    yield from _check_hooks(config.hooks, plugins)
     yield from _check_server(config)
     yield from _check_prices(config)
     if config.database != "sqlite" and urlsplit(config.database).scheme not in ("postgresql", "postgres"):
@@ -106,12 +120,61 @@ def _check_names(config: Config) -> Iterator[ConfigRefused]:
             yield ConfigRefused(f"connections.{name}", reason, "Choose another name")
 
 
-def _check_providers(providers: Mapping[str, ProviderConfig]) -> Iterator[ConfigRefused]:
+def _unknown(
+    kind: PluginKind, name: str, built_in: Collection[str], plugins: Installed, path: str
+) -> Iterator[ConfigRefused]:
+    """Refuse a name that is neither built in nor an installed plugin's."""
+    if name in built_in or name in (installed := plugins(kind)):
+        return
+    fix = suggestion(name, (*built_in, *installed))
+    if not fix.endswith("?"):
+        fix = f"{fix}. Or install the package that brings the {kind} plugin {name}"
+    yield ConfigRefused(path, f"there is no {kind} {name}", fix)
+
+
+def _check_tools(config: Config, plugins: Installed) -> Iterator[ConfigRefused]:
+    for name, assistant in config.assistants.items():
+        for n, tool in enumerate(assistant.tools):
+            yield from _unknown("tool", tool, BUILT_IN_TOOLS, plugins, f"assistants.{name}.tools[{n}]")
+    for name in config.tools:
+        yield from _unknown("tool", name, BUILT_IN_TOOLS, plugins, join("tools", name))
+
+
+def _check_hooks(hooks: Iterable[HookConfig], plugins: Installed) -> Iterator[ConfigRefused]:
+    names: set[str] = set()
+    for n, hook in enumerate(hooks):
+        path = f"hooks[{n}]"
+        if not _NAME.fullmatch(hook.name):
+            reason = "a name has lower-case letters, digits, - and _, at most 64"
+            yield ConfigRefused(f"{path}.name", reason, "Choose another name")
+        if hook.name in names:
+            yield ConfigRefused(f"{path}.name", f"another hook is called {hook.name}", "Choose another name")
+        names.add(hook.name)
+        if bool(hook.plugin) == bool(hook.url):
+            yield ConfigRefused(path, "a hook has either a plugin or a url", "Write one of the two")
+        elif hook.plugin:
+            yield from _unknown("hook", hook.plugin, (), plugins, f"{path}.plugin")
+        else:
+            yield from _check_signed(hook, path)
+
+
+def _check_signed(hook: HookConfig, path: str) -> Iterator[ConfigRefused]:
+    yield from _check_url(hook.url, f"{path}.url")
+    parts = urlsplit(hook.url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        fix = "Use https, or an address of this machine"
+        yield ConfigRefused(f"{path}.url", "what people write would travel unencrypted", fix)
+    if hook.secret is None:
+        yield ConfigRefused(f"{path}.secret", "what is sent has to be signed", WRITE_A_REFERENCE)
+    for key in hook.options:
+        reason = "this key is unknown for a hook with a url"
+        yield ConfigRefused(join(path, key), reason, suggestion(key, HookConfig.__struct_fields__))
+
+
+def _check_providers(providers: Mapping[str, ProviderConfig], plugins: Installed) -> Iterator[ConfigRefused]:
     for name, provider in providers.items():
         path = f"providers.{name}"
-        if provider.kind not in BUILT_IN_KINDS:
-            fix = suggestion(provider.kind, BUILT_IN_KINDS)
-            yield ConfigRefused(f"{path}.kind", f"{provider.kind} is unknown", fix)
+        yield from _unknown("provider", provider.kind, BUILT_IN_KINDS, plugins, f"{path}.kind")
         needs_address = provider.kind == "openai-compatible" and "preset" not in provider.options
         if needs_address and provider.base_url is None:
             fix = 'Write base_url = "https://host/v1", or preset = "openrouter" or another'
@@ -167,12 +230,10 @@ def _check_zone(name: str, path: str) -> Iterator[ConfigRefused]:
         yield ConfigRefused(path, f"there is no time zone {name!r}", fix)
 
 
-def _check_connections(config: Config, channels: Collection[str]) -> Iterator[ConfigRefused]:
+def _check_connections(config: Config, plugins: Installed) -> Iterator[ConfigRefused]:
     for name, connection in config.connections.items():
         path = f"connections.{name}"
-        if connection.channel not in channels:
-            fix = suggestion(connection.channel, channels)
-            yield ConfigRefused(f"{path}.channel", f"there is no channel {connection.channel}", fix)
+        yield from _unknown("channel", connection.channel, BUILT_IN_CHANNELS, plugins, f"{path}.channel")
         if connection.assistant not in config.assistants:
             fix = suggestion(connection.assistant, config.assistants)
             yield ConfigRefused(f"{path}.assistant", f"there is no assistant {connection.assistant}", fix)

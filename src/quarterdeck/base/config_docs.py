@@ -38,8 +38,8 @@ def reference_markdown() -> str:
     plain = [field for field in msgspec.structs.fields(Config) if _table_of(field.type) is None]
     lines += ["## Top level", "", *_rows(plain, "", "live"), ""]
     for field in sections:
-        path = field.name if is_struct(bare(field.type)) else f"{field.name}.{_NAMES[field.name]}"
-        lines += [f"## [{path}]", "", description(field.type), ""]
+        path = field.name if is_struct(bare(field.type)) else f"{field.name}.{_NAMES.get(field.name, '')}".strip(".")
+        lines += [f"## [[{path}]]" if _is_list(field.type) else f"## [{path}]", "", description(field.type), ""]
         table = _table_of(field.type)
         if table is not None:
             lines += [*_rows(msgspec.structs.fields(table), path, _rule(field.type, "live")), ""]
@@ -64,11 +64,17 @@ def _intro() -> str:
 
 
 def _table_of(kind: object) -> type[msgspec.Struct] | None:
-    """The struct behind a section, also where the section is a table of named tables."""
+    """The struct behind a section, also where the section is a table of named tables or a list of tables."""
     plain = bare(kind)
     if get_origin(plain) is dict:
         plain = bare(get_args(plain)[1])
+    elif _is_list(plain):
+        plain = bare(get_args(plain)[0])
     return plain if isinstance(plain, type) and issubclass(plain, msgspec.Struct) else None
+
+
+def _is_list(kind: object) -> bool:
+    return get_origin(bare(kind)) is tuple
 
 
 def _rows(

@@ -23,11 +23,26 @@ BUILT_IN_KINDS = (
     "local",
     "scripted",
 )
+BUILT_IN_TOOLS = ("time", "send_message", "http_post")
 RESERVED_CONNECTIONS = ("web", "api", "terminal")
 """These connections always exist; none may be configured under their names."""
 
 PRICED = ("input", "output", "cached", "cache_write", "reasoning")
 """The fields of a price that are prices."""
+
+PluginKind = Literal["channel", "provider", "tool", "hook"]
+"""What a package of somebody else's can bring."""
+
+HookPoint = Literal[
+    "before_route",
+    "after_route",
+    "before_model",
+    "after_model",
+    "before_tool",
+    "after_tool",
+    "before_send",
+    "after_send",
+]
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -110,8 +125,8 @@ class ProviderConfig(Table, frozen=True):
     kind: Annotated[
         str,
         Meta(
-            description="The wire format: openai-compatible, openai, openai-responses, anthropic, gemini, local or "
-            "scripted."
+            description="The wire format: openai-compatible, openai, openai-responses, anthropic, gemini, local, "
+            "scripted, or an installed plugin."
         ),
     ]
     base_url: Annotated[
@@ -158,7 +173,9 @@ class AssistantConfig(Table, frozen=True):
     workspace: Annotated[
         str, Meta(description="Folder of its instruction files; by default DATA_DIR/workspaces/NAME.")
     ] = ""
-    tools: Annotated[tuple[str, ...], Meta(description="Names of the tools that it may call.")] = (
+    tools: Annotated[
+        tuple[str, ...], Meta(description="Names of the tools that it may call: built-in ones and installed plugins.")
+    ] = (
         "time",
         "send_message",
     )
@@ -191,7 +208,7 @@ class EmbeddingsConfig(Table, frozen=True):
 class ConnectionConfig(Table, frozen=True):
     """One account on a channel."""
 
-    channel: Annotated[str, Meta(description="The kind of messenger: telegram or loopback.")]
+    channel: Annotated[str, Meta(description="The kind of messenger: telegram, loopback, or an installed plugin.")]
     assistant: Annotated[str, Meta(description="Who answers; a name under [assistants].")] = "default"
     streaming: Annotated[
         Literal["off", "draft", "edit"], Meta(description="How an answer is shown while it is written.")
@@ -234,6 +251,28 @@ class PriceConfig(Table, frozen=True):
     free: Annotated[bool, Meta(description="It costs nothing, such as a model on a machine of one's own.")] = False
 
 
+class HookConfig(Table, frozen=True):
+    """One hook; hooks run in the order in which they stand in the file."""
+
+    name: Annotated[str, Meta(description="Its name; a denial's rule is hook:NAME.")]
+    on: Annotated[
+        tuple[HookPoint, ...], Meta(description="Where it is asked (before_) or told (after_).", min_length=1)
+    ]
+    plugin: Annotated[str, Meta(description="An installed hook plugin; or else url and secret.")] = ""
+    url: Annotated[str, Meta(description="Address that is sent signed requests; trusted as written.")] = ""
+    secret: Annotated[
+        SecretRef | None, Meta(description="Reference to the signing secret, whsec_ and base64 of 24 to 64 bytes.")
+    ] = None
+    timeout_seconds: Annotated[
+        float, Meta(gt=0, le=10, description="Longest wait for it, in seconds; then it has failed.")
+    ] = 5.0
+    on_failure: Annotated[
+        Literal["deny", "pass"],
+        Meta(description="What holds when a before_ hook fails, is late or answers nonsense."),
+    ] = "deny"
+    options: Annotated[dict[str, object], Meta(description="The plugin's own settings, as read.")] = {}
+
+
 class Config(Table, frozen=True):
     """The whole configuration as in force: defaults filled in, paths absolute, secrets still references."""
 
@@ -268,6 +307,10 @@ class Config(Table, frozen=True):
         dict[str, dict[str, object]],
         Meta(description="A tool's own settings, as read.", extra={"reload": "restart"}),
     ] = {}
+    hooks: Annotated[
+        tuple[HookConfig, ...],
+        Meta(description="Code of one's own that looks on, changes or denies.", extra={"reload": "restart"}),
+    ] = ()
 
     def __repr__(self) -> str:
         # The database's address may carry a password.

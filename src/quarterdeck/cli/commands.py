@@ -32,6 +32,11 @@ MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
 FOUND = Argument("outcome", "What you found out.", choices=("sent", "failed"))
 SABOTAGE = Argument("--sabotage", "Spoil this scene, to see that the tour notices.", choices=("kill", "proof"))
 FOLDER = Argument("folder", "The folder to make.")
+NEW = (
+    Argument("kind", "What it brings.", choices=("channel", "provider", "tool")),
+    Argument("name", "Its name: a-z, 0-9, - and _."),
+    Argument("--folder", "Where to write it; else ./quarterdeck-NAME."),
+)
 TALK = (
     Argument("text", "What to say.", usual=""),
     Argument("--room", "The conversation's name.", usual="main"),
@@ -121,5 +126,6 @@ COMMANDS: tuple[Command, ...] = (
     listed("audit list", "List the record, newest first.", PAGE, "created_at type actor outcome resource"),
     Command("audit verify", "Check that the record is as it was signed.", "audit:check", PROOF),
     Command("audit export", "Write the sealed record into a new folder for an auditor.", "audit:export", (FOLDER,)),
+    Command("new", "Write a small package that brings a channel, a provider or a tool.", "new.create:new", NEW),
     Command("crash-points", "List where tests may kill the process.", "points:crash_points"),
 )

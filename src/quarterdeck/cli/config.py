@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from quarterdeck.base.config_docs import json_schema
 from quarterdeck.base.decode import ConfigRefusals, decode_settings
 from quarterdeck.base.errors import ConfigRefused
-from quarterdeck.base.settings import Config
+from quarterdeck.base.settings import BUILT_IN_CHANNELS, Config
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
 
@@ -36,6 +36,8 @@ def _own_settings(config: Config) -> Iterator[ConfigRefused]:
     """What is wrong with the tables that a channel, a provider or a tool reads itself."""
     from quarterdeck.channels.loopback.settings import LoopbackSettings
     from quarterdeck.channels.telegram.settings import TelegramSettings
+    from quarterdeck.plugins.build import Plugins
+    from quarterdeck.plugins.find import taken
     from quarterdeck.providers.anthropic.settings import read_settings as read_anthropic
     from quarterdeck.providers.gemini.settings import read_settings as read_gemini
     from quarterdeck.providers.openai_compatible.settings import read_settings as read_chat
@@ -49,7 +51,11 @@ def _own_settings(config: Config) -> Iterator[ConfigRefused]:
         "anthropic": read_anthropic,
         "gemini": read_gemini,
     }
+    yield from taken()
+    yield from Plugins(config).check()
     for name, one in config.connections.items():
+        if one.channel not in BUILT_IN_CHANNELS:
+            continue
         kind = TelegramSettings if one.channel == "telegram" else LoopbackSettings
         try:
             decode_settings(one.options, kind, f"connections.{name}")

@@ -89,6 +89,8 @@ class _Parts:
     async def _start(self, g: Gateway, supervisor: Supervisor) -> None:
         """What lets turns run: as the gateway does it, without anything that listens."""
         await recover(g.store, g.directory, g.gate, g.outbox, g.log)
+        if g.sending.hooks is not None:
+            await supervisor.start(Service(name="hooks", run=g.sending.hooks.run, stop_seconds=5.0))
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
         await supervisor.start(Service(name="prices", run=g.prices.run))
         await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))

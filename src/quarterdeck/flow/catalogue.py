@@ -23,6 +23,25 @@ TOOLS: Mapping[str, str] = {
     "send_message": "a message to another room; rows of ours",
     "http_post": "an HTTP POST to one configured address; external, not repeatable",
 }
+PLUGINS: Mapping[str, str] = {
+    "channel": "a channel of another package, by the entry points `quarterdeck.channels`",
+    "provider": "a provider of another package, by the entry points `quarterdeck.providers`",
+    "tool": "a tool of another package, by the entry points `quarterdeck.tools`",
+    "hook": "a hook of another package, by the entry points `quarterdeck.hooks`",
+    "kit": "the conformance kit: contracts of channels, providers and tools as tests",
+    "new": "`quarterdeck new`: a package that works as it is",
+}
+HOOKS: Mapping[str, str] = {
+    "before_route": "may change assistant, model and text of an act, or refuse it",
+    "after_route": "is told what became of an act as it came in",
+    "before_model": "may change system prompt and texts of a request, or deny it",
+    "after_model": "is told the answer, or the failure",
+    "before_tool": "may change the arguments of a call, or deny it",
+    "after_tool": "is told the result",
+    "before_send": "may change a text before it is cut and sent, or refuse the delivery",
+    "after_send": "is told what became of each part",
+    "signed": "hooks over HTTP, signed as Standard Webhooks are",
+}
 EVENTS: Mapping[str, str] = {
     "inbox.accepted": "an act was accepted",
     "inbox.ended": "an act ended without a turn",

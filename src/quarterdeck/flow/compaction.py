@@ -62,7 +62,7 @@ class Compaction:
         """The summary. Raises ProviderFailed where none can be had."""
         s = self._s
         text = transcript(old, self._models.limit(state))
-        statements = self._models.prepare_quietly(
+        statements = await self._models.prepare_quietly(
             state, COMPACT_STEP, lambda model: ModelRequest(
                 model, INSTRUCTIONS, (UserMessage(text),), max_tokens=SUMMARY_TOKENS
             )

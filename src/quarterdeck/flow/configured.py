@@ -1,5 +1,6 @@
 """From the configuration to the values that flow obeys; also what a reload puts in force."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from quarterdeck.governance.listed import Ask
 from quarterdeck.governance.prices import FREE, Price, Rates, flat, rate
 from quarterdeck.model.asking import Options
 from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
+from quarterdeck.model.plugin import Plugin
 from quarterdeck.model.schedule import ResetRules
 
 ROW_CONNECTIONS = ("web", "api", "terminal")
@@ -37,12 +39,13 @@ def embeddings(config: Config) -> EmbeddingRules:
     return EmbeddingRules(table.model, tuple(dict.fromkeys((*([table.model] if table.model else ()), *table.allow))))
 
 
-def assistants(config: Config) -> dict[str, Assistant]:
-    """All assistants with their workspace files as they are now."""
-    return {name: _assistant(name, one, config) for name, one in config.assistants.items()}
+def assistants(config: Config, plugins: Sequence[Plugin] = ()) -> dict[str, Assistant]:
+    """All assistants with their workspace files as they are now, and those of `plugins` that they use."""
+    return {name: _assistant(name, one, config, plugins) for name, one in config.assistants.items()}
 
 
-def _assistant(name: str, one: AssistantConfig, config: Config) -> Assistant:
+def _assistant(name: str, one: AssistantConfig, config: Config, plugins: Sequence[Plugin]) -> Assistant:
+    used = _used(name, one, config)
     return Assistant(
         id=name,
         model=one.model,
@@ -55,8 +58,18 @@ def _assistant(name: str, one: AssistantConfig, config: Config) -> Assistant:
         context_tokens=config.limits.context_tokens,
         options=Options(max_tokens=one.max_tokens, temperature=one.temperature, seed=one.seed, effort=one.effort),
         resets=ResetRules(one.reset_idle_minutes, one.reset_at, one.timezone),
+        plugins=tuple(str(plugin) for plugin in plugins if (plugin.kind, plugin.name) in used),
         files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
     )
+
+
+def _used(name: str, one: AssistantConfig, config: Config) -> set[tuple[str, str]]:
+    """(kind, name) of what an assistant's behaviour rests on."""
+    routes = (route.partition("/")[0] for route in (one.model, *one.fallback))
+    used = {("provider", config.providers[provider].kind) for provider in routes if provider in config.providers}
+    used |= {("tool", tool) for tool in one.tools}
+    used |= {("channel", other.channel) for other in config.connections.values() if other.assistant == name}
+    return used | {("hook", hook.plugin) for hook in config.hooks}
 
 
 def _read(file: Path) -> str:

@@ -84,6 +84,8 @@ class Ending:
         held = bool(text) and s.outbox.hold(*room)
         try:
             outgoing = await self._delivery(state, text, outcome, held)
+            if outgoing and outgoing.instead is not None and outcome == "answered":
+                _say_instead(state, outgoing.instead)
             written = self._history(state, outcome)
             also = await self.elsewhere(state, text, outcome)
             told = [one for one in (outgoing, also) if one is not None]
@@ -99,7 +101,7 @@ class Ending:
             statements.append(turns.end(state.turn_id, outcome, error, now))
             for back, one in enumerate(told, 1):
                 statements += [*one.statements, delivery_event(state.session.id, back, one, now)]
-            statements += self._record(state, outcome, error, now)
+            statements += [*self._record(state, outcome, error, now), *state.notes]
             receipt = await commit_patiently(s.store, operation("end_turn", statements), s.log)
         except BaseException:
             if held:
@@ -249,6 +251,15 @@ class Ending:
 def when(at: float) -> str:
     """A moment as people read it."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _say_instead(state: TurnState, text: str) -> None:
+    """What hooks put in an answer's place, or why it was held back, is what stands in the history too."""
+    name = model_step(context.model_steps(state.journal))
+    step = state.journal[name]
+    assert isinstance(step, ModelStep)
+    message = msgspec.structs.replace(step.answer.message, text=text)
+    state.journal[name] = ModelStep(msgspec.structs.replace(step.answer, message=message))
 
 
 def _partial(outgoing: Outgoing, seen: str) -> Outgoing:

@@ -17,6 +17,7 @@ from quarterdeck.base.errors import Conflict, Retry
 from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.routing import Routed, Routing
 from quarterdeck.flow.scope import place
 from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
 from quarterdeck.flow.words import say
@@ -64,6 +65,7 @@ class _Draft(msgspec.Struct, frozen=True):
     replies: tuple[Outgoing, ...] = ()
     cut: CutReason | None = None
     known: tuple[str, ...] = ()
+    routed: Routed | None = None
 
 
 class Intake:
@@ -94,6 +96,7 @@ class Intake:
         self._clock = clock
         self._new_id = new_id
         self._crash = crash
+        self._routing = Routing(sending.hooks, store, directory) if sending.hooks is not None else None
         self._known: OrderedDict[str, None] = OrderedDict()
         self.open = False
 
@@ -101,6 +104,9 @@ class Intake:
         """Commit an act. See IntakePort.accept."""
         if not self.open:
             raise Retry("intake is closed: starting or stopping", 2.0)
+        if self._routing is not None and (seen := await self._seen(inbound)):  # hooks are asked once
+            self._hints.wake(seen.session_id)
+            return seen
         for _ in range(TRIES):
             draft = await self._draft(inbound)
             try:
@@ -127,6 +133,8 @@ class Intake:
         self._crash.reach("intake.acknowledge")
         self._remember(draft.known)
         row = draft.row
+        if self._routing is not None and draft.routed is not None:
+            self._routing.tell(draft.routed, row.outcome or "accepted")
         return Accepted(row.id, row.session_id, _position(draft, receipt), row.outcome)
 
     async def _seen(self, inbound: Inbound) -> Duplicate | None:
@@ -173,15 +181,17 @@ class Intake:
     # --- those who may ----------------------------------------------------------------------------------------
 
     async def _admit(self, inbound: Inbound, rules: ConnectionRules, identity: str, who: Identity | None) -> _Draft:
-        now = self._clock.now()
+        now, routed = self._clock.now(), None
+        command = parse(inbound.text, self._commands) if inbound.kind == "message" else None
+        if self._routing is not None and command is None:
+            inbound, routed = await self._routing.route(inbound, rules, identity, who)
         assistant = self._directory.assistant(inbound.assistant or rules.assistant)
         found = await place(self._store, rules, inbound.room, identity, who, assistant.id)
         session_id = found.session_id
-        command = parse(inbound.text, self._commands) if inbound.kind == "message" else None
         full = command is None and await self._full(session_id)
-        outcome = "command" if command else "refused" if full else ""
+        outcome, detail = _verdict(command is not None, routed, full)
         mode = inbound.mode or assistant.queue
-        row = self._row(inbound, session_id, identity, mode, now, outcome, "queue_full" if full else "")
+        row = self._row(inbound, session_id, identity, mode, now, outcome, detail)
         if outcome == "" and mode == "collect" and assistant.debounce_ms:
             row = msgspec.structs.replace(row, not_before=now + assistant.debounce_ms / 1000)
         statements, known = self._who(inbound, now)
@@ -190,8 +200,8 @@ class Intake:
             known = (*known, session_id)
         if command:
             return await self._command(inbound, row, statements, known, command)
-        if full:
-            return await self._answer_at_once(inbound, row, statements, known, say("queue_full"))
+        if outcome == "refused":
+            return await self._answer_at_once(inbound, row, statements, known, _told(routed), routed=routed)
         steer = int(mode == "steer")
         statements += [sessions.advance(session_id, 1, now, steer=steer), inbox.insert(row, now)]
         statements.append(self._event(inbound, row, now))
@@ -203,7 +213,10 @@ class Intake:
         if assistant.resets.on:
             statements.append(timers.arm("reset", session_id, reset_due(assistant.resets, now, now), now))
         statements += self._record(inbound, row, "")
-        return _Draft(operation("accept", statements), row, (), "interrupt" if mode == "interrupt" else None, known)
+        if routed is not None:
+            statements += routed.statements
+        cut: CutReason | None = "interrupt" if mode == "interrupt" else None
+        return _Draft(operation("accept", statements), row, (), cut, known, routed)
 
     async def _full(self, session_id: str) -> bool:
         """Whether a lane holds as much as it may; one that nobody works on and nobody woke is empty."""
@@ -238,6 +251,7 @@ class Intake:
         *,
         extra: Sequence[Statement] = (),
         cut: CutReason | None = None,
+        routed: Routed | None = None,
     ) -> _Draft:
         now = self._clock.now()
         reply = await self._sending.compose(
@@ -251,9 +265,9 @@ class Intake:
         statements += [sessions.advance(row.session_id, 2, now), inbox.insert(row, now)]
         statements += reply.statements
         statements += [self._event(inbound, row, now, back=1), delivery_event(row.session_id, 0, reply, now)]
-        statements += extra
+        statements += [*extra, *(routed.statements if routed else ())]
         statements += self._record(inbound, row, row.outcome)
-        return _Draft(operation("accept", statements), row, (reply,), cut, known)
+        return _Draft(operation("accept", statements), row, (reply,), cut, known, routed)
 
     # --- what nobody said -------------------------------------------------------------------------------------
 
@@ -339,6 +353,22 @@ class Intake:
             content="\n".join((inbound.text, *(result.text for result in inbound.results))).encode(),
             person=row.identity_id,
         )
+
+
+def _verdict(command: bool, routed: Routed | None, full: bool) -> tuple[str, str]:
+    """(outcome, detail) of an act that ends as it comes in; empty for one that is answered in a turn."""
+    if command:
+        return "command", ""
+    if routed is not None and routed.denied is not None:
+        return "refused", routed.denied.rule
+    return ("refused", "queue_full") if full else ("", "")
+
+
+def _told(routed: Routed | None) -> str:
+    """What a person is told whose act is refused."""
+    if routed is None or (denied := routed.denied) is None:
+        return say("queue_full")
+    return say("not_taken", reason=denied.reason, next_step=denied.next_step).strip()
 
 
 def _position(draft: _Draft, receipt: Receipt) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from quarterdeck.base.errors import NotFound
-from quarterdeck.flow import budget, context, files, streaming
+from quarterdeck.flow import budget, context, files, screening, streaming
 from quarterdeck.flow.budget import Gauge, size_of
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.patience import commit_patiently
@@ -59,19 +59,30 @@ class ModelCalls:
             state.assistant, profile, model, messages, tools, state.session.id, options, named=named
         )
         request = await files.enclosed(self._s, request, profile)
-        statements = self._check(state, model_step(steps + 1), provider, profile, provider.prepare(request), riding)
+        step, shown, statements = model_step(steps + 1), None, list[Statement]()
+        if self._s.hooks is not None:
+            request, shown, statements = await screening.screen_request(self._s.hooks, state, step, route, request)
+        statements += self._check(state, step, provider, profile, provider.prepare(request), riding)
         assert state.pending is not None
+        state.pending.shown = shown
         state.pending.size = 0 if request.files else size_of(messages, state.past) + self._overhead(state, profile)
         if not state.prepared:
             state.prepared = True
             statements += await streaming.begin(self._s, state, riding=riding)
         return statements
 
-    def prepare_quietly(self, state: TurnState, step: str, request: Callable[[str], ModelRequest]) -> list[Statement]:
+    async def prepare_quietly(
+        self, state: TurnState, step: str, request: Callable[[str], ModelRequest]
+    ) -> list[Statement]:
         """Check a request of our own, whose answer nobody is shown: `request` is given the model's name."""
         route, provider, profile = self._route(state)
-        call = provider.prepare(request(route.partition("/")[2]))
-        return self._check(state, step, provider, profile, call, riding=True)
+        asking, shown, statements = request(route.partition("/")[2]), None, list[Statement]()
+        if self._s.hooks is not None:
+            asking, shown, statements = await screening.screen_request(self._s.hooks, state, step, route, asking)
+        statements += self._check(state, step, provider, profile, provider.prepare(asking), riding=True)
+        assert state.pending is not None
+        state.pending.shown = shown
+        return statements
 
     def summarizes(self, state: TurnState) -> bool:
         """Whether the model that is asked is one that can write a summary."""
@@ -171,6 +182,7 @@ class ModelCalls:
         assert pending.permit is not None
         begun, result = self._s.clock.monotonic(), "failed"
         usage: Usage | None = None
+        answer: ModelAnswer | None = None
         try:
             async with state.cut.scope():
                 self._s.crash.reach("provider.before")
@@ -183,6 +195,8 @@ class ModelCalls:
             raise
         finally:
             self._count(pending, result, begun, usage)
+            if self._s.hooks is not None:
+                screening.tell_answer(self._s.hooks, state, pending.step, pending.shown, answer)
 
     def _count(self, pending: Pending, result: str, begun: float, usage: Usage | None) -> None:
         metrics, call = self._s.metrics, pending.call
@@ -200,12 +214,16 @@ class ModelCalls:
             kind=failed.kind,
             reason=str(failed),
         )
+        if self._s.hooks is not None:
+            screening.tell_answer(self._s.hooks, state, pending.step, pending.shown, None, failed)
 
     def _answered(self, state: TurnState, pending: Pending, answer: ModelAnswer) -> None:
         wanted = state.session.model or state.assistant.model
         self._routes.answered(state.session.id, wanted, pending.call.route)
         if answer.usage.reported and pending.size:
             self._gauge.learn(pending.call.route, pending.size, answer.usage.input)
+        if self._s.hooks is not None:
+            screening.tell_answer(self._s.hooks, state, pending.step, pending.shown, answer)
 
     def _worth_waiting(self, state: TurnState, pending: Pending, failed: ProviderFailed, tries: int) -> bool:
         """Whether the same route is tried again."""

@@ -15,19 +15,21 @@ from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import NotAllowed
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.hooks import Hooks
 from quarterdeck.flow.keyed import Keyed
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.sending import Outgoing, Sending
 from quarterdeck.governance.gate import Gate, Intent
 from quarterdeck.model.action import Part
+from quarterdeck.model.hook import HookContext, HookOutcome, SendSubject
 from quarterdeck.model.permit import Permit
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import Channel, MaybeSent, NotSent, SendRefused, SendResult, Sent
 from quarterdeck.store import events, outbox, sessions
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import ExpectationFailed, Receipt, Statement, operation
-from quarterdeck.store.outbox import PartRow
+from quarterdeck.store.outbox import Delivery, PartRow
 
 SEND_SECONDS = 60.0
 MAX_ATTEMPTS = 12
@@ -42,8 +44,17 @@ class Flight(msgspec.Struct, frozen=True):
     call: Part
     intent: Intent
     permit: Permit
-    session: str
-    turn: str
+    delivery: Delivery
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to, if any."""
+        return self.delivery.session_id
+
+    @property
+    def turn(self) -> str:
+        """The turn that it belongs to, if any."""
+        return self.delivery.turn_id
 
 
 class Outbox:
@@ -70,6 +81,7 @@ class Outbox:
         self._crash = crash
         self._metrics = metrics
         self._log = log
+        self._hooks = sending.hooks
         self._connection_until: dict[str, float] = {}  # connection -> monotonic time of its back-off's end
         self._rooms = Keyed("outbox", self._next_part, self._rooms_with_ready, lambda: ROOMS_AT_ONCE, log)
 
@@ -91,6 +103,8 @@ class Outbox:
 
     def enqueued(self, outgoing: Outgoing) -> None:
         """A delivery without a ride was committed."""
+        if self._hooks is not None and not outgoing.wired and outgoing.texts != ("",):
+            self._tell(self._hooks, outgoing.delivery, outgoing.texts[0], "sent")
         if outgoing.wired:
             self._rooms.wake(_key(outgoing.delivery.connection, outgoing.delivery.room_id))
 
@@ -134,7 +148,7 @@ class Outbox:
             error="",
             updated_at=delivery.created_at,
         )
-        state = await self._fly(Flight(part, call, intent, permit, delivery.session_id, delivery.turn_id))
+        state = await self._fly(Flight(part, call, intent, permit, delivery))
         if state == "sent" and len(outgoing.texts) == 1:
             return None  # the room was idle, and whatever is enqueued since has woken it
         return await self._idle(part)
@@ -183,7 +197,7 @@ class Outbox:
         permit = self._gate.permit(intent, receipt)
         assert permit is not None  # a stop holds parts, it leaves out no intent of theirs
         taken = msgspec.structs.replace(part, attempts=part.attempts + 1, first_at=part.first_at or self._clock.now())
-        return Flight(taken, call, intent, permit, delivery.session_id, delivery.turn_id)
+        return Flight(taken, call, intent, permit, delivery)
 
     async def _fly(self, flight: Flight) -> str:
         """Send and record; the state that the part is in then."""
@@ -237,7 +251,20 @@ class Outbox:
             state = str(receipt.one(move.name)[0])
         if flight.session:
             self._live.committed(flight.session)
+        if self._hooks is not None:
+            self._tell(self._hooks, flight.delivery, part.text, state)
         return state
+
+    def _tell(self, hooks: Hooks, delivery: Delivery, text: str, state: str) -> None:
+        """Let hooks know what became of a part."""
+        about = HookContext(
+            connection=delivery.connection,
+            session=delivery.session_id,
+            turn=delivery.turn_id,
+            step=delivery.id,
+            room=delivery.room_id,
+        )
+        hooks.after(SendSubject(delivery.kind, text), about, HookOutcome(state))
 
     def _try_again(self, part: PartRow, result: NotSent, now: float) -> tuple[str, Statement]:
         if result.room_only and part.attempts >= MAX_ATTEMPTS:  # a connection's trouble is not the part's

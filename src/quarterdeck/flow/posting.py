@@ -33,7 +33,8 @@ class Posting:
         outgoing = await self._sending.compose(
             connection, known.id, text, kind="message", turn=turn, assistant=context.assistant
         )
-        return Rows(outgoing.statements, lambda: self._outbox.enqueued(outgoing))
+        denied = outgoing.denied.sentence if outgoing.denied else ""
+        return Rows(outgoing.statements, lambda: self._outbox.enqueued(outgoing), denied)
 
     async def _reachable(self, rules: ConnectionRules, room: KnownRoom) -> bool:
         """Whether somebody has a conversation in a room who may speak there now; who was put out is not written to."""

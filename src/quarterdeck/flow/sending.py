@@ -8,11 +8,14 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.directory import ConnectionRules, Directory
+from quarterdeck.flow.hooks import Hooks
+from quarterdeck.flow.words import say
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.gate import Gate, Intent, Scope
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import Part
+from quarterdeck.model.hook import Denial, HookContext, SendSubject
 from quarterdeck.store import events, outbox, people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
@@ -34,6 +37,8 @@ class Outgoing(msgspec.Struct, frozen=True):
     ride_part: Part | None = None
     native_id: str = ""
     resends: int = 0
+    instead: str | None = None  # what took the place of the text that was to be sent
+    denied: Denial | None = None  # by a hook; what is sent then is a notice of it, or nothing to another room
 
 
 class RoomNames:
@@ -67,6 +72,7 @@ class Sending:
         rooms: RoomNames,
         clock: Clock,
         new_id: Callable[[str], str],
+        hooks: Hooks | None = None,
     ) -> None:
         self._directory = directory
         self._gate = gate
@@ -74,6 +80,7 @@ class Sending:
         self._rooms = rooms
         self._clock = clock
         self._new_id = new_id
+        self.hooks = hooks
 
     async def compose(
         self,
@@ -88,13 +95,25 @@ class Sending:
         reply_to: str = "",
         ride: bool = False,
     ) -> Outgoing:
-        """A new delivery. With `ride` (only while the caller holds the idle room) the first part begins at once."""
+        """A new delivery. With `ride` (only while the caller holds the idle room) the first part begins at once.
+
+        Where a hook denies it, that delivery is refused; the room gets a notice, but for a message to another room.
+        """
         rules = self._directory.connection(connection)
         now = self._clock.now()
         delivery = Delivery(self._new_id("dlv"), session, turn, connection, room_id, kind, now)
+        statements, given, denied = list[Statement](), text, None
+        if self.hooks is not None and self.hooks.withholds:
+            text, statements, denied = await self._screened(self.hooks, delivery, text, assistant)
+        if denied is not None:
+            statements += self._refused(delivery, denied, now)
+            if kind == "message":
+                return Outgoing(delivery, ("",), tuple(statements), {}, wired=False, denied=denied)
+            kind = "notice"
+            delivery = msgspec.structs.replace(delivery, id=self._new_id("dlv"), kind=kind)
         texts = self._cut(rules, text)
         state = "sent" if rules.rows else "ready"
-        statements: list[Statement] = [outbox.insert_delivery(delivery)]
+        statements.append(outbox.insert_delivery(delivery))
         statements += [outbox.insert_part(delivery, n, t, state, now, reply_to=reply_to) for n, t in enumerate(texts)]
         statements += self._record(delivery, text, assistant)
         event: dict[str, object] = {
@@ -109,7 +128,28 @@ class Sending:
             part = await self.part(delivery, 0, texts[0], reply_to=reply_to)
             intent, more = self._ride(delivery, part, assistant)
             statements += more
-        return Outgoing(delivery, tuple(texts), tuple(statements), event, not rules.rows, intent, part)
+        return Outgoing(
+            delivery, tuple(texts), tuple(statements), event, not rules.rows, intent, part,
+            instead=None if text == given else text, denied=denied,
+        )  # fmt: skip
+
+    async def _screened(
+        self, hooks: Hooks, delivery: Delivery, text: str, assistant: str
+    ) -> tuple[str, list[Statement], Denial | None]:
+        """What is sent in place of a text (a denial's notice, where hooks deny it), and what is to be recorded."""
+        about = HookContext(
+            assistant, delivery.connection, delivery.session_id, delivery.turn_id, delivery.id, delivery.room_id
+        )
+        judged = await hooks.before(SendSubject(delivery.kind, text), about, _unsendable)
+        if (denied := judged.denied) is None:
+            return judged.subject.text, judged.statements, None
+        words = say("held_back", rule=denied.rule, reason=denied.reason, next_step=denied.next_step).strip()
+        return words, judged.statements, denied
+
+    def _refused(self, delivery: Delivery, denied: Denial, now: float) -> list[Statement]:
+        """The rows of a delivery that a hook does not want. Its text is in the record only."""
+        part = outbox.insert_part(delivery, 0, "", "refused", now, error=f"{denied.rule}: {denied.reason}")
+        return [outbox.insert_delivery(delivery), part]
 
     async def finish(
         self,
@@ -126,9 +166,11 @@ class Sending:
         where its first showing may or may not have arrived, a marked repeat.
         """
         now = self._clock.now()
+        statements, given, denied = list[Statement](), text, None
+        if self.hooks is not None and self.hooks.withholds:  # it grew before they were configured
+            text, statements, denied = await self._screened(self.hooks, delivery, text, assistant)
         texts = self._cut(self._directory.connection(delivery.connection), text)
         resends = int(unsure and not native_id)
-        statements: list[Statement] = []
         if intent is not None:
             state = "done" if native_id else "unknown" if unsure else "failed"
             statements += self._gate.close(intent.row, state, assistant=assistant)
@@ -147,7 +189,10 @@ class Sending:
             part = await self.part(delivery, 0, texts[0], resends=resends)
             riding, more = self._ride(delivery, part, assistant)
             statements += more
-        return Outgoing(delivery, tuple(texts), tuple(statements), event, True, riding, part, native_id, resends)
+        return Outgoing(
+            delivery, tuple(texts), tuple(statements), event, True, riding, part, native_id, resends,
+            None if text == given else text, denied,
+        )  # fmt: skip
 
     def _ride(self, delivery: Delivery, part: Part, assistant: str) -> tuple[Intent, list[Statement]]:
         """The first part's intent and its begin, for the operation that makes the delivery."""
@@ -192,6 +237,10 @@ class Sending:
             content=text.encode(),
             person=delivery.room_id,
         )
+
+
+def _unsendable(subject: SendSubject) -> str:
+    return "" if subject.text.strip() else "the text is empty"
 
 
 def delivery_event(session_id: str, back: int, outgoing: Outgoing, now: float) -> Statement:

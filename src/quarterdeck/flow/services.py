@@ -8,6 +8,7 @@ from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.history import History
+from quarterdeck.flow.hooks import Hooks
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import RoomNames, Sending
@@ -39,3 +40,8 @@ class Services:
     crash: CrashPoints
     metrics: Metrics
     log: EventLog
+
+    @property
+    def hooks(self) -> Hooks | None:
+        """Hooks, where some are configured."""
+        return self.sending.hooks

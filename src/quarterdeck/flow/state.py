@@ -17,11 +17,13 @@ from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import NO_WISHES, Options
 from quarterdeck.model.assistant import Assistant
+from quarterdeck.model.hook import ModelSubject
 from quarterdeck.model.message import LateResults, Message, UserMessage, decode
 from quarterdeck.model.permit import Permit, StreamPermit
 from quarterdeck.model.turn import Step
 from quarterdeck.ports import ModelProfile, Provider
 from quarterdeck.store.inbox import InboxRow
+from quarterdeck.store.operations import Statement
 from quarterdeck.store.outbox import Delivery
 from quarterdeck.store.sessions import Session
 
@@ -80,6 +82,7 @@ class Pending:
     call: ModelCall
     intent: Intent
     permit: Permit | None = None
+    shown: ModelSubject | None = None  # what hooks saw of it, where there are hooks
     size: int = 0  # bytes of what the model is shown, as we count them; 0: not to be learned from
     said: str = ""  # the text that the call had brought when it ended, however it ended
 
@@ -126,6 +129,7 @@ class TurnState:
     lane_empty: bool = False  # nothing was left in the lane when it was read; what comes behind wakes it
     prepared: bool = False  # this attempt has prepared its first request
     squeezed: list[int] = field(default_factory=list[int])  # bytes to which messages were cut as they were too much
+    notes: list[Statement] = field(default_factory=list[Statement])  # what hooks denied, for the turn's last operation
     shown: int = 0  # model calls whose growing answers were shown
 
     def keep_in_mind(self, mind: int) -> None:

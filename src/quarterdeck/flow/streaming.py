@@ -40,6 +40,8 @@ async def begin(services: Services, state: TurnState, *, riding: bool) -> list[S
 
     Sets `state.stream`; gives no statements where the connection does not stream.
     """
+    if services.hooks is not None and services.hooks.withholds:
+        return []
     channel = services.directory.channel(state.rules.name)
     if channel is None or not state.rules.streaming or not channel.capabilities.edits:
         return []
@@ -94,6 +96,8 @@ class Show:
     def delta(self, delta: Delta) -> None:
         """A piece has come in."""
         self._services.crash.reach("provider.delta")
+        if self._services.hooks is not None and self._services.hooks.withholds:
+            return
         self._text.append(delta.text)
         self._grown.set()
         if not self._services.live.watched(self._state.session.id):

@@ -8,18 +8,21 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from quarterdeck.base.errors import BadInput, Refused, Retry
-from quarterdeck.flow import context, forms
+from quarterdeck.flow import context, forms, screening
 from quarterdeck.flow.arguments import check_arguments
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.modelcall import ModelCalls
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.services import Services
-from quarterdeck.flow.state import TurnState
+from quarterdeck.flow.state import TurnCut, TurnState
 from quarterdeck.flow.steer import Steer
 from quarterdeck.governance.gate import CloseState, Denied, Intent
 from quarterdeck.model.action import ToolRun
 from quarterdeck.model.asking import AnswerForm, ToolSpec
+from quarterdeck.model.hook import Denial, HookOutcome, ToolSubject
 from quarterdeck.model.message import ToolCall, ToolResult
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, ModelStep, ToolStep, model_step, tool_step
@@ -66,7 +69,7 @@ class ToolCalls:
         pending = state.pending
         assert pending is not None
         n = context.model_steps(state.journal) + 1
-        plans, refused = self._plan(state, n, answer, range(len(answer.message.calls)))
+        plans, refused = await self._plan(state, n, answer, range(len(answer.message.calls)))
         statements: list[Statement] = [sessions.hold(state.session.id, state.fence, 1, now)]
         statements += s.gate.close(pending.intent.row, "done", assistant=state.assistant.id, usage=answer.usage)
         statements += [journal.insert(state.turn_id, model_step(n), ModelStep(answer), now)]
@@ -89,7 +92,7 @@ class ToolCalls:
         """Go on with calls of answer n that an earlier attempt left without a result: new attempts, new intents."""
         step = state.journal[model_step(n)]
         assert isinstance(step, ModelStep)
-        plans, refused = self._plan(state, n, step.answer, context.open_calls(n, state.journal))
+        plans, refused = await self._plan(state, n, step.answer, context.open_calls(n, state.journal))
         now = self._s.clock.now()
         statements: list[Statement] = [sessions.hold(state.session.id, state.fence, 0, now)]
         for plan in plans:
@@ -104,7 +107,7 @@ class ToolCalls:
 
     # --- planning ---------------------------------------------------------------------------------------------
 
-    def _plan(
+    async def _plan(
         self, state: TurnState, n: int, answer: ModelAnswer, which: Iterable[int]
     ) -> tuple[list[Planned], dict[str, tuple[ToolResult, list[Statement]]]]:
         """Which calls may run, and at once the results of those that may not."""
@@ -112,7 +115,7 @@ class ToolCalls:
         refused: dict[str, tuple[ToolResult, list[Statement]]] = {}
         theirs = {spec.name: spec for spec in state.options.client_tools}
         for k in which:
-            call, step = answer.message.calls[k], tool_step(n, k)
+            call, step, notes = answer.message.calls[k], tool_step(n, k), list[Statement]()
             if (spec := theirs.get(call.name)) is not None:
                 refused[step] = (_given(call, spec), [])
                 continue
@@ -127,12 +130,20 @@ class ToolCalls:
             except BadInput as error:
                 refused[step] = (self._invalid(state, n, call, f"Not run. {error}"), [])
                 continue
+            if self._s.hooks is not None:
+                judged = await screening.screen_call(self._s.hooks, state, step, tool.spec, arguments)
+                if judged.denied is not None:
+                    refused[step] = (_denied(call, judged.denied), judged.statements)
+                    continue
+                arguments, notes = check_arguments(judged.subject.arguments, tool.spec), judged.statements
             run = ToolRun(call.name, arguments, state.turn_id, step, tool.effect, tool.repeatable)
             verdict = self._s.gate.check(run, state.scope(step), riding=True)
             if isinstance(verdict, Denied):
                 result = ToolResult(call.id, call.name, verdict.sentence, "denied")
-                refused[step] = (result, list(verdict.statements))
+                refused[step] = (result, [*notes, *verdict.statements])
                 continue
+            if notes:
+                verdict = msgspec.structs.replace(verdict, statements=(*verdict.statements, *notes))
             plans.append(Planned(step, call, tool, run, verdict))
         return plans, refused
 
@@ -238,7 +249,7 @@ class ToolCalls:
         state.journal[plan.step] = ToolStep(finished.result)
         go_on = last and state.cut.reason is None and not self._at_rest(state)
         n = context.model_steps(state.journal)
-        refused: ProviderFailed | None = None
+        refused: ProviderFailed | TurnCut | None = None
         while True:
             rows = await self._steer.waiting(state) if go_on else []
             statements = self._outcome(state, plan, finished, steer=len(rows))
@@ -246,7 +257,7 @@ class ToolCalls:
                 try:
                     statements += self._steer.take(state, n, rows)
                     statements += await self._models.prepare(state, riding=True)
-                except ProviderFailed as error:  # what the tool did is recorded all the same
+                except (ProviderFailed, TurnCut) as error:  # what the tool did is recorded all the same
                     self._steer.undo(state, n, rows)
                     refused, go_on = error, False
                     continue
@@ -260,6 +271,10 @@ class ToolCalls:
         self._s.live.committed(state.session.id)
         if finished.rows is not None:
             finished.rows.committed()
+        if self._s.hooks is not None:
+            subject = ToolSubject(plan.run.tool, plan.run.arguments)
+            outcome = HookOutcome(finished.result.status, finished.result.text)
+            self._s.hooks.after(subject, screening.about(state, plan.step), outcome)
         if refused is not None:
             raise refused
         if go_on:
@@ -312,3 +327,8 @@ def _given(call: ToolCall, spec: ToolSpec) -> ToolResult:
         if isinstance(fit, forms.Misfit):
             return ToolResult(call.id, call.name, f"Not given to the client. {fit.reason}", "error")
     return ToolResult(call.id, call.name, context.GIVEN, "given")
+
+
+def _denied(call: ToolCall, denial: Denial) -> ToolResult:
+    """A call that a hook does not want."""
+    return ToolResult(call.id, call.name, denial.sentence, "denied")

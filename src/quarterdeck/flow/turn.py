@@ -14,6 +14,7 @@ from quarterdeck.flow.compaction import Compaction
 from quarterdeck.flow.ending import Ending
 from quarterdeck.flow.modelcall import ModelCalls
 from quarterdeck.flow.patience import commit_patiently
+from quarterdeck.flow.screening import ModelDenied
 from quarterdeck.flow.sending import Outgoing, delivery_event
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnCut, TurnState
@@ -127,7 +128,7 @@ class Turns:
             return True
         try:
             following = await self._models.prepare(state)
-        except ProviderFailed:  # the turn begins all the same, so that it can end and say so
+        except (ProviderFailed, TurnCut):  # the turn begins all the same, so that it can end and say so
             await self._s.store.commit(operation("take", taken))
             raise
         receipt = await self._s.store.commit(operation("take", taken, following))
@@ -219,7 +220,7 @@ class Turns:
         state.journal |= steps
         try:
             statements += await self._models.prepare(state, riding=True)
-        except ProviderFailed:
+        except (ProviderFailed, TurnCut):
             state.pending = pending
             for name in steps:
                 del state.journal[name]
@@ -243,6 +244,9 @@ class Turns:
         assert pending is not None
         outgoing = await self._deliver(state, answer)
         also = await self._ending.elsewhere(state, answer.message.text.strip() or say("empty"))
+        if outgoing and outgoing.instead is not None:
+            said = msgspec.structs.replace(answer.message, text=outgoing.instead)
+            answer = msgspec.structs.replace(answer, message=said)
         statements: list[Statement] = [
             sessions.hold(
                 state.session.id,
@@ -266,7 +270,7 @@ class Turns:
             statements += self._steer.take(state, n, rows)
             statements += await self._models.prepare(state, riding=True)
             receipt = await commit_patiently(s.store, operation("steer_step", statements), s.log)
-        except (ExpectationFailed, ProviderFailed):
+        except (ExpectationFailed, ProviderFailed, TurnCut):
             self._steer.undo(state, n, rows)
             del state.journal[model_step(n)]
             state.pending, state.stream, state.prepared = pending, stream, True
@@ -308,6 +312,8 @@ class Turns:
 
     async def _end_failed(self, state: TurnState, failed: ProviderFailed) -> None:
         match failed.kind:
+            case _ if isinstance(failed, ModelDenied):
+                text = say("not_asked", reason=failed.denial.reason, next_step=failed.denial.next_step).strip()
             case "auth" | "credit" | "access":
                 text = say("failed_auth")
             case "context":

@@ -21,6 +21,9 @@ Sentence = Literal[
     "late",
     "too_many_steps",
     "too_long",
+    "not_taken",
+    "not_asked",
+    "held_back",
 ]
 
 _WORDS: dict[Sentence, str] = {
@@ -41,6 +44,9 @@ _WORDS: dict[Sentence, str] = {
     "dead_letter": "Your message could not be worked on; it was put aside for a person to look at.",
     "late": "(A late answer to your message of {when}.)",
     "too_many_steps": "I stopped after {steps} steps without reaching an answer.",
+    "not_taken": "Your message was not accepted: {reason}. {next_step}",
+    "not_asked": "I may not ask my model about this: {reason}. {next_step}",
+    "held_back": "What I was going to say here is held back by {rule}: {reason}. {next_step}",
     "too_long": "I stopped after {seconds} seconds without reaching an answer.",
 }
 

@@ -25,6 +25,7 @@ class Assistant(msgspec.Struct, frozen=True):
     options: Options = NO_WISHES
     context_tokens: int = 100_000
     resets: ResetRules = ResetRules()
+    plugins: tuple[str, ...] = ()  # what others wrote and it uses, with package and version
 
     def release(self) -> str:
         """Content address of everything that shapes behaviour."""

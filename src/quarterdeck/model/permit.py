@@ -41,6 +41,11 @@ class Permit:
             )
         self._spent = True
 
+    @property
+    def spent(self) -> bool:
+        """Whether it was used up."""
+        return self._spent
+
 
 class StreamPermit:
     """The right to show and edit one growing answer in one room, and to signal typing there, until it is closed."""

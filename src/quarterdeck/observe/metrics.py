@@ -59,6 +59,12 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._hooks = Counter(
+            "quarterdeck_hooks",
+            "Calls of hooks, and events lost to them",
+            ("hook", "on", "result"),
+            registry=self.registry,
+        )
         self._alerts = Counter(
             "quarterdeck_alerts", "Things a person should look at", ("kind",), registry=self.registry
         )
@@ -103,6 +109,10 @@ class Metrics:
         """A platform call ended."""
         self._child(self._sends, connection, result).inc()
         self._child(self._send_seconds, connection).observe(seconds)
+
+    def hook(self, hook: str, on: str, result: str, count: int = 1) -> None:
+        """A hook was called (passed, changed, denied, failed, told), or an event was lost to it."""
+        self._hooks.labels(hook, on, result).inc(count)
 
     def alert(self, kind: str) -> None:
         """Something a person should look at."""

@@ -60,14 +60,22 @@ def insert_delivery(delivery: Delivery) -> Statement:
 
 
 def insert_part(
-    delivery: Delivery, n: int, text: str, state: str, now: float, *, reply_to: str = "", attempts: int = 0
+    delivery: Delivery,
+    n: int,
+    text: str,
+    state: str,
+    now: float,
+    *,
+    reply_to: str = "",
+    attempts: int = 0,
+    error: str = "",
 ) -> Statement:
     """A new part of a delivery, stored as it was cut."""
     return Statement(
         "parts.insert",
         "INSERT INTO parts (tenant, delivery_id, n, connection, room_id, text, reply_to, state, native_id, attempts,"
         " resends, first_at, not_before, error, updated_at) VALUES (:tenant, :delivery, :n, :connection, :room, :text,"
-        " :reply_to, :state, '', :attempts, 0, 0, 0, '', :now)",
+        " :reply_to, :state, '', :attempts, 0, 0, 0, :error, :now)",
         {
             "tenant": TENANT,
             "delivery": delivery.id,
@@ -78,6 +86,7 @@ def insert_part(
             "reply_to": reply_to,
             "state": state,
             "attempts": attempts,
+            "error": error,
             "now": now,
         },
         expect=1,

@@ -15,14 +15,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal, Protocol
 
-from quarterdeck.base.errors import NotAllowed, Retry
+from quarterdeck.base.errors import Retry
 from quarterdeck.model.action import Part, StreamTo
 from quarterdeck.model.inbound import Acceptance, Accepted, Duplicate, Inbound
-from quarterdeck.model.permit import MintingKey, Permit, PresencePermit, StreamPermit
+from quarterdeck.model.permit import MintingKey, PresencePermit, StreamPermit
 from quarterdeck.ports import MARK_RESERVE, Channel, MaybeSent, NotSent, SendRefused, SendResult, Sent
+from quarterdeck.testing.checking import SECONDS, check, permit_for, refused, until
 
 Trouble = Literal["drop_before", "drop_after", "limit", "server_error", "blocked"]
-SECONDS = 10.0
 LOOKS = 20  # at what must not happen; each is a round trip to the stand-in, which gives the channel its chance
 
 
@@ -83,10 +83,6 @@ class ChannelUnderTest(Protocol):
         ...
 
 
-class Broken(AssertionError):
-    """The channel does not keep a promise; the message names it."""
-
-
 class RecordingIntake:
     """An intake that keeps what it was given. `gate` holds every accept until it is set; `refuse` makes the next
     accepts fail as a busy store does.
@@ -112,11 +108,6 @@ class RecordingIntake:
         return Accepted(inbound.act_key, "", 0)
 
 
-def permit_for(action: Part) -> Permit:
-    """A permit as the gate would make it."""
-    return Permit(MintingKey(), "int_test", action.digest(), action.route)
-
-
 @asynccontextmanager
 async def receiving(channel: Channel, intake: RecordingIntake) -> AsyncGenerator[asyncio.Task[None]]:
     """Let a channel receive for the time of the block."""
@@ -139,11 +130,11 @@ class ChannelConformance:
         other = StreamPermit(MintingKey(), "int_test", StreamTo(platform.connection, platform.room, "dlv_2").digest())
         presence = PresencePermit(MintingKey(), f"{platform.connection}/elsewhere")
         wrong = permit_for(_part(platform, "something else"))
-        await _refused(channel.send(part, wrong), "send")
-        await _refused(channel.edit(part, "1", wrong), "edit")
-        await _refused(channel.show(stream, "text", "", other), "show")
-        await _refused(channel.typing(platform.room, presence), "typing")
-        _check(await platform.effects() == 0, "a refused permit lets no request out")
+        await refused(channel.send(part, wrong), "send")
+        await refused(channel.edit(part, "1", wrong), "edit")
+        await refused(channel.show(stream, "text", "", other), "show")
+        await refused(channel.typing(platform.room, presence), "typing")
+        check(await platform.effects() == 0, "a refused permit lets no request out")
 
     async def test_a_permit_is_good_for_one_attempt(self, platform: ChannelUnderTest) -> None:
         part = _part(platform, "once")
@@ -151,8 +142,8 @@ class ChannelConformance:
         await platform.trouble("drop_before")
         await platform.channel.send(part, permit)
         before = await platform.effects()
-        await _refused(platform.channel.send(part, permit), "a second send")
-        _check(await platform.effects() == before, "a failed attempt uses its permit up")
+        await refused(platform.channel.send(part, permit), "a second send")
+        check(await platform.effects() == before, "a failed attempt uses its permit up")
 
     # --- cutting ----------------------------------------------------------------------------------------------
 
@@ -161,16 +152,16 @@ class ChannelConformance:
         for number, text in enumerate(_long_texts(platform.channel.capabilities.text_limit)):
             before = len(await platform.shown())
             texts = platform.channel.cut(text)
-            _check(len(texts) > 1, "a text of several messages is cut")
+            check(len(texts) > 1, "a text of several messages is cut")
             for n, one in enumerate(texts):
                 result = await _send(platform, mark + one, f"cut.{number}.{n}")
-                _check(isinstance(result, Sent), f"a cut text with a mark is taken: {result}")
+                check(isinstance(result, Sent), f"a cut text with a mark is taken: {result}")
             seen = "".join((await platform.shown())[before:])
             kept = "".join(seen.replace(mark.strip(), "").split())
-            _check(kept == "".join(text.split()), "the texts of a cut show together what the whole shows")
+            check(kept == "".join(text.split()), "the texts of a cut show together what the whole shows")
 
     async def test_a_short_text_is_not_cut(self, platform: ChannelUnderTest) -> None:
-        _check(tuple(platform.channel.cut("a short answer")) == ("a short answer",), "a short text stays as it is")
+        check(tuple(platform.channel.cut("a short answer")) == ("a short answer",), "a short text stays as it is")
 
     async def test_a_cut_breaks_no_fence(self, platform: ChannelUnderTest) -> None:
         if not platform.keeps_fences:
@@ -183,11 +174,11 @@ class ChannelConformance:
             for line in text.split("\n"):
                 if line.startswith("```"):
                     inside = not inside
-                    _check(line == ("```python" if inside else "```"), "a fence is reopened with its language")
+                    check(line == ("```python" if inside else "```"), "a fence is reopened with its language")
                 elif inside:
                     kept.append(line)
-            _check(not inside, "every text closes its fences")
-        _check(kept == code, "all code is inside fences, in order")
+            check(not inside, "every text closes its fences")
+        check(kept == code, "all code is inside fences, in order")
 
     # --- in ---------------------------------------------------------------------------------------------------
 
@@ -196,24 +187,24 @@ class ChannelConformance:
         await platform.repeat()
         await platform.write("hello")
         async with receiving(platform.channel, intake):
-            await _until(lambda: len(intake.asked) >= 2, "the repeated act")
+            await until(lambda: len(intake.asked) >= 2, "the repeated act")
             await platform.edit("hello again")
-            await _until(lambda: len(intake.acts) >= 2, "the edit")
-        _check([act.text for act in intake.acts] == ["hello", "hello again"], "what is repeated is a duplicate")
-        _check([act.kind for act in intake.acts] == ["message", "edit"], "an edit says that it is one")
-        _check(len({act.message_ref for act in intake.acts}) == 1, "an edit names the message that it edits")
-        _check({act.room.native_id for act in intake.acts} == {platform.room}, "an act names its room")
+            await until(lambda: len(intake.acts) >= 2, "the edit")
+        check([act.text for act in intake.acts] == ["hello", "hello again"], "what is repeated is a duplicate")
+        check([act.kind for act in intake.acts] == ["message", "edit"], "an edit says that it is one")
+        check(len({act.message_ref for act in intake.acts}) == 1, "an edit names the message that it edits")
+        check({act.room.native_id for act in intake.acts} == {platform.room}, "an act names its room")
 
     async def test_nothing_is_acknowledged_before_it_is_accepted(self, platform: ChannelUnderTest) -> None:
         intake = RecordingIntake()
         intake.gate.clear()
         await platform.write("first")
         async with receiving(platform.channel, intake):
-            await _until(lambda: len(intake.asked) == 1, "accept to be called")
+            await until(lambda: len(intake.asked) == 1, "accept to be called")
             for _ in range(LOOKS):
-                _check(await platform.waiting() == 1, "an act that is not accepted is not acknowledged")
+                check(await platform.waiting() == 1, "an act that is not accepted is not acknowledged")
             intake.gate.set()
-            await _until(_none(platform.waiting), "the acknowledgement")
+            await until(_none(platform.waiting), "the acknowledgement")
 
     async def test_what_could_not_be_accepted_comes_again(self, platform: ChannelUnderTest) -> None:
         intake = RecordingIntake()
@@ -221,34 +212,34 @@ class ChannelConformance:
         await platform.write("first")
         await platform.write("second")
         async with receiving(platform.channel, intake):
-            await _until(_none(platform.waiting), "the acknowledgement")
-        _check([act.text for act in intake.acts] == ["first", "second"], "a refused act comes again, in order")
+            await until(_none(platform.waiting), "the acknowledgement")
+        check([act.text for act in intake.acts] == ["first", "second"], "a refused act comes again, in order")
 
     async def test_receiving_says_that_the_connection_lives(self, platform: ChannelUnderTest) -> None:
         intake = RecordingIntake()
         await platform.write("hello")
         async with receiving(platform.channel, intake):
-            await _until(lambda: platform.channel.health().last_inbound > 0, "last_inbound")
+            await until(lambda: platform.channel.health().last_inbound > 0, "last_inbound")
         health = platform.channel.health()
-        _check(health.alive and health.authenticated, "a connection that receives is alive and authenticated")
+        check(health.alive and health.authenticated, "a connection that receives is alive and authenticated")
 
     async def test_receiving_ends_soon_after_cancellation(self, platform: ChannelUnderTest) -> None:
         intake = RecordingIntake()
         await platform.write("hello")
         async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
             task = group.create_task(platform.channel.receive(intake))
-            await _until(_none(platform.waiting), "a parked poll")
+            await until(_none(platform.waiting), "a parked poll")
             task.cancel()
             _, late = await asyncio.wait((task,), timeout=1.0)
-            _check(not late and task.cancelled(), "cancellation ends receiving within a second")
+            check(not late and task.cancelled(), "cancellation ends receiving within a second")
 
     # --- out --------------------------------------------------------------------------------------------------
 
     async def test_a_sent_text_is_shown(self, platform: ChannelUnderTest) -> None:
         result = await _send(platform, "hello")
-        _check(isinstance(result, Sent) and bool(result.native_id), f"a send gives the platform's id: {result}")
-        _check(list(await platform.shown()) == ["hello"], "a sent text is shown once")
-        _check(platform.channel.health().last_outbound > 0, "health notes a send")
+        check(isinstance(result, Sent) and bool(result.native_id), f"a send gives the platform's id: {result}")
+        check(list(await platform.shown()) == ["hello"], "a sent text is shown once")
+        check(platform.channel.health().last_outbound > 0, "health notes a send")
 
     async def test_an_edit_changes_the_message(self, platform: ChannelUnderTest) -> None:
         if not platform.channel.capabilities.edits:
@@ -257,55 +248,50 @@ class ChannelConformance:
         permit = StreamPermit(MintingKey(), "int_test", stream.digest())
         first = await platform.channel.show(stream, "hel", "", permit)
         native = first.native_id if isinstance(first, Sent) else ""
-        _check(bool(native), f"showing gives the platform's id: {first}")
+        check(bool(native), f"showing gives the platform's id: {first}")
         again = await platform.channel.show(stream, "hello", native, permit)
         part = _part(platform, "hello you")
         final = await platform.channel.edit(part, native, permit_for(part))
-        _check(again == Sent(native) and final == Sent(native), "edits keep the message's id")
-        _check(list(await platform.shown()) == ["hello you"], "an edit changes the one message")
+        check(again == Sent(native) and final == Sent(native), "edits keep the message's id")
+        check(list(await platform.shown()) == ["hello you"], "an edit changes the one message")
 
     async def test_a_cut_connection_leaves_the_fate_open(self, platform: ChannelUnderTest) -> None:
         await platform.trouble("drop_after")
-        _check(isinstance(await _send(platform, "one", "k1"), MaybeSent), "no answer to a send: it may have arrived")
-        _check(list(await platform.shown()) == ["one"], "a send is not repeated by itself")
+        check(isinstance(await _send(platform, "one", "k1"), MaybeSent), "no answer to a send: it may have arrived")
+        check(list(await platform.shown()) == ["one"], "a send is not repeated by itself")
         if platform.channel.capabilities.idempotent_sends:
-            _check(isinstance(await _send(platform, "one", "k1"), Sent), "the same key may be sent again")
-            _check(list(await platform.shown()) == ["one"], "the same key is shown once")
+            check(isinstance(await _send(platform, "one", "k1"), Sent), "the same key may be sent again")
+            check(list(await platform.shown()) == ["one"], "the same key is shown once")
 
     async def test_a_send_that_was_not_carried_out_is_not_called_sent(self, platform: ChannelUnderTest) -> None:
         await platform.trouble("drop_before")
         result = await _send(platform, "one")
-        _check(isinstance(result, NotSent | MaybeSent), f"no answer is neither success nor refusal: {result}")
-        _check(list(await platform.shown()) == [], "a send is not repeated by itself")
+        check(isinstance(result, NotSent | MaybeSent), f"no answer is neither success nor refusal: {result}")
+        check(list(await platform.shown()) == [], "a send is not repeated by itself")
 
     async def test_an_unreachable_platform_was_not_sent_to(self, platform: ChannelUnderTest) -> None:
         part = _part(platform, "one")
         result = await platform.unreachable.send(part, permit_for(part))
-        _check(isinstance(result, NotSent) and not result.room_only, f"nobody listens: certainly not sent: {result}")
+        check(isinstance(result, NotSent) and not result.room_only, f"nobody listens: certainly not sent: {result}")
 
     async def test_a_limit_is_waited_for(self, platform: ChannelUnderTest) -> None:
         await platform.trouble("limit")
         result = await _send(platform, "one")
-        _check(isinstance(result, NotSent) and result.retry_after == 3.0, f"a limit says how long to wait: {result}")
+        check(isinstance(result, NotSent) and result.retry_after == 3.0, f"a limit says how long to wait: {result}")
 
     async def test_a_server_error_is_not_a_refusal(self, platform: ChannelUnderTest) -> None:
         await platform.trouble("server_error")
         result = await _send(platform, "one")
-        _check(isinstance(result, NotSent | MaybeSent), f"a server's error may pass: {result}")
+        check(isinstance(result, NotSent | MaybeSent), f"a server's error may pass: {result}")
 
-    async def test_a_blocked_bot_is_refused(self, platform: ChannelUnderTest) -> None:
+    async def test_a_blocked_bot_isrefused(self, platform: ChannelUnderTest) -> None:
         await platform.trouble("blocked")
         result = await _send(platform, "one")
-        _check(isinstance(result, SendRefused) and bool(result.code), f"a person who blocked the bot: {result}")
+        check(isinstance(result, SendRefused) and bool(result.code), f"a person who blocked the bot: {result}")
 
     async def test_closing_twice_is_harmless(self, platform: ChannelUnderTest) -> None:
         await platform.channel.close()
         await platform.channel.close()
-
-
-def _check(kept: bool, promise: str) -> None:
-    if not kept:
-        raise Broken(promise)
 
 
 def _part(platform: ChannelUnderTest, text: str, key: str = "dlv_1.0") -> Part:
@@ -318,30 +304,10 @@ async def _send(platform: ChannelUnderTest, text: str, key: str = "dlv_1.0") -> 
         return await platform.channel.send(part, permit_for(part))
 
 
-async def _refused(call: Awaitable[object], what: str) -> None:
-    try:
-        await call
-    except NotAllowed:
-        return
-    raise Broken(f"{what} with a permit that does not fit raises NotAllowed")
-
-
 def _long_texts(limit: int) -> list[str]:
     """Texts of about three messages: words, one endless word, and characters that some count twice."""
     paragraph = "Plain words without any sign, one sentence after another. " * 5
     return [f"{paragraph}\n\n" * (3 * limit // len(paragraph)), "abcdefghi" * (limit // 3), "\U0001f6a2x" * limit]
-
-
-async def _until(holds: Callable[[], bool | Awaitable[bool]], what: str) -> None:
-    try:
-        async with asyncio.timeout(SECONDS):
-            while True:
-                value = holds()
-                if value if isinstance(value, bool) else await value:
-                    return
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        raise Broken(f"waited {SECONDS:g} s in vain for {what}") from None
 
 
 def _none(count: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[bool]]:

@@ -6,7 +6,7 @@ Whatever is dear to import (a channel, a provider's engine) is imported here whe
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -68,9 +68,12 @@ from quarterdeck.governance.checkpoint import create_key, load_key
 from quarterdeck.governance.gate import Gate
 from quarterdeck.governance.pricebook import PriceBook
 from quarterdeck.governance.sealer import Sealer
+from quarterdeck.model.plugin import Plugin
 from quarterdeck.net.client import Client
 from quarterdeck.observe.log import Level, make_logger
 from quarterdeck.observe.metrics import Metrics
+from quarterdeck.plugins.build import Plugins
+from quarterdeck.plugins.find import installed
 from quarterdeck.ports import Channel, Provider, Tool
 from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
@@ -114,6 +117,7 @@ class Gateway:
     log: FilteringBoundLogger
     crash: CrashPoints
     services: tuple[Service, ...]
+    plugins: tuple[Plugin, ...]
     configuration: Configuration
     prices: Prices
     tokens: Tokens
@@ -133,12 +137,11 @@ async def build(
     Without `channels` no connection's secret is needed; what is to be sent waits for a gateway.
     """
     config, clock = loaded.config, SystemClock()
+    plugins = Plugins(config)
     new_id, points = IdSource(clock), crash.from_environment(environ)
     level = Level(config.log.level)
     log = make_logger(level, config.log.format)
-    data = DataDir(Path(config.data_dir))
-    data.hold()
-    stack.callback(data.release)
+    data = _hold(config, stack)
     applied = migrate(data.database)
     failed = asyncio.Event()
     store = SqliteStore(data.database, points, lambda error: failed.set())
@@ -149,14 +152,17 @@ async def build(
     auditor = Auditor(clock, new_id)
     gate = Gate(clock, new_id, auditor, PriceBook())
     blobs = Blobs(data.blobs, clock, points)
-    builder = Builder(config, client, secrets, clock, log, stack, [Service(name="store", run=partial(_watch, failed))])
+    builder = Builder(
+        config, client, secrets, clock, log, stack, plugins, [Service(name="store", run=partial(_watch, failed))]
+    )
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
     tools: dict[str, Tool] = {}
-    directory = _directory(config, providers, tools)
+    directory = _directory(config, plugins.found, providers, tools)
     rooms = RoomNames(store)
-    sending = Sending(directory, gate, auditor, rooms, clock, new_id)
+    hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
+    sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
-    tools.update(builder.tools(Posting(store, directory, sending, outbox)))
+    tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
     history = History(store, HISTORY_BYTES)
     turns = Turns(
         Services(
@@ -172,18 +178,25 @@ async def build(
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
         directory.attach(name, channel)
-    key = await _audit_key(data, store)
-    sealer = Sealer(store, key, clock, points, log)
-    read = partial(load_config, loaded.path, environ, cwd=Path.cwd())
+    sealer = Sealer(store, await _audit_key(data, store), clock, points, log)
+    read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed)
     prices = Prices(config, gate.prices, data.prices, log)
-    configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log)
+    configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, plugins.found)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
-        client, clock, new_id, metrics, level, log, points, tuple(builder.services),
+        client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
         configuration, prices, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
+
+
+def _hold(config: Config, stack: AsyncExitStack) -> DataDir:
+    """The data directory, until `stack` is closed. Raises Locked."""
+    data = DataDir(Path(config.data_dir))
+    data.hold()
+    stack.callback(data.release)
+    return data
 
 
 async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gateway, str], Awaitable[None]]) -> None:
@@ -202,6 +215,8 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
     async with Supervisor(g.log, g.clock) as supervisor:
         _signals(g, supervisor)
         await supervisor.start(Service(name="audit", run=g.sealer.run))
+        if g.sending.hooks is not None:  # stops late: what ends before it is still told
+            await supervisor.start(Service(name="hooks", run=g.sending.hooks.run, stop_seconds=5.0))
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
         await supervisor.start(Service(name="tokens", run=g.tokens.run))
         app = _app(g, url)
@@ -262,13 +277,16 @@ def control_parts(g: Gateway, url: str) -> Parts:
         indexer=g.indexer,
         exports=Exports(g.store, g.auditor, g.clock),
         forks=g.forks,
+        plugins=g.plugins,
     )
 
 
-def _directory(config: Config, providers: Mapping[str, Provider], tools: Mapping[str, Tool]) -> Directory:
+def _directory(
+    config: Config, plugins: Sequence[Plugin], providers: Mapping[str, Provider], tools: Mapping[str, Tool]
+) -> Directory:
     """Who and what is configured; `tools` is filled when the parts that they need are there."""
     return Directory(
-        configured.assistants(config),
+        configured.assistants(config, plugins),
         configured.connections(config),
         providers,
         tools,
@@ -345,8 +363,11 @@ def _signals(gateway: Gateway, supervisor: Supervisor) -> None:
 
 async def _record_start(g: Gateway) -> None:
     """The configuration in force, on record before anything happens under it."""
-    about = Subject(resource=g.loaded.digest)
-    await g.store.commit(operation("start", g.auditor.record("config.start", SYSTEM, about, outcome=VERSION)))
+    record = g.auditor.record("config.start", SYSTEM, Subject(resource=g.loaded.digest), outcome=VERSION)
+    for one in g.plugins:
+        about = Subject(resource=f"{one.kind}/{one.name}")
+        record += g.auditor.record("config.plugin", SYSTEM, about, outcome=one.source)
+    await g.store.commit(operation("start", record))
 
 
 def _host(host: str) -> str:

@@ -1,5 +1,6 @@
 """What is built in: providers, channels and tools, each imported when it is configured and not before."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,11 +8,22 @@ from pathlib import Path
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.secrets import Secret, SecretReader
-from quarterdeck.base.settings import Config, ConnectionConfig, ProviderConfig
+from quarterdeck.base.settings import (
+    BUILT_IN_CHANNELS,
+    BUILT_IN_KINDS,
+    Config,
+    ConnectionConfig,
+    HookConfig,
+    ProviderConfig,
+)
 from quarterdeck.base.supervise import EventLog, Service
+from quarterdeck.flow.hooks import HookRule, Hooks
 from quarterdeck.flow.posting import Posting
+from quarterdeck.governance.audit import Auditor
 from quarterdeck.net.client import Client
-from quarterdeck.ports import Channel, ModelProfile, Provider, Tool
+from quarterdeck.observe.metrics import Metrics
+from quarterdeck.plugins.build import Parts, Plugins
+from quarterdeck.ports import Channel, Hook, ModelProfile, Provider, Tool
 
 
 @dataclass(frozen=True)
@@ -24,14 +36,17 @@ class Builder:
     clock: Clock
     log: EventLog
     stack: AsyncExitStack
+    plugins: Plugins
     services: list[Service] = field(default_factory=list[Service])  # what runs beside, such as a download
 
     async def provider(self, name: str, one: ProviderConfig) -> Provider:
         """A source of models."""
-        if one.kind == "scripted":
+        if one.kind not in BUILT_IN_KINDS:
+            provider = await self.plugins.provider(name, self.parts)
+        elif one.kind == "scripted":
             from quarterdeck.providers.scripted.provider import ScriptedProvider
 
-            provider: Provider = ScriptedProvider(name)
+            provider = ScriptedProvider(name)
         elif one.kind == "local":
             provider = self._demo(name)
         elif one.kind == "anthropic":
@@ -90,6 +105,8 @@ class Builder:
     async def channel(self, name: str, one: ConnectionConfig) -> Channel:
         """A connection's channel."""
         path = f"connections.{name}"
+        if one.channel not in BUILT_IN_CHANNELS:
+            return await self.plugins.channel(name, self.parts)
         if one.channel == "telegram":
             from quarterdeck.channels.telegram.adapter import TelegramChannel
             from quarterdeck.channels.telegram.settings import TelegramSettings
@@ -104,8 +121,8 @@ class Builder:
         token = await self.secrets.read(loopback.token, f"{path}.token")
         return LoopbackChannel(name, loopback, token, self.client, self.clock, self.log)
 
-    def tools(self, posting: Posting) -> dict[str, Tool]:
-        """All tools that are built in; one that needs a table of its own only where that is given."""
+    async def tools(self, posting: Posting) -> dict[str, Tool]:
+        """All built-in tools (one that needs a table of its own only where that is given), and those of plugins."""
         from quarterdeck.tools.clock.tool import TimeTool
         from quarterdeck.tools.rooms.tool import SendMessageTool
 
@@ -115,4 +132,33 @@ class Builder:
 
             settings = decode_settings(table, HttpPostSettings, "tools.http_post")
             tools["http_post"] = HttpPostTool(settings, self.client)
-        return tools
+        return {**tools, **await self.plugins.tools(self.parts)}
+
+    async def hooks(
+        self, auditor: Auditor, new_id: Callable[[str], str], metrics: Metrics, *, up: bool
+    ) -> Hooks | None:
+        """All hooks in their order, None where there are none. A gateway that goes `up` needs their secrets."""
+        rules: list[HookRule] = []
+        for n, one in enumerate(self.config.hooks):
+            hook = await self._hook(one, f"hooks[{n}]", up)
+            self.stack.push_async_callback(hook.close)
+            lenient = one.on_failure == "pass"
+            rules.append(HookRule(one.name, frozenset(one.on), hook, one.timeout_seconds, lenient))
+        return Hooks(rules, auditor, self.clock, new_id, metrics, self.log) if rules else None
+
+    async def _hook(self, one: HookConfig, path: str, up: bool) -> Hook:
+        if one.plugin:
+            return await self.plugins.hook(one.name, self.parts)
+        from quarterdeck.plugins.webhook import SignedHook
+
+        assert one.secret is not None  # config_checks has seen to it
+        signed = SignedHook(one.name, one.url, one.secret, path, self.client, self.secrets, self.clock)
+        if up:
+            await signed.check()
+        return signed
+
+    @property
+    def parts(self) -> Parts:
+        """What plugins are given."""
+        folder = Path(self.config.data_dir) / "plugins"
+        return Parts(self.client, self.secrets, self.clock, self.log, folder, self.stack)

@@ -92,6 +92,8 @@ async def doctor(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     async for row in test_connections(parts, caller, Chosen()):
         fix = "See the reason; `quarterdeck connections list` shows more."
         yield _row(f"connection {row['id']}", row["state"] in ("ok", "stopped"), str(row["detail"]), fix)
+    for one in parts.plugins:
+        yield _row(f"plugin {one.kind}/{one.name}", True, one.source, "")
     if counts.parts_unknown or counts.dead_letters:
         what = f"{counts.parts_unknown} deliveries of unknown fate, {counts.dead_letters} dead letters"
         fix = "See `quarterdeck deliveries list --state unknown` and `quarterdeck inbox list --state dead_lettered`."

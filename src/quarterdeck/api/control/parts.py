@@ -29,6 +29,7 @@ from quarterdeck.flow.intake import Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
 from quarterdeck.governance.leaf import Actor
+from quarterdeck.model.plugin import Plugin
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 
@@ -65,6 +66,7 @@ class Parts:
     indexer: Indexer
     exports: Exports
     forks: Forks
+    plugins: Sequence[Plugin]
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,7 @@ async def status(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
         "dead_letters": counts.dead_letters,
         "pairings_asked": counts.pairings_asked,
         "audit": {"sealed": counts.audit_sealed, "unsealed": counts.audit_unsealed},
+        "plugins": [str(one) for one in parts.plugins],
         "connections": [_health(parts, rules.name) for rules in parts.directory.connections if not rules.rows],
     }
 

@@ -10,7 +10,7 @@ from quarterdeck.api.problems import AnswerFailed, TooMany
 from quarterdeck.api.spent import spent
 from quarterdeck.api.streams import HEARTBEAT_SECONDS, Streams
 from quarterdeck.base.clock import Clock
-from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.base.errors import Conflict, NotAllowed, Retry
 from quarterdeck.flow.context import handed, model_steps
 from quarterdeck.flow.live import Watcher
 from quarterdeck.model import turn as outcomes
@@ -85,6 +85,8 @@ class Answers:
                 return await self._answered(row.turn_id or "")
             case "command":
                 return Answer(await self._notice(row), "stop", Tokens())
+            case "refused" if (row.detail or "").startswith("hook:"):
+                raise NotAllowed(row.detail or "", "the message was not accepted", await self._notice(row))
             case "refused":
                 raise TooMany(await self._notice(row))
             case "stopped" | "superseded":

@@ -41,4 +41,6 @@ class SendMessageTool:
         wanted = msgspec.json.decode(run.arguments, type=_Arguments)
         connection = wanted.connection or context.connection
         rows = await self._post(connection, wanted.room, wanted.text, context, run.turn)
+        if rows.denied:
+            return ToolOutput(rows.denied, ok=False, rows=rows)
         return ToolOutput(f"Queued for room {wanted.room}.", rows=rows)
