@@ -45,7 +45,7 @@ async def test_of_many_edits_at_once_one_is_made(gateway: Running) -> None:
 
 
 async def test_the_model_of_a_conversation(tmp_path: Path) -> None:
-    config = CONFIG.replace('"script/help"', '"script/help"\nfallback = ["script/echo"]')
+    config = CONFIG.replace('model = "script/help"', 'model = "script/help"\nfallback = ["script/echo"]')
     async with running(tmp_path, config) as gateway:
         token = await gateway.token("chat", "read")
         session = await begin(gateway, token, assistant="slow")

@@ -5,7 +5,8 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from itertools import islice
 from typing import TypeVar
 
 import pytest
@@ -154,8 +155,8 @@ async def test_refusals_are_exceptions_with_the_problem(gateway: Running) -> Non
 
 
 @asynccontextmanager
-async def relay(gateway: Running, cut_behind: list[bytes]) -> AsyncIterator[str]:
-    """Passes connections on; each text of the list cuts one of them off before the gateway's bytes that hold it."""
+async def relay(gateway: Running, cuts: list[bytes]) -> AsyncIterator[str]:
+    """Passes connections on; each text of the list cuts one off, right before the gateway says it."""
     _, _, port = gateway.host.partition(":")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,11 +171,11 @@ async def relay(gateway: Running, cut_behind: list[bytes]) -> AsyncIterator[str]
         async with asyncio.TaskGroup() as group:
             forward = group.create_task(forth())
             while data := await there.read(65_536):
-                if cut_behind and cut_behind[0] in data:
-                    cut_behind.pop(0)
-                    break
-                writer.write(data)
+                cut = bool(cuts) and cuts[0] in data
+                writer.write(data.partition(cuts.pop(0))[0] if cut else data)
                 await writer.drain()
+                if cut:
+                    break
             forward.cancel()
         to.close()
         writer.close()
@@ -216,20 +217,22 @@ async def test_an_answer_that_is_lost_is_asked_for_again_and_done_once(gateway: 
     assert counted == [(1, 1)]
 
 
-async def test_events_go_on_where_they_broke_off(gateway: Running) -> None:
+@pytest.mark.parametrize("kind", ["sync", "asyncio"])
+async def test_events_go_on_where_they_broke_off(gateway: Running, kind: str) -> None:
     token = await gateway.token("chat", "read")
     async with AsyncClient(gateway.url, token) as direct:
         session = (await direct.send(asks.begin_session())).id
         for n in range(3):
             await direct.say(session, f"m{n}")
         cuts = [b"m0", b"m1", b"m2"]
-        async with relay(gateway, cuts) as url, AsyncClient(url, token) as client, asyncio.timeout(30):
-            seqs: list[int] = []
-            await direct.say(session, "last")
-            async for event in client.events(session):
-                seqs.append(event.number("seq"))
-                if len(seqs) == 16:
-                    break
+        await direct.say(session, "last")
+        async with relay(gateway, cuts) as url, asyncio.timeout(30):
+            if kind == "sync":
+                client = Client(url, token, sleep=lambda seconds: None)
+                seqs = await apart(lambda: [e.number("seq") for e in islice(client.events(session), 16) if e])
+            else:
+                async with AsyncClient(url, token) as other, aclosing(other.events(session)) as events:
+                    seqs = [(await anext(events)).number("seq") for _ in range(16)]
     assert cuts == []
     assert seqs == list(range(1, 17))
 
