@@ -12,6 +12,7 @@ from quarterdeck.base.secrets import Secret, SecretReader, SecretRef
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.message import UserMessage
 from quarterdeck.net.client import Client
+from quarterdeck.plugins.build import Plugins
 from quarterdeck.ports import ModelRequest, Provider
 from quarterdeck.providers.http.adapter import HttpProvider
 from quarterdeck.providers.http.headers import key_headers
@@ -117,7 +118,7 @@ async def test_wiring_builds_each_kind(kind: str, client: Client, tmp_path: Path
     config = load_config(None, {}, cwd=tmp_path).config
     async with AsyncExitStack() as stack, model_standin() as model:
         clock = SystemClock()
-        builder = Builder(config, client, SecretReader({"K": KEY}, clock), clock, Silent(), stack)
+        builder = Builder(config, client, SecretReader({"K": KEY}, clock), clock, Silent(), stack, Plugins(config))
         one = ProviderConfig(kind=kind, base_url=f"{model.url}/v1", api_keys=(SecretRef(env="K"),))
         provider = await builder.provider("p", one)
         assert isinstance(provider, HttpProvider)
