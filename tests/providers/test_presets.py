@@ -12,7 +12,7 @@ from quarterdeck.base.secrets import Secret, SecretReader, SecretRef
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.message import UserMessage
 from quarterdeck.net.client import Client
-from quarterdeck.plugins import Plugins
+from quarterdeck.plugins.build import Plugins
 from quarterdeck.ports import ModelRequest, Provider
 from quarterdeck.providers.http.adapter import HttpProvider
 from quarterdeck.providers.http.headers import key_headers
