@@ -47,13 +47,18 @@ def check_effects(platform: Platform, database: Database) -> Iterator[Violation]
 
 
 def _room(room: str, shown: Sequence[Entry], parts: Sequence[Part], growing: set[str]) -> Iterator[Violation]:
-    """Each message of a room is the sending of one part, or a first try whose repeat is marked."""
+    """Each message of a room is the sending of one part, or a first try whose repeat is marked.
+
+    A try has its part's words, or else is the beginning of an answer that grew.
+    """
     owners = {part.native_id: part for part in parts if part.native_id}
     left = {part.name: tries_unsettled(part) for part in parts}
     for entry in shown:
         if entry.id in owners:
             continue
-        part = next((part for part in parts if left[part.name] and _may_be(entry, part, growing)), None)
+        open_parts = [part for part in parts if left[part.name]]
+        part = next((part for part in open_parts if entry.bare == part.words), None)
+        part = part or next((part for part in open_parts if part.n == 0 and part.delivery_id in growing), None)
         if part is None:
             same = any(entry.bare == part.words for part in parts)
             code = "shown_twice" if same else "unexplained"
@@ -75,11 +80,6 @@ def tries_unsettled(part: Part) -> int:
     if part.state == "held" and not part.attempts:
         return 0  # a stop came before the first try
     return part.resends + (part.state in ("unknown", "held", "failed"))
-
-
-def _may_be(entry: Entry, part: Part, growing: set[str]) -> bool:
-    """Whether an entry can be a try at a part: its words, or the beginning of an answer that grew."""
-    return entry.bare == part.words or (part.n == 0 and part.delivery_id in growing)
 
 
 def _result(content: bytes) -> Result | None:
