@@ -123,7 +123,7 @@ def _success(one: Route, by_kind: dict[object, Json]) -> Json:
     if named:
         answer["headers"] = _headers(*named)
     if isinstance(one.gives, str):
-        answer["content"] = {one.gives: {}}
+        answer["content"] = {media: {} for media in one.gives.split(", ")}
     elif one.gives is not None:
         content: Json = {"application/json": _shaped(one.gives, by_kind)}
         if "stream" in one.takes.__struct_fields__:

@@ -34,7 +34,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Route:
-    """`gives` is the type of the JSON answer, a media type for another one, None for no content.
+    """`gives` is the type of the JSON answer, media types (parted by commas) for another one, None for no content.
 
     `scopes`: one of them is needed, none for anybody; `local`: this machine needs none. `also` are further statuses
     with the same answer. `media` is the type of a body that is not JSON, `body` the most bytes of any body. `seconds`

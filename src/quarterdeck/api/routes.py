@@ -39,6 +39,7 @@ V1 = "/api/v1"
 SESSION = "/api/v1/sessions/{id}"
 EVENTS = "text/event-stream"
 FILE = "application/octet-stream"
+EXPORT = "application/json, text/markdown, text/html"
 NAME = ("X-File-Name",)
 KEY = ("Idempotency-Key",)
 RESUME = ("Last-Event-ID",)
@@ -145,7 +146,7 @@ def past(past: PastDoor) -> Sequence[Route]:
     return (
         route("GET", f"{V1}/search", past.search, SearchAsk, shown.Page[FoundMessage], READ,
               "Messages that hold all words, newest first."),
-        route("GET", f"{SESSION}/export", past.export_session, ExportAsk, FILE, READ,
+        route("GET", f"{SESSION}/export", past.export_session, ExportAsk, EXPORT, READ,
               "Everything stored of a conversation, as a download."),
         route("POST", f"{SESSION}/fork", past.fork_session, ForkAsk, shown.Session, CHAT,
               "Begin a conversation of one's own with a copy of another one's history.", status=201, seconds=300.0,
