@@ -94,7 +94,7 @@ def test_what_is_refused_says_why_and_can_be_changed(chat: Chat) -> None:
     chat.box.fill("x" * 1_100_000)
     chat.send.click()
     failed = chat.written.nth(1)
-    expect(failed).to_contain_text("Not sent. the body is larger", timeout=SOON)
+    expect(failed).to_contain_text("Not sent. this takes a body of at most", timeout=SOON)
     failed.get_by_role("button", name="Edit").click()
     expect(chat.written).to_have_count(1)
     assert len(chat.box.input_value()) == 1_100_000
