@@ -96,14 +96,15 @@ async def test_after_silence_the_model_is_shown_nothing_of_before(idle: tuple[Wo
     assert world.rows("SELECT due_at FROM timers") != rows
     clock.at += 10 * MINUTE
     assert await timers(world).tick() == 1
+    session = await sessions.get(world.store, world.session())
+    assert session is not None
+    head = session.head - 1  # before the reset itself
     (row,) = resets(world)
     assert (row["outcome"], row["detail"], row["act_key"]) == (
         "command",
         None,
-        f"timer/{timer(world)['id']}/{NOON + 59 * MINUTE!r}",
+        f"timer/{timer(world)['id']}/{NOON + 59 * MINUTE!r}/{head}",
     )
-    session = await sessions.get(world.store, world.session())
-    assert session is not None
     assert session.updated_at == NOON + 29 * MINUTE, "a conversation is no newer for it"
     assert await timers(world).tick() == 0
     assert await asked_about(world, "three") == ["three"]
@@ -184,6 +185,20 @@ async def test_a_clock_that_is_set_back_puts_nothing_off(idle: tuple[World, Virt
     clock.at += 30 * MINUTE
     await timers(world).tick()
     assert len(resets(world)) == 1
+
+
+async def test_a_silence_counts_on_a_clock_that_was_set_back(idle: tuple[World, Virtual]) -> None:
+    world, clock = idle
+    await asked_about(world, "one")
+    clock.at += 30 * MINUTE
+    await timers(world).tick()
+    assert len(resets(world)) == 1
+    for back in (60 * MINUTE, 30 * MINUTE):  # to before that due time, and then to the very same one
+        clock.at = NOON + 30 * MINUTE - back
+        await asked_about(world, f"{back:g} before")
+        clock.at += 30 * MINUTE
+        await timers(world).tick()
+    assert len({row["act_key"] for row in resets(world)}) == 3
 
 
 async def test_people_cannot_call_it(idle: tuple[World, Virtual]) -> None:

@@ -78,8 +78,8 @@ class Timers:
         due = reset_due(rules, session.updated_at, max(timer.armed_at, timer.last_due))
         if due > now:
             return timers.rearm(timer, due)
-        if timer.due_at <= timer.last_due:  # the clock was set back, and this time has been
-            return timers.rearm(timer, max(due, now + BUSY_S))
+        if timer.due_at <= timer.last_due and timer.due_at != due:  # the clock was set back, and this time has been
+            return timers.rearm(timer, due)
         if await turns.running(self._store, session.id) or await inbox.count_waiting(self._store, session.id):
             return timers.rearm(timer, now + BUSY_S)
         return await self._act(timer, session, rules, now)
@@ -92,7 +92,7 @@ class Timers:
         why = f"nothing was said for {rules.idle_minutes:g} minutes" if idle else f"it is {rules.at} ({rules.timezone})"
         inbound = Inbound(
             connection=session.connection,
-            act_key=f"timer/{timer.id}/{timer.due_at!r}",
+            act_key=f"timer/{timer.id}/{timer.due_at!r}/{session.head}",
             room=Room(""),
             sender=Sender(""),
             text=f"A new conversation: {why}.",

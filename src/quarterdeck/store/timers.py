@@ -47,10 +47,11 @@ def arm(kind: str, session_id: str, due_at: float, now: float) -> Statement:
 
 
 def fire(timer: str, due_at: float, late: float) -> Statement:
-    """The timer acts for `due_at`, once."""
+    """The timer acts for `due_at`, once. `last_due` never goes back, so that no time of day comes twice."""
     return Statement(
         "timers.fire",
-        "UPDATE timers SET state = 'ended', last_due = due_at, late_seconds = :late WHERE tenant = :tenant"
+        "UPDATE timers SET state = 'ended', last_due = CASE WHEN due_at > last_due THEN due_at ELSE last_due END,"
+        " late_seconds = :late WHERE tenant = :tenant"
         " AND id = :id AND due_at = :due AND state = 'armed'",
         {"tenant": TENANT, "id": timer, "due": due_at, "late": late},
         expect=1,

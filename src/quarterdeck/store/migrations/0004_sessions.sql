@@ -29,7 +29,7 @@ CREATE TABLE forks (
 );
 CREATE INDEX forks_copying ON forks (tenant, session_id) WHERE state = 'copying';
 
--- Timers: rows that produce acts. What falls due enters as an inbox row with the act key `timer/ID/DUE` in the operation
+-- Timers: rows that produce acts. What falls due enters as an inbox row with the act key `timer/ID/DUE/HEAD` in the operation
 -- that ends the timer, so that it happens once.
 CREATE TABLE timers (
     tenant TEXT NOT NULL, id TEXT NOT NULL,
