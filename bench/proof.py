@@ -29,7 +29,9 @@ class Leaf(msgspec.Struct):
     """What is looked at of an audit row."""
 
     type: str
+    id: str = ""
     turn: str = ""
+    intent: str = ""
     resource: str = ""
 
 
@@ -79,14 +81,17 @@ def rows(database: Path, said: int, since: float) -> Iterator[str]:
             (left,) = connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {open_rows}").fetchone()
             if left:
                 yield f"{left} rows of {table} with {open_rows}"
-        yield from audited(turns, (row[0] for row in connection.execute("SELECT leaf FROM audit")))
+        summaries = {row[0] for row in connection.execute("SELECT id FROM intents WHERE step = 'c1'")}
+        yield from audited(turns, summaries, (row[0] for row in connection.execute("SELECT leaf FROM audit")))
 
 
-def audited(turns: Mapping[str, str], leaves: Iterable[bytes]) -> Iterator[str]:
-    """Which audit rows are missing; `turns` are the turns by the id of their inbox row."""
+def audited(turns: Mapping[str, str], summaries: set[str], leaves: Iterable[bytes]) -> Iterator[str]:
+    """Which audit rows are missing; `turns` are the turns by the id of their inbox row, `summaries` intents beside."""
     found: Counter[tuple[str, str]] = Counter()
     for leaf in leaves:
         one = msgspec.json.decode(leaf, type=Leaf)
+        if one.id in summaries or one.intent in summaries:
+            continue
         found[one.type, one.resource if one.type == "message.in" else one.turn] += 1
     wanted = [("message.in", inbox) for inbox in turns]
     wanted += [(kind, turn) for kind in PER_TURN for turn in turns.values()]

@@ -1,7 +1,8 @@
 """What do the stand-ins' records say about each message?
 
 The stand-ins run on one machine and stamp their lines with the same clock, so that times of two records can be
-subtracted. A message is known by its text: every text is said once, and the model answers `re: TEXT`.
+subtracted. A message is known by its text: every text is said once, and the model answers `re: TEXT`. Where a long
+past is summarized, the model is asked about the written-out past, which begins with who spoke.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ import msgspec
 
 Line = dict[str, object]
 ANSWER = "re: "
+PAST = "Ada: "
 ENDED_WELL = (200, None, 0)  # the last two: a poll that the gateway's end cut short
 
 
@@ -38,8 +40,8 @@ class Tail:
 
 class Book:
     """When each message was offered and confirmed (by its number at the platform), when the model was asked and
-    had answered it, and when the answer was sent (by its text). Times are seconds since 1970; `strange` counts
-    what should not be.
+    had answered it, and when the answer was sent (by its text). Times are seconds since 1970; `summaries` counts the
+    summaries that the model was asked for, `strange` what should not be.
     """
 
     def __init__(self, platform: Path, model: Path) -> None:
@@ -48,6 +50,7 @@ class Book:
         self.asked: dict[str, float] = {}
         self.answered: dict[str, float] = {}
         self.sent: dict[str, float] = {}
+        self.summaries = 0
         self.strange: Counter[str] = Counter()
         self._platform = Tail(platform)
         self._model = Tail(model)
@@ -90,10 +93,14 @@ class Book:
         if line["event"] == "request":
             text, at = str(line["text"]), _number(line, "at")
             self._requests[n] = text
-            self._once(self.asked, text, at, "a message that the model was asked twice about")
+            if text.startswith(PAST):
+                self.summaries += 1
+            else:
+                self._once(self.asked, text, at, "a message that the model was asked twice about")
         else:
             text = self._requests.pop(n, "")
-            self.answered[text] = self.asked.get(text, 0.0) + _number(line, "seconds")
+            if not text.startswith(PAST):
+                self.answered[text] = self.asked.get(text, 0.0) + _number(line, "seconds")
             self._ended(line, "model")
 
     def _once(self, times: dict[str, float], text: str, at: float, twice: str) -> None:

@@ -225,14 +225,26 @@ def leaves(leave_out: str = "", repeat: str = "") -> list[bytes]:
 
 
 def test_audit_rows_of_a_turn_are_complete() -> None:
-    assert list(audited({"i1": "t1"}, leaves())) == []
+    assert list(audited({"i1": "t1"}, set(), leaves())) == []
+
+
+def test_a_summary_is_no_second_answer(tmp_path: Path) -> None:
+    past = (ask(2, "Ada: hello\nAssistant: re: hello", 102.0), told(2, 0.1))
+    made = book(tmp_path, PLATFORM, (*MODEL, *past))
+    assert (list(fates(made, {"hello": 1})), made.summaries) == ([], 1)
+    beside = [
+        msgspec.json.encode({"type": "model.intent", "turn": "t1", "id": "int_2"}),
+        msgspec.json.encode({"type": "model.outcome", "turn": "t1", "id": "aud_2", "intent": "int_2"}),
+    ]
+    assert list(audited({"i1": "t1"}, {"int_2"}, [*leaves(), *beside])) == []
+    assert len(list(audited({"i1": "t1"}, set(), [*leaves(), *beside]))) == 2
 
 
 @pytest.mark.parametrize("kind", [*PER_TURN, "message.in"])
 def test_a_missing_or_doubled_audit_row_is_said(kind: str) -> None:
     expected = [f"1 turns do not have exactly one audit row {kind}"]
-    assert list(audited({"i1": "t1"}, leaves(leave_out=kind))) == expected
-    assert list(audited({"i1": "t1"}, leaves(repeat=kind))) == expected
+    assert list(audited({"i1": "t1"}, set(), leaves(leave_out=kind))) == expected
+    assert list(audited({"i1": "t1"}, set(), leaves(repeat=kind))) == expected
 
 
 def test_the_store_opens_with_full_durability(tmp_path: Path) -> None:
