@@ -29,19 +29,33 @@ find_python() {
     return 1
 }
 
+install_as_root() { # what it cannot install the caller sees missing, and says what to type
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    echo "Installing $1" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get install -y -qq "$1" || { apt-get update -qq && apt-get install -y -qq "$1"; }; } >/dev/null || true
+}
+
 # Debian and Ubuntu ship python3 without ensurepip.
 need_venv_module() {
     "$1" -c 'import ensurepip, venv' 2>/dev/null && return
     local package
     package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "Installing $package" >&2
-        export DEBIAN_FRONTEND=noninteractive
-        { apt-get install -y -qq "$package" || { apt-get update -qq && apt-get install -y -qq "$package"; }; } >/dev/null || true
-        "$1" -c 'import ensurepip, venv' 2>/dev/null && return
-    fi
+    install_as_root "$package"
+    "$1" -c 'import ensurepip, venv' 2>/dev/null && return
     printf 'Python cannot make virtual environments here. Type:\n    sudo apt-get install -y %s\n' "$package" >&2
     return 1
+}
+
+# A bare system lacks what the demo model's engine is linked to; everything else works without.
+want_openmp() {
+    has_openmp && return
+    install_as_root libgomp1
+    has_openmp || printf 'The demo model will not run here. Type:\n    sudo apt-get install -y libgomp1\n' >&2
+}
+
+has_openmp() {
+    .venv/bin/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null
 }
 
 moved() { # .venv was made for another folder, or its interpreter is gone
@@ -54,6 +68,7 @@ if [ ! -d .venv ] || moved; then
     need_venv_module "$python"
     "$python" -m venv --clear .venv
 fi
+want_openmp
 
 echo "Installing Python packages into .venv ($kind)" >&2
 pip=(.venv/bin/python -m pip --disable-pip-version-check -qq install --no-warn-script-location)
