@@ -111,7 +111,7 @@ async def test_ctrl_c_stops_the_turn_and_then_leaves(desk: Desk) -> None:
         screen.type(b"/status\r")
         await screen.sees("I am idle")
         await screen.sees("you> ")
-        screen.type(b"a long story " + b"and more " * 100 + b"\r")
+        screen.type(b"a long story " + b"and more " * 400 + b"\r")
         await screen.sees("You said:")
         screen.type(CTRL_C)
         await screen.sees("(stopped)")
