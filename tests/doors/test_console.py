@@ -1,5 +1,6 @@
 """The console's door: who gets a page, whose forms are taken, what a page may load, how soon it is there."""
 
+import hashlib
 import re
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base.supervise import Service
 from quarterdeck.governance.principal import Principal, Scope
 from tests.doors.running import Answer, Running
+from tests.standins import ROOT
 
 HOME = "/console"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -131,6 +133,14 @@ async def test_what_a_page_may_load_and_keep(gateway: Running) -> None:
         sizes[path.rpartition("/")[2]] = len(asset.body)
     assert sizes.pop("htmx.min.js") < 60_000
     assert sum(sizes.values()) < 32_000
+
+
+def test_what_others_wrote_is_what_the_list_says() -> None:
+    folder = ROOT / "src/quarterdeck/web/static/console"
+    named = dict(re.findall(r"\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|", (folder / "README.md").read_text()))
+    assert named.keys() == {path.name for path in folder.glob("*.min.*")}
+    for name, digest in named.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
 
 
 async def test_a_page_is_there_soon(gateway: Running) -> None:
