@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.standins import ROOT
 from tests.standins.model import KEY
+from tests.standins.telegram.state import DEFAULT_TOKEN
 from tests.waiting import until_sync
 
 START_SECONDS = 30.0
@@ -61,10 +62,10 @@ class Gateway:
 
 
 @contextmanager
-def gateway(folder: Path) -> Iterator[Gateway]:
-    """Start it, and the model that it asks; end both."""
-    with _model(folder) as model:
-        (folder / "quarterdeck.toml").write_text(CONFIG.format(model=model))
+def gateway(folder: Path, more: str = "") -> Iterator[Gateway]:
+    """Start it, and the model that it asks; end both. `more` is further configuration."""
+    with standin("model", folder) as model:
+        (folder / "quarterdeck.toml").write_text(CONFIG.format(model=model) + more)
         with (folder / "gateway.log").open("wb") as log:
             process = subprocess.Popen(
                 _command("up"), cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -76,11 +77,11 @@ def gateway(folder: Path) -> Iterator[Gateway]:
 
 
 @contextmanager
-def _model(folder: Path) -> Iterator[str]:
-    """The stand-in is tied to this process: should this one be killed, it stops too."""
-    with (folder / "model.log").open("wb") as log:
+def standin(name: str, folder: Path) -> Iterator[str]:
+    """The address of a stand-in that is tied to this process: should this one be killed, it stops too."""
+    with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.standins.model", "--tied"],
+            [sys.executable, "-m", f"tests.standins.{name}", "--tied"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -116,4 +117,4 @@ def _command(name: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-    return environ | {"MODEL_KEY": KEY}
+    return environ | {"MODEL_KEY": KEY, "BOT_TOKEN": DEFAULT_TOKEN}

@@ -350,10 +350,16 @@ async def lanes(store: Store, after: str, limit: int) -> list[str]:
 
 
 async def listed(store: Store, states: str, limit: int, before: str) -> list[InboxRow]:
-    """Rows for people: newest first, behind id `before`; `states` is a state or outcome, empty for all."""
+    """Rows for people: newest first, behind id `before`; `states` is a state or outcome, empty for all.
+
+    What is in trouble is found by the index that holds only such rows.
+    """
+    some = "(:states = '' OR state = :states OR outcome = :states)"
+    if states in ("dead_lettered", "failed"):
+        some = "outcome IN ('dead_lettered', 'failed') AND outcome = :states"
     rows = await store.scan(
         f"SELECT {columns(InboxRow)} FROM inbox WHERE tenant = :tenant AND (:before = '' OR id < :before)"
-        " AND (:states = '' OR state = :states OR outcome = :states) ORDER BY id DESC LIMIT :limit",
+        f" AND {some} ORDER BY id DESC LIMIT :limit",
         {"tenant": TENANT, "states": states, "limit": limit, "before": before},
     )
     return values(InboxRow, rows)

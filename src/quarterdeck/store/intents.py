@@ -102,3 +102,13 @@ async def of_turn(store: Store, turn_id: str) -> list[IntentRow]:
         {"tenant": TENANT, "turn": turn_id},
     )
     return values(IntentRow, rows)
+
+
+async def newest(store: Store, kind: str, limit: int) -> list[IntentRow]:
+    """The newest of the latest `limit` intents that are of one kind, newest first."""
+    rows = await store.scan(
+        f"SELECT {_NAMES} FROM (SELECT * FROM intents WHERE tenant = :tenant ORDER BY id DESC LIMIT :limit) latest"
+        " WHERE kind = :kind ORDER BY id DESC",
+        {"tenant": TENANT, "kind": kind, "limit": limit},
+    )
+    return values(IntentRow, rows)

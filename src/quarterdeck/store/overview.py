@@ -3,7 +3,7 @@
 import msgspec
 
 from quarterdeck.store.database import Store
-from quarterdeck.store.rows import value
+from quarterdeck.store.rows import value, values
 from quarterdeck.store.tenancy import TENANT
 
 _TROUBLE = "state IN ('unknown', 'failed', 'refused', 'held')"  # word for word as its index has it
@@ -22,6 +22,35 @@ class Overview(msgspec.Struct, frozen=True):
     audit_sealed: int
     audit_unsealed: int
     newest: float
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Deliveries in one state of trouble at one connection: how many, to how many rooms."""
+
+    connection: str
+    state: str
+    deliveries: int
+    rooms: int
+
+
+class RunningTurn(msgspec.Struct, frozen=True):
+    """A turn that runs now, with the conversation that it is for. `started_at` is Unix seconds."""
+
+    id: str
+    session_id: str
+    title: str
+    assistant: str
+    connection: str
+    model: str
+    started_at: float
+
+
+class Began(msgspec.Struct, frozen=True):
+    """What came in and what began since some moment."""
+
+    messages: int
+    turns: int
+    failed: int
 
 
 async def overview(store: Store, now: float) -> Overview:
@@ -48,3 +77,37 @@ async def audit_row(store: Store, audit_id: str) -> int:
     """The row number of a record of the audit log, 0 when there is none."""
     rows = await store.fetch("SELECT rowid FROM audit WHERE id = :id", {"id": audit_id})
     return int(rows[0][0] or 0) if rows else 0
+
+
+async def trouble(store: Store) -> list[Trouble]:
+    """Deliveries that need a person, by connection and state."""
+    rows = await store.scan(
+        "SELECT connection, state, COUNT(DISTINCT delivery_id), COUNT(DISTINCT room_id) FROM parts"
+        f" WHERE tenant = :tenant AND {_TROUBLE} GROUP BY connection, state ORDER BY connection, state",
+        {"tenant": TENANT},
+    )
+    return values(Trouble, rows)
+
+
+async def running(store: Store, limit: int) -> list[RunningTurn]:
+    """The turns that run now, the oldest first."""
+    rows = await store.scan(
+        "SELECT t.id, t.session_id, s.title, s.assistant, s.connection, t.model, t.started_at FROM turns t"
+        " JOIN sessions s ON s.tenant = t.tenant AND s.id = t.session_id"
+        " WHERE t.tenant = :tenant AND t.state = 'running' ORDER BY t.started_at, t.id LIMIT :limit",
+        {"tenant": TENANT, "limit": limit},
+    )
+    return values(RunningTurn, rows)
+
+
+async def began(store: Store, since: float) -> Began:
+    """What came in and began since `since` (Unix seconds); ids begin with the time, so their index is enough."""
+    first = f"{int(since * 1000):012x}"
+    rows = await store.scan(
+        "SELECT (SELECT COUNT(*) FROM inbox WHERE tenant = :tenant AND id >= :message),"
+        " (SELECT COUNT(*) FROM turns WHERE tenant = :tenant AND id >= :turn),"
+        " (SELECT COUNT(*) FROM turns WHERE tenant = :tenant AND id >= :turn"
+        " AND outcome IN ('failed', 'dead_lettered'))",
+        {"tenant": TENANT, "message": f"inb_{first}", "turn": f"turn_{first}"},
+    )
+    return value(Began, rows[0])

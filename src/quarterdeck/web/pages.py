@@ -1,6 +1,7 @@
 """The pages. They are frames without data: what belongs to somebody is asked of /api/v1 by the page itself."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -8,6 +9,9 @@ from starlette.routing import BaseRoute, Route
 
 from quarterdeck.governance.principal import Principal
 from quarterdeck.web.assets import Assets
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 COOKIE = "qd_session"
 POLICY = "; ".join(
@@ -30,13 +34,41 @@ HEADERS = {"cache-control": "no-store", "content-security-policy": POLICY}
 Check = Callable[[str], Awaitable[Principal | None]]
 
 
-class Pages:
-    """Renders each frame once, when it is first asked for: Jinja2 is dear to import."""
+class Frames:
+    """Renders templates. Jinja2 is dear to import: that is done when the first one is asked for."""
 
-    def __init__(self, check: Check, assets: Assets, version: str) -> None:
-        self._check = check
+    def __init__(self, assets: Assets, version: str) -> None:
         self._assets = assets
         self._version = version
+        self._environment: Environment | None = None
+
+    def render(self, name: str, **data: object) -> str:
+        """The template `name` with `data`; a name that is not given raises."""
+        if self._environment is None:
+            self._environment = _environment()
+        template = self._environment.get_template(name)
+        return template.render(assets=self._assets.root, modules=self._assets.modules, version=self._version, **data)
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("quarterdeck.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+class Pages:
+    """The pages that hold nothing of anybody; each is rendered once."""
+
+    def __init__(self, check: Check, frames: Frames) -> None:
+        self._check = check
+        self._frames = frames
         self._rendered: dict[str, str] = {}
 
     async def chat(self, request: Request) -> Response:
@@ -51,23 +83,13 @@ class Pages:
 
     def _page(self, name: str) -> Response:
         if name not in self._rendered:
-            self._rendered[name] = self._render(name)
+            self._rendered[name] = self._frames.render(name)
         return Response(self._rendered[name], headers=HEADERS, media_type="text/html")
 
-    def _render(self, name: str) -> str:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
 
-        environment = Environment(
-            loader=PackageLoader("quarterdeck.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
-        template = environment.get_template(name)
-        return template.render(assets=self._assets.root, modules=self._assets.modules, version=self._version)
-
-
-def routes(check: Check, version: str) -> list[BaseRoute]:
+def routes(check: Check, assets: Assets, frames: Frames) -> list[BaseRoute]:
     """The page's routes. `check` tells whose cookie a value is (None: nobody's)."""
-    assets = Assets()
-    pages = Pages(check, assets, version)
+    pages = Pages(check, frames)
     return [
         Route("/", pages.chat),
         Route("/signin", pages.signin),

@@ -82,7 +82,7 @@ from quarterdeck.store.datadir import DataDir, Runtime
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import operation
 from quarterdeck.store.sqlite import SqliteStore
-from quarterdeck.web import pages
+from quarterdeck.web.console import table as console
 from quarterdeck.wiring.builtin import Builder
 
 VERSION = __version__
@@ -377,7 +377,7 @@ def _host(host: str) -> str:
 
 
 def _app(g: Gateway, url: str) -> Application:
-    """The doors, and the page beside them."""
+    """The doors, and the pages beside them."""
     return doors_app.build(
         Doors(
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
@@ -386,6 +386,6 @@ def _app(g: Gateway, url: str) -> Application:
             embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
             forks=g.forks, workspaces=Workspaces(g.configuration, g.directory, g.store, g.auditor),
             ready=g.unready, public_url=url, version=VERSION,
-            web_routes=pages.routes(g.signin.check, VERSION),
+            web_routes=console.routes(g, url, VERSION),
         )
     )  # fmt: skip

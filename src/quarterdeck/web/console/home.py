@@ -1,0 +1,70 @@
+"""Home: what is wrong, what waits for a person, what runs, what today was like."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from quarterdeck.actions.activity import Activity
+from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.problems import Problem, Problems
+from quarterdeck.actions.waiting import Waiting
+from quarterdeck.web.console.visit import Done, Page, Visit
+
+LINKS: Mapping[str, str] = {
+    "delivery": "/console/deliveries?state={}",
+    "inbox": "/console/inbox?state={}",
+}
+"""What a problem is about -> the page where it is mended."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A problem as it is listed: what, who is affected, the next step, and where to go (empty: no page yet)."""
+
+    what: str
+    affected: str
+    next_step: str
+    link: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What becomes of a stranger."""
+
+    decision: Literal["approve", "deny"]
+
+
+class HomePage:
+    """The first page, and what is decided on it."""
+
+    def __init__(self, problems: Problems, waiting: Waiting, activity: Activity, pairings: Pairings) -> None:
+        self._problems = problems
+        self._waiting = waiting
+        self._activity = activity
+        self._pairings = pairings
+
+    async def show(self, visit: Visit) -> Page:
+        """GET /console."""
+        data: dict[str, object] = {
+            "problems": await self.problems(),
+            "waiting": await self._waiting.newest(),
+            "today": await self._activity.today(),
+        }
+        return Page("home.html", "Home", data, "/api/v1/status")
+
+    async def problems(self) -> Sequence[Shown]:
+        """Everything that is wrong, the most urgent first. Whatever finds problems hands them on here."""
+        return [_shown(one) for one in await self._problems.now()]
+
+    async def decide(self, visit: Visit) -> Done:
+        """POST /console/pairings/{code}."""
+        code = visit.path("code")
+        if visit.ask(Decision).decision == "approve":
+            who = await self._pairings.approve(code, visit.actor)
+            return Done(f"{who.name or who.native_id} is let in and was greeted on {who.connection}.", "/console")
+        who = await self._pairings.deny(code, visit.actor)
+        return Done(f"{who.name or who.native_id} stays out; nothing was said.", "/console")
+
+
+def _shown(problem: Problem) -> Shown:
+    link = LINKS.get(problem.about, "").format(problem.subject)
+    return Shown(problem.what, problem.affected, problem.next_step, link)

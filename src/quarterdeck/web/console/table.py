@@ -1,0 +1,60 @@
+"""The console's routes, in the order of the bar, and who answers them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from quarterdeck.actions.activity import Activity
+from quarterdeck.actions.pairing import Pairings
+from quarterdeck.actions.problems import Problems
+from quarterdeck.actions.signin import Signin
+from quarterdeck.actions.waiting import Waiting
+from quarterdeck.base.clock import Clock
+from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.sending import Sending
+from quarterdeck.governance.audit import Auditor
+from quarterdeck.store.database import Store
+from quarterdeck.web.assets import Assets
+from quarterdeck.web.console.frame import ConsoleRoute, Frame
+from quarterdeck.web.console.home import HomePage
+from quarterdeck.web.pages import Frames
+from quarterdeck.web.pages import routes as pages
+
+
+class Parts(Protocol):
+    """What the pages are built from: the running gateway's parts, handed on to use cases."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def auditor(self) -> Auditor: ...
+    @property
+    def sending(self) -> Sending: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def signin(self) -> Signin: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
+def routes(parts: Parts, url: str, version: str) -> list[BaseRoute]:
+    """All pages: the chat and the console."""
+    assets = Assets()
+    frames, waiting = Frames(assets, version), Waiting(parts.store, parts.clock)
+    frame = Frame(parts.signin.check, frames, table(parts, waiting), waiting.count, parts.clock, url)
+    return [*pages(parts.signin.check, assets, frames), *frame.served()]
+
+
+def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
+    """Address, who answers, who may: `read` to look, `operate` to change something."""
+    pairings = Pairings(p.store, p.auditor, p.sending, p.outbox, p.clock)
+    home = HomePage(Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings)
+    return (
+        ConsoleRoute("GET", "/console", home.show, "read", "Home", "home"),
+        ConsoleRoute("POST", "/console/pairings/{code}", home.decide, "operate"),
+    )
