@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from bench import acknowledge, cpu, flat, latency, memory, start, throughput
+from bench import acknowledge, cpu, flat, latency, memory, pages, start, throughput
 from bench.figures import Measured, figures
 from bench.gateway import Failed
 from bench.lab import Lab
@@ -27,6 +27,7 @@ MEASURES: Mapping[str, Callable[[Lab], Awaitable[Measured]]] = {
     "S5": memory.measure,
     "S6": flat.measure,
     "M4": acknowledge.measure,
+    "pages": pages.measure,
 }
 
 
@@ -35,7 +36,7 @@ def main() -> int:
     options = ArgumentParser(prog="python -m bench")
     options.add_argument("--json", type=Path, help="write the results to this file")
     options.add_argument("--quick", action="store_true", help="one round with few samples, to try the benchmark itself")
-    options.add_argument("--only", default=",".join(MEASURES), help="promises, separated by commas")
+    options.add_argument("--only", default=",".join(MEASURES), help="what to measure, separated by commas")
     options.add_argument("--keep", action="store_true", help="keep the folder with databases, logs and records")
     given = options.parse_args()
     root = Path(tempfile.mkdtemp(prefix="quarterdeck-bench-"))

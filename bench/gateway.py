@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -98,15 +98,19 @@ async def running(folder: Path, config: str, profiled: Path | None = None) -> As
             await process.wait()
 
 
-async def _start(arguments: Sequence[str], log: Path) -> asyncio.subprocess.Process:
+def environment() -> Mapping[str, str]:
+    """What the command finds in its environment."""
     left_out = ("QUARTERDECK_", "PYTHONDONTWRITEBYTECODE")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)} | SECRETS
+
+
+async def _start(arguments: Sequence[str], log: Path) -> asyncio.subprocess.Process:
     with log.open("ab") as file:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", *arguments),
             cwd=ROOT,
-            env=environ | SECRETS,
+            env=environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=file,
             stderr=file,

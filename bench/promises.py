@@ -1,4 +1,4 @@
-"""Which promises are there, with which targets? The first figure of each is its headline."""
+"""Which promises are there, with which targets, and what else is measured? The first figure of each is its headline."""
 
 from collections.abc import Mapping, Sequence
 
@@ -52,5 +52,11 @@ TARGETS: Mapping[str, Sequence[Target]] = {
         Target("acknowledgement, p99", "ms", 100.0),
         Target("acknowledgement, p50", "ms"),
         Target("messages per second", "1/s"),
+    ),
+    "pages": (
+        Target("first byte of a page, p99", "ms", 100.0),
+        Target("first byte of a page, p50", "ms"),
+        Target("first byte of the first page after the start", "ms"),
+        Target("memory of 500 open event streams", "MB"),
     ),
 }
