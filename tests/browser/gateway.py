@@ -32,8 +32,10 @@ api_keys = [{{ env = "MODEL_KEY" }}]
 kind = "local"
 [assistants.default]
 model = "script/help"
+introduce = false
 [assistants.worker]
 model = "standin/any"
+introduce = false
 tools = ["time"]
 [assistants.small]
 model = "demo/smollm2"

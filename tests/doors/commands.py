@@ -21,6 +21,7 @@ data_dir = "./data"
 port = 0
 [assistants.default]
 model = "{model}"
+introduce = false
 """
 LOOPBACK = """
 [connections.loop]

@@ -22,6 +22,7 @@ port = 0
 kind = "scripted"
 [assistants.default]
 model = "scripted/echo"
+introduce = false
 """
 WARDEN = """
 [[hooks]]
