@@ -1,4 +1,4 @@
-"""`quarterdeck up` as a child process, with three assistants: a script, a stand-in for a model, the demo model."""
+"""`quarterdeck up` as a child process, with a script, a stand-in for a model, the demo model, and one that introduces itself."""
 
 import json
 import os
@@ -39,6 +39,10 @@ introduce = false
 tools = ["time"]
 [assistants.small]
 model = "demo/smollm2"
+introduce = false
+[assistants.honest]
+model = "script/echo"
+owner = "Ada Example"
 """
 
 
