@@ -1,4 +1,4 @@
-"""`quarterdeck up` as a child process, with a script, a stand-in for a model, the demo model, and one that introduces itself."""
+"""`quarterdeck up` as a child process: a script, a stand-in for a model, the demo model, one with an introduction."""
 
 import json
 import os
