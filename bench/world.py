@@ -181,6 +181,7 @@ def configuration(channel: str, model: str, platform: str) -> str:
         'api_keys = [{ env = "BENCH_MODEL_KEY" }]',
         "[assistants.default]",
         'model = "main/test"',
+        "introduce = false",  # a conversation that goes on is measured
         f"[connections.{channel}]",
         f"channel = {json.dumps(channel)}",
         f"api_root = {json.dumps(platform)}",

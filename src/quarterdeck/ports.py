@@ -215,7 +215,8 @@ OnDelta = Callable[[Delta], None]
 
 
 class ModelProfile(msgspec.Struct, frozen=True):
-    """What may be asked of a model. `label` is a note that people must see beside its answers.
+    """What may be asked of a model. `label` is a note that people must see beside its answers;
+    of the `demo` model we say ourselves what it is.
 
     `system`: a prompt that takes the place of the assistant's (None: the assistant's own). `starters`: first
     questions that it can handle, where ordinary ones are too much for it. `window` is how many tokens a request and
@@ -225,6 +226,7 @@ class ModelProfile(msgspec.Struct, frozen=True):
     """
 
     label: str = ""
+    demo: bool = False
     tools: bool = True
     system: str | None = None
     history_messages: int = 100

@@ -1,4 +1,4 @@
-"""`quarterdeck up` as a child process, with three assistants: a script, a stand-in for a model, the demo model."""
+"""`quarterdeck up` as a child process: a script, a stand-in for a model, the demo model, one with an introduction."""
 
 import json
 import os
@@ -32,11 +32,17 @@ api_keys = [{{ env = "MODEL_KEY" }}]
 kind = "local"
 [assistants.default]
 model = "script/help"
+introduce = false
 [assistants.worker]
 model = "standin/any"
+introduce = false
 tools = ["time"]
 [assistants.small]
 model = "demo/smollm2"
+introduce = false
+[assistants.honest]
+model = "script/echo"
+owner = "Ada Example"
 """
 
 

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.chat import SOON, Chat
+from tests.browser.conftest import NewChat
 
 
 def test_a_tool_is_named_while_it_runs_and_after(chat: Chat) -> None:
@@ -89,3 +90,19 @@ def test_a_tool_that_may_not_run_is_not_said_to_run(chat: Chat) -> None:
     chat.see_answers(1)
     tool = chat.page.get_by_role("list", name="Tools").get_by_role("listitem")
     expect(tool).to_have_text(re.compile("rm(not run|failed)"))
+
+
+def test_first_contact_says_who_answers(new_chat: NewChat) -> None:
+    chat = new_chat(locale="de-DE")
+    chat.choose("honest")
+    chat.say("hello")
+    chat.see_answers(1)
+    notice = chat.page.locator(".said.notice")
+    expect(notice).to_have_count(1)
+    expect(notice).to_contain_text("Ich bin eine Maschine")
+    expect(notice).to_contain_text("Ada Example")
+    order = chat.page.locator(".said.notice, .written, .said.answer")
+    expect(order.nth(0)).to_contain_text("Maschine")
+    expect(order.nth(1)).to_contain_text("hello")
+    chat.page.reload()
+    expect(notice).to_contain_text("Ich bin eine Maschine", timeout=SOON)

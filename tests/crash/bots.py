@@ -144,7 +144,7 @@ class TgPairing(Scenario):
     name = "tg_pairing"
     ends = ("answered", "refused")
     proves = ("channel.telegram",)
-    settings = Settings(telegram=True, dm_policy="pairing")
+    settings = Settings(telegram=True, dm_policy="pairing", introduce=True)
 
     async def drive(self, world: World) -> None:
         self.stranger = world.tell_bot("let me in {n}")
@@ -162,6 +162,9 @@ class TgPairing(Scenario):
         notices = {entry.bare for entry in evidence.platform.room(self.stranger.room) if CODE.search(entry.bare)}
         if len(notices) != 1:
             yield f"the stranger was shown {notices}"
+        machine = [entry for entry in evidence.platform.room(self.stranger.room) if "I am a machine" in entry.text]
+        if len(machine) - sum(entry.marked for entry in machine) > 1 or not machine:
+            yield f"the stranger was told {len(machine)} times what answers"
 
 
 def codes(world: World) -> str:

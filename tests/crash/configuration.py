@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     telegram: bool = False
     old_key: bool = False  # the first of two keys is refused
     fallback: bool = False  # the assistant's own model cannot be reached
+    introduce: bool = False
     context_tokens: int = 100_000
     reset_idle_minutes: float = 0.0
 
@@ -59,6 +60,7 @@ def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
         'tools = ["time", "send_message", "http_post"]',
         f"queue = {json.dumps(settings.queue)}",
         f"debounce_ms = {settings.debounce_ms}",
+        f"introduce = {json.dumps(settings.introduce)}",
         f"reset_idle_minutes = {settings.reset_idle_minutes}",
         '[prices."main/test"]',
         *(f'{kind} = "{price}"' for kind, price in PRICES.items()),

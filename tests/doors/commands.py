@@ -21,6 +21,7 @@ data_dir = "./data"
 port = 0
 [assistants.default]
 model = "{model}"
+introduce = false
 """
 LOOPBACK = """
 [connections.loop]
@@ -64,6 +65,7 @@ class Desk:
         self.data = folder / "data"
         self.config = folder / "quarterdeck.toml"
         self.log = folder / "gateway.log"
+        self.secrets = {"LOOP_TOKEN": "loopback-token"}  # of the stand-ins
         self._numbers = iter(range(10_000))
         self.write(SCRIPTED.format(model=model))
 
@@ -74,7 +76,7 @@ class Desk:
     def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """A child's environment: nothing of ours but the secrets of the stand-ins."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-        return kept | {"LOOP_TOKEN": "loopback-token"} | dict(more or {})
+        return kept | self.secrets | dict(more or {})
 
     async def run(
         self, *words: str, stdin: str = "", environ: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()

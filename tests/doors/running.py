@@ -34,8 +34,10 @@ level = "error"
 kind = "scripted"
 [assistants.default]
 model = "script/echo"
+introduce = false
 [assistants.slow]
 model = "script/help"
+introduce = false
 [prices."script/help"]
 input = "0.5"
 output = "1.5"

@@ -229,7 +229,7 @@ async def test_status_says_what_goes_on(world: World) -> None:
     await world.say("two")
     await world.say("/status")
     await until(lambda: world.platform.texts())
-    assert world.platform.texts() == ["I am working on an answer; 1 message(s) wait. Model: main/m."]
+    assert world.platform.texts() == ["I am working on an answer; 1 message waits. Model: main/m."]
     held.release()
     await world.ended(running)
 

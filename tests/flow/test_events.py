@@ -57,7 +57,7 @@ async def test_commands_answer_at_once_and_are_all_named_by_help(world: World) -
     await world.rest()
     helped, status, model = world.platform.texts()
     assert all(f"/{name}" in helped for name in CHAT_COMMANDS)
-    assert status == "I am idle; 0 message(s) wait. Model: main/m."
+    assert status == "I am idle; 0 messages wait. Model: main/m."
     assert model.startswith("Model: main/m.")
     assert world.main.asked == 0
 

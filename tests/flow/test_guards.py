@@ -10,7 +10,7 @@ import msgspec
 
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.flow.budget import CUT_MARK, Past, fit
-from quarterdeck.flow.sending import REPEAT_MARK
+from quarterdeck.flow.sending import repeat_mark
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.inbound import Acceptance, Duplicate
 from quarterdeck.model.message import AssistantMessage, Message, ToolCall, ToolResult, UserMessage, encode
@@ -20,6 +20,8 @@ from quarterdeck.store.operations import Statement, operation
 from tests.flow.doubles import Held, ToolDouble
 from tests.flow.world import World
 from tests.waiting import until
+
+REPEAT_MARK = repeat_mark("en")
 
 LOST = MaybeSent("the connection broke")
 
@@ -86,7 +88,7 @@ async def test_what_a_stranger_wrote_before_being_let_in_is_never_answered(idle_
     assert world.outcome(refused) == "refused"
     await world.rest()
     parts = world.parts
-    pairings = Pairings(parts.store, parts.auditor, parts.sending, parts.outbox, world.clock)
+    pairings = Pairings(parts.store, parts.directory, parts.auditor, parts.sending, parts.outbox, world.clock)
     (asked_for,) = world.rows("SELECT code FROM pairings")
     await pairings.approve(asked_for["code"], Actor(id="owner", kind="operator"))
     assert isinstance(await world.accept(act), Duplicate)  # the platform brings it again

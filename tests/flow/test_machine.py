@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from quarterdeck.base.crash import PLACES
 from quarterdeck.base.errors import Retry
 from quarterdeck.flow.history import History
-from quarterdeck.flow.sending import REPEAT_MARK
+from quarterdeck.flow.sending import repeat_mark
 from quarterdeck.model.inbound import Inbound
 from quarterdeck.model.message import ToolCall
 from quarterdeck.model.turn import Usage
@@ -26,6 +26,8 @@ from tests.flow.doubles import Answer, Reply, ToolDouble
 from tests.flow.rest import broken_rules, wire_faults
 from tests.flow.world import Died, World
 from tests.waiting import until
+
+REPEAT_MARK = repeat_mark("en")
 
 pytestmark = pytest.mark.proves("M1", "M2", "M3", "A1")
 

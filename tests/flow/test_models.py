@@ -52,7 +52,7 @@ async def test_a_call_that_may_work_later_is_tried_three_times(world: World) -> 
     await world.rest()
     assert world.main.asked == 3
     assert world.platform.texts() == [
-        "I could not get an answer (overload). Your message is kept; please send it again later."
+        "I could not get an answer: the model's service is busy. Please send your message again in a few minutes."
     ]
     assert [row["attempt"] for row in world.rows("SELECT attempt FROM intents WHERE kind = 'model' ORDER BY id")] == [
         1,

@@ -4,13 +4,15 @@ import msgspec
 import pytest
 
 from quarterdeck.base.errors import Retry
-from quarterdeck.flow.sending import REPEAT_MARK as REPEAT
+from quarterdeck.flow.sending import repeat_mark
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent, SendRefused
 from quarterdeck.store import outbox
 from quarterdeck.store.operations import operation
 from tests.flow.doubles import RETRY_SOON, Held
 from tests.flow.world import World
 from tests.waiting import until
+
+REPEAT = repeat_mark("en")
 
 
 async def test_a_long_answer_is_sent_in_order(world: World) -> None:

@@ -7,6 +7,7 @@ from quarterdeck.flow.sending import Outgoing
 from quarterdeck.ports import Capabilities, NotSent
 from quarterdeck.store import people
 from quarterdeck.store.operations import operation
+from quarterdeck.words.book import quoted
 from tests.flow.doubles import Held
 from tests.flow.world import World
 from tests.waiting import until
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.proves("M3")
 
 async def notice(world: World, text: str, *, ride: bool = False) -> Outgoing:
     room = people.room_id("wire", "r1")
-    return await world.parts.sending.compose("wire", room, text, kind="notice", ride=ride)
+    return await world.parts.sending.compose("wire", room, quoted(text), kind="notice", language="en", ride=ride)
 
 
 async def test_a_ride_gives_way_to_what_was_committed_before_it(world: World) -> None:

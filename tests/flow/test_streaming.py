@@ -3,11 +3,13 @@
 import msgspec
 import pytest
 
-from quarterdeck.flow.sending import REPEAT_MARK
+from quarterdeck.flow.sending import repeat_mark
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent, SendRefused
 from tests.flow.doubles import Answer, Held
 from tests.flow.world import World
 from tests.waiting import until
+
+REPEAT_MARK = repeat_mark("en")
 
 
 @pytest.fixture

@@ -245,6 +245,7 @@ class World:
         sent_at: float = 0.0,
         files: tuple[Attachment, ...] = (),
         kind: Any = "dm",
+        language: str = "",
     ) -> Inbound:
         """An inbound; without a key it is an act of its own."""
         self._acts += 1
@@ -252,7 +253,7 @@ class World:
             connection=connection,
             act_key=key or f"act{self._acts}",
             room=Room(room, kind),
-            sender=Sender(who, f"Name of {who}"),
+            sender=Sender(who, f"Name of {who}", language),
             text=text,
             kind="edit" if edit else "message",
             message_ref=ref or f"ref{self._acts}",

@@ -23,9 +23,11 @@ kind = "scripted"
 [assistants.default]
 model = "b/brain"
 tools = ["shout"]
+introduce = false
 [assistants.plain]
 model = "scripted/echo"
 tools = []
+introduce = false
 [tools.shout]
 mark = "?"
 mode = "{shout}"

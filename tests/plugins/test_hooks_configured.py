@@ -22,6 +22,7 @@ port = 0
 kind = "scripted"
 [assistants.default]
 model = "scripted/echo"
+introduce = false
 """
 WARDEN = """
 [[hooks]]
@@ -98,7 +99,7 @@ async def test_a_signed_hook_of_a_running_gateway(desk: PluginDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_failure", "said"), [("deny", "Your message was not accepted"), ("pass", "You said: hello")]
+    ("on_failure", "said"), [("deny", "A check that has to come first did not work"), ("pass", "You said: hello")]
 )
 async def test_what_holds_when_nobody_listens(desk: PluginDesk, on_failure: str, said: str) -> None:
     desk.write(CONFIG + FAR.format(on='["before_route"]', url="http://127.0.0.1:9/hook", on_failure=on_failure))

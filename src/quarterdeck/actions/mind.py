@@ -12,6 +12,7 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement, operation
 from quarterdeck.store.pins import LONGEST, MOST, Pin
 from quarterdeck.store.summaries import Summary
+from quarterdeck.words.sentences import phrase
 
 
 class Mind:
@@ -32,26 +33,26 @@ class Mind:
         """Pin what stands behind the command."""
         text = call.argument
         if not text:
-            return CommandEffect("Write what I am to keep in mind: /pin TEXT")
+            return CommandEffect(phrase("pin_what"))
         if len(text) > LONGEST:
-            return CommandEffect(f"That is {len(text)} characters long; a pin may have {LONGEST}.")
+            return CommandEffect(phrase("pin_long", count=len(text), most=LONGEST))
         if len(await self._pinned(call)) >= MOST:
-            return CommandEffect(f"There are {MOST} pins already. /pins lists them, /unpin NUMBER takes one off.")
+            return CommandEffect(phrase("pin_full", count=MOST))
         insert = pins.insert(self._new_id("pin"), call.session_id, text, self._clock.now())
-        return CommandEffect("Pinned. I will keep it in mind until /unpin or /new.", self._change(call, "pin", insert))
+        return CommandEffect(phrase("pinned"), self._change(call, "pin", insert))
 
     async def unpin(self, call: CommandCall) -> CommandEffect:
         """Take a pin off by the number that /pins gave it."""
         pinned = await self._pinned(call)
         if not call.argument.isdecimal() or not 1 <= int(call.argument) <= len(pinned):
-            return CommandEffect(f"Write the number of a pin, /unpin NUMBER. There are {len(pinned)}: /pins.")
+            return CommandEffect(phrase("unpin_which", count=len(pinned)))
         remove = pins.remove(pinned[int(call.argument) - 1].id, call.session_id, self._clock.now())
-        return CommandEffect("Taken off.", self._change(call, "unpin", remove))
+        return CommandEffect(phrase("unpinned"), self._change(call, "unpin", remove))
 
     async def pins(self, call: CommandCall) -> CommandEffect:
         """List what is pinned."""
         lines = [f"{n}. {pin.text}" for n, pin in enumerate(await self._pinned(call), 1)]
-        return CommandEffect("\n".join(lines) or "Nothing is pinned. /pin TEXT pins something.")
+        return CommandEffect(phrase("pins", pins="\n".join(lines)) if lines else phrase("pins_none"))
 
     async def summaries(self, session_id: str, limit: int = 50) -> Sequence[Summary]:
         """A session's summaries, newest first."""

@@ -1,18 +1,23 @@
 """Letting strangers in: a person decides by the code that the stranger was shown."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, NotFound
+from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.introduction import Introductions
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Outgoing, Sending
-from quarterdeck.flow.words import say
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 from quarterdeck.store.people import Identity, Pairing
+from quarterdeck.words.book import say
+from quarterdeck.words.languages import first_of
+from quarterdeck.words.sentences import phrase
 
 State = Literal["approved", "denied"]
 
@@ -20,26 +25,40 @@ State = Literal["approved", "denied"]
 class Pairings:
     """The use cases of deciding. What the stranger wrote before is not replayed."""
 
-    def __init__(self, store: Store, auditor: Auditor, sending: Sending, outbox: Outbox, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, auditor: Auditor, sending: Sending, outbox: Outbox, clock: Clock
+    ) -> None:
         self._store = store
+        self._directory = directory
+        self._introductions = Introductions(store, sending, clock)
         self._auditor = auditor
         self._sending = sending
         self._outbox = outbox
         self._clock = clock
 
     async def approve(self, code: str, actor: Actor) -> Identity:
-        """Let in whoever was shown `code`, and greet. Raises NotFound, Conflict."""
+        """Let in whoever was shown `code`, greet, and say who speaks. Raises NotFound, Conflict."""
         pairing, identity = await self._find(code)
-        greeting = await self._sending.compose(identity.connection, pairing.room_id, say("paired"), kind="notice")
-        await self._decide(pairing, identity, "approved", actor, greeting)
-        self._outbox.enqueued(greeting)
+        greetings = await self._greet(identity, pairing.room_id)
+        await self._decide(pairing, identity, "approved", actor, greetings)
+        for greeting in greetings:
+            self._outbox.enqueued(greeting)
         return identity
 
     async def deny(self, code: str, actor: Actor) -> Identity:
         """Keep out whoever was shown `code`; nothing is said. Raises NotFound, Conflict."""
         pairing, identity = await self._find(code)
-        await self._decide(pairing, identity, "denied", actor, None)
+        await self._decide(pairing, identity, "denied", actor, ())
         return identity
+
+    async def _greet(self, identity: Identity, room_id: str) -> Sequence[Outgoing]:
+        rules = self._directory.connection(identity.connection)
+        assistant = self._directory.assistant(rules.assistant)
+        language = first_of(rules.language, assistant.language, identity.language)
+        first = await self._introductions.compose(rules, assistant, identity.id, room_id, language)
+        text = say(language, phrase("paired"))
+        greeting = await self._sending.compose(rules.name, room_id, text, kind="notice", language=language)
+        return (greeting,) if first is None else (first, greeting)
 
     async def _find(self, code: str) -> tuple[Pairing, Identity]:
         pairing = await people.pairing_by_code(self._store, code.strip().upper(), self._clock.now())
@@ -50,12 +69,12 @@ class Pairings:
         return pairing, identity
 
     async def _decide(
-        self, pairing: Pairing, identity: Identity, state: State, actor: Actor, greeting: Outgoing | None
+        self, pairing: Pairing, identity: Identity, state: State, actor: Actor, greetings: Sequence[Outgoing]
     ) -> None:
         statements: list[Statement] = [
             people.decide_pairing(pairing.id, state, self._clock.now()),
             people.set_identity_state(identity.id, "allowed" if state == "approved" else "denied"),
-            *(greeting.statements if greeting else ()),
+            *(statement for greeting in greetings for statement in greeting.statements),
             *self._auditor.record(
                 "change.pairing.approve" if state == "approved" else "change.pairing.deny",
                 actor,

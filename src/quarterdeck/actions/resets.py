@@ -34,7 +34,7 @@ class DueReset:
             raise Conflict("the conversation goes on")
         about = Subject(assistant=session.assistant, connection=session.connection, session=session.id)
         return CommandEffect(
-            "",
+            None,
             (
                 sessions.reset_at(session.id, due.head + 1),
                 timers.fire(due.timer, due.at, due.late),

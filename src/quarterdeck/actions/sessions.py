@@ -9,14 +9,7 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import inbox, sessions, turns
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
-
-HELP = """What I understand besides ordinary messages:
-/new - start a new conversation here
-/stop - stop what I am doing and drop what waits
-/status - what I am doing
-/model - which model answers; /model NAME to choose another
-/pin TEXT - keep this in mind word for word; /pins lists, /unpin NUMBER takes off
-/help - this list"""
+from quarterdeck.words.sentences import phrase
 
 
 class SessionCommands:
@@ -41,36 +34,36 @@ class SessionCommands:
 
     async def stop(self, call: CommandCall) -> CommandEffect:
         """Stop the running turn and drop what waits."""
-        return CommandEffect("Stopped.", self._stop(call, "change.session.stop"), "stop")
+        return CommandEffect(phrase("stopped"), self._stop(call, "change.session.stop"), "stop")
 
     async def new(self, call: CommandCall) -> CommandEffect:
         """Stop, and show the model nothing of what was said before."""
         statements = (*self._stop(call, "change.session.reset"), sessions.reset(call.session_id))
-        return CommandEffect("A new conversation. What was said before is no longer shown to me.", statements, "stop")
+        return CommandEffect(phrase("new_conversation"), statements, "stop")
 
     async def status(self, call: CommandCall) -> CommandEffect:
         """What the assistant is doing here."""
         running = await turns.running(self._store, call.session_id)
         waiting = await inbox.count_waiting(self._store, call.session_id)
-        doing = "I am working on an answer" if running else "I am idle"
+        doing = phrase("working") if running else phrase("idle")
         model = (call.session.model if call.session else "") or call.assistant.model
-        return CommandEffect(f"{doing}; {waiting} message(s) wait. Model: {model}.")
+        return CommandEffect(phrase("status", doing=doing, waiting=phrase("waiting", count=waiting), model=model))
 
     async def model(self, call: CommandCall) -> CommandEffect:
         """Show or choose the model of this conversation."""
         current = (call.session.model if call.session else "") or call.assistant.model
         allowed = (call.assistant.model, *call.assistant.fallback)
         if not call.argument:
-            return CommandEffect(f"Model: {current}. To choose: /model {' | '.join(allowed)}")
+            return CommandEffect(phrase("model", model=current, choices=" | ".join(allowed)))
         if call.argument not in allowed:
-            return CommandEffect(f"There is no model {call.argument} here. To choose: {', '.join(allowed)}")
+            return CommandEffect(phrase("model_unknown", model=call.argument, choices=", ".join(allowed)))
         change = sessions.set_model(call.session_id, call.argument)
         record = self._record(call, "change.session.model", call.argument)
-        return CommandEffect(f"From the next message on: {call.argument}.", (change, *record))
+        return CommandEffect(phrase("model_chosen", model=call.argument), (change, *record))
 
     async def help(self, call: CommandCall) -> CommandEffect:
         """What is understood."""
-        return CommandEffect(HELP)
+        return CommandEffect(phrase("help"))
 
     def _stop(self, call: CommandCall, kind: str) -> tuple[Statement, ...]:
         now = self._clock.now()

@@ -14,6 +14,7 @@ from quarterdeck.api.problems import TooLarge, WrongMedia
 from quarterdeck.base.errors import BadInput, Retry, Stopping
 from quarterdeck.governance.principal import Principal
 from quarterdeck.store.operations import Statement
+from quarterdeck.words.languages import wanted
 
 BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 20.0
@@ -45,6 +46,11 @@ class Call:
     def path(self, name: str) -> str:
         """A piece of the path."""
         return str(self.request.path_params[name])
+
+    @property
+    def language(self) -> str:
+        """The language of ours that the asker would rather have; empty where none is named."""
+        return wanted(self.request.headers.get("accept-language", "")) or ""
 
     def header(self, name: str, limit: int = KEY_LENGTH) -> str:
         """A header's text, empty when it is not there. Raises BadInput when it is too long or not printable."""

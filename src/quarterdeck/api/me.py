@@ -12,6 +12,9 @@ from quarterdeck.base.errors import NotFound
 from quarterdeck.governance.principal import SCOPES, Scope
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.ports import ModelProfile
+from quarterdeck.words.book import say
+from quarterdeck.words.languages import first_of
+from quarterdeck.words.sentences import phrase
 
 STARTER_PROMPTS: Sequence[str] = (
     "What can you do for me?",
@@ -30,7 +33,9 @@ class MeDoor:
         """GET /api/v1/me."""
         directory = self._doors.directory
         profiles = [(a := directory.assistant(name), self._profile(a)) for name in directory.assistants]
-        assistants = [shown.AssistantInfo(one.id, one.model, profile.label) for one, profile in profiles]
+        assistants = [
+            shown.AssistantInfo(one.id, one.model, _label(one, profile, call.language)) for one, profile in profiles
+        ]
         starters = next((profile.starters for _, profile in profiles if profile.starters), STARTER_PROMPTS)
         principal = call.principal
         scopes: list[Scope] = [scope for scope in SCOPES if principal.may(scope)]
@@ -92,3 +97,8 @@ class MeDoor:
             shown.moment_or_none(health.last_outbound),
             health.detail,
         )
+
+
+def _label(assistant: Assistant, profile: ModelProfile, language: str) -> str:
+    """The note beside an assistant's answers, as its person reads it."""
+    return say(first_of(assistant.language, language), phrase("demo_model")) if profile.demo else profile.label

@@ -146,7 +146,7 @@ class SessionsDoor:
             connection=session.connection,
             act_key=f"{what}{session.id}/{key}",
             room=Room(room.native_id, title=room.title),
-            sender=Sender(principal.id, principal.name),
+            sender=Sender(principal.id, principal.name, call.language),
             text=text,
             sent_at=self._doors.clock.now(),
             attachments=files,

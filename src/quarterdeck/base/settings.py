@@ -44,6 +44,9 @@ HookPoint = Literal[
     "after_send",
 ]
 
+Tongue = Literal["", "en", "de", "es", "fr", "zh-Hans"]
+"""A language that the system speaks; empty: as people's apps say. (words/languages.py has the same.)"""
+
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
@@ -192,6 +195,21 @@ class AssistantConfig(Table, frozen=True):
         Literal["", "none", "minimal", "low", "medium", "high"],
         Meta(description="How hard its model is to think before it answers; empty: as the provider thinks fit."),
     ] = ""
+    owner: Annotated[str, Meta(description="Who is responsible for it; people are told so at first contact.")] = ""
+    contact: Annotated[
+        str, Meta(description="How to reach whoever is responsible, such as an address; told at first contact.")
+    ] = ""
+    introduce: Annotated[
+        bool,
+        Meta(description="Tell everybody once that it is a machine, who is responsible, and how to stop it."),
+    ] = True
+    introduction: Annotated[
+        dict[Tongue, str], Meta(description='A text of one\'s own for that, by language, such as de = "...".')
+    ] = {}
+    language: Annotated[
+        Tongue,
+        Meta(description="What notices are written in; empty: the language that a person's app names, or English."),
+    ] = ""
 
 
 class EmbeddingsConfig(Table, frozen=True):
@@ -226,6 +244,7 @@ class ConnectionConfig(Table, frozen=True):
         Literal["person", "room", "thread"],
         Meta(description="Outside of private chats, whose a conversation is: each person's, the room's, the thread's."),
     ] = "person"
+    language: Annotated[Tongue, Meta(description="The same for this connection; goes before the assistant's.")] = ""
     require_mention: Annotated[bool, Meta(description="In groups, answer only when addressed.")] = True
     options: Annotated[dict[str, object], Meta(description="The channel's own settings, as read.")] = {}
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
-from quarterdeck.providers.local.demo import DEMO_LABEL, MODEL_ID
+from quarterdeck.providers.local.demo import MODEL_ID
 from quarterdeck.providers.local.pull import Progress
 from quarterdeck.providers.local.pull import pull as fetch
+from quarterdeck.words.book import say
+from quarterdeck.words.sentences import phrase
 
 STEP = 5  # per cent between two lines where nobody watches a terminal
 
@@ -23,7 +25,7 @@ def pull(command: Command, given: argparse.Namespace) -> int:
     if given.json:
         print(json.dumps({"id": MODEL_ID, "state": status.state, "created_at": None, "lacks": list(status.lacks)}))
     elif status.state == "ready":
-        print(f"{MODEL_ID} is ready ({DEMO_LABEL})")
+        print(f"{MODEL_ID} is ready ({say('en', phrase('demo_model'))})")
     else:
         print(f"{MODEL_ID} is here, but this machine lacks {', '.join(status.lacks)}")
     return 0

@@ -9,6 +9,7 @@ from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Due
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.sessions import Session
+from quarterdeck.words.sentences import Phrase
 
 CutReason = Literal["stop", "interrupt", "deadline"]
 
@@ -29,9 +30,12 @@ class CommandCall(msgspec.Struct, frozen=True):
 
 
 class CommandEffect(msgspec.Struct, frozen=True):
-    """What a command does inside the accepting operation, what it answers, and whether it cuts the running turn."""
+    """What a command does inside the accepting operation, what it answers, and whether it cuts the running turn.
 
-    reply: str
+    What is for nobody to read (a timer's) has no `reply`.
+    """
+
+    reply: Phrase | None
     statements: tuple[Statement, ...] = ()
     cut: CutReason | None = None
 

@@ -11,7 +11,7 @@ from quarterdeck.flow.directory import ConnectionRules, EmbeddingRules, Limits
 from quarterdeck.governance.listed import Ask
 from quarterdeck.governance.prices import FREE, Price, Rates, flat, rate
 from quarterdeck.model.asking import Options
-from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant
+from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant, Introduction
 from quarterdeck.model.plugin import Plugin
 from quarterdeck.model.schedule import ResetRules
 
@@ -59,8 +59,15 @@ def _assistant(name: str, one: AssistantConfig, config: Config, plugins: Sequenc
         options=Options(max_tokens=one.max_tokens, temperature=one.temperature, seed=one.seed, effort=one.effort),
         resets=ResetRules(one.reset_idle_minutes, one.reset_at, one.timezone),
         plugins=tuple(str(plugin) for plugin in plugins if (plugin.kind, plugin.name) in used),
+        language=one.language,
+        introduction=_introduction(one) if one.introduce else None,
         files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
     )
+
+
+def _introduction(one: AssistantConfig) -> Introduction:
+    texts = ((language, text) for language, text in one.introduction.items() if text.strip())
+    return Introduction(one.owner.strip(), one.contact.strip(), tuple(sorted(texts)))
 
 
 def _used(name: str, one: AssistantConfig, config: Config) -> set[tuple[str, str]]:
@@ -86,7 +93,14 @@ def connections(config: Config) -> dict[str, ConnectionRules]:
     rows = {name: ConnectionRules(name, name, "default") for name in ROW_CONNECTIONS}
     wired = {
         name: ConnectionRules(
-            name, one.channel, one.assistant, one.dm_policy, one.allow, one.streaming != "off", one.session_per
+            name,
+            one.channel,
+            one.assistant,
+            one.dm_policy,
+            one.allow,
+            one.streaming != "off",
+            one.session_per,
+            one.language,
         )
         for name, one in config.connections.items()
     }

@@ -26,6 +26,7 @@ class ConnectionRules(msgspec.Struct, frozen=True):
     allow: tuple[str, ...] = ()
     streaming: bool = False
     session_per: SessionPer = "person"
+    language: str = ""  # of ours, or empty: as people's apps say
 
     @property
     def rows(self) -> bool:

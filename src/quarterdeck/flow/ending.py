@@ -1,7 +1,6 @@
 """How a turn ends: one operation that writes outcome, history, delivery and the end of every inbox row."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -10,7 +9,6 @@ from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.sending import Outgoing, delivery_event
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Stream, TurnState
-from quarterdeck.flow.words import say
 from quarterdeck.governance.audit import SYSTEM, Subject
 from quarterdeck.governance.gate import CloseState
 from quarterdeck.governance.leaf import Actor
@@ -19,6 +17,8 @@ from quarterdeck.model.turn import ModelAnswer, ModelStep, TurnOutcome, Usage, m
 from quarterdeck.store import events, inbox, journal, messages, sessions, turns
 from quarterdeck.store.messages import NewMessage
 from quarterdeck.store.operations import Statement, operation
+from quarterdeck.words.book import Told, joined, quoted
+from quarterdeck.words.sentences import Moment, Phrase, phrase
 
 ROW_OUTCOME = {
     "answered": ("answered", "absorbed"),
@@ -27,6 +27,7 @@ ROW_OUTCOME = {
     "failed": ("failed", "failed"),
     "dead_lettered": ("dead_lettered", "dead_lettered"),
 }
+NOTHING = quoted("")
 
 
 class Ending:
@@ -51,27 +52,29 @@ class Ending:
         """
         step = state.journal[model_step(context.model_steps(state.journal))]
         assert isinstance(step, ModelStep)
-        await self._end(state, "answered", step.answer.message.text.strip(), leave=True)
+        await self._end(state, "answered", quoted(step.answer.message.text.strip()), leave=True)
 
     async def cut(self, state: TurnState, outcome: TurnOutcome) -> None:
         """End in the middle; what the person saw of the answer stays, and the model is shown it."""
-        await self._end(state, outcome, "", close="lost")
+        await self._end(state, outcome, NOTHING, close="lost")
 
-    async def failed(self, state: TurnState, text: str, error: str, *, usage: Usage | None = None) -> None:
-        """End because no answer could be had; the person is told `text`."""
-        await self._end(state, "failed", text, error=error, usage=usage, close="failed")
+    async def failed(self, state: TurnState, said: Phrase, error: str, *, usage: Usage | None = None) -> None:
+        """End because no answer could be had; the person is told what is `said`."""
+        await self._end(state, "failed", state.say(said), error=error, usage=usage, close="failed")
 
     async def dead_letter(self, state: TurnState) -> None:
         """The turn killed the process again and again: step aside, tell the person, raise an alert."""
         self._s.log.error("turn.dead_lettered", turn=state.turn_id, session=state.session.id, alert=True)
         self._s.metrics.alert("dead_letter")
-        await self._end(state, "dead_lettered", say("dead_letter"), error="taken too often without progress")
+        await self._end(
+            state, "dead_lettered", state.say(phrase("dead_letter")), error="taken too often without progress"
+        )
 
     async def _end(
         self,
         state: TurnState,
         outcome: TurnOutcome,
-        text: str,
+        text: Told,
         *,
         new_step: str = "",
         error: str = "",
@@ -125,13 +128,13 @@ class Ending:
             return sessions.end_answered(state.session.id, state.fence, state.position, count, now, leave=leave)
         return sessions.hold(state.session.id, state.fence, count, now)
 
-    async def _delivery(self, state: TurnState, text: str, outcome: str, held: bool) -> Outgoing | None:
+    async def _delivery(self, state: TurnState, text: Told, outcome: str, held: bool) -> Outgoing | None:
         seen = self._seen(state, outcome)
         if state.stream is not None:
             if state.stream.permit is not None:
                 state.stream.permit.close()
-            mark = say("superseded" if outcome == "superseded" else "stopped")
-            words = text or f"{self._labelled(state, seen)}\n\n{mark}".strip()
+            mark = phrase("superseded") if outcome == "superseded" else phrase("stopped")
+            words = text or joined("\n\n", self._labelled(state, seen), state.say(mark))
             return _partial(await self.streamed(state, state.stream, words, ride=held), seen)
         if not text and not seen:
             return None
@@ -140,6 +143,7 @@ class Ending:
             state.room_id,
             text or self._labelled(state, seen),
             kind="answer" if seen or outcome == "answered" else "notice",
+            language=state.language,
             session=state.session.id,
             turn=state.turn_id,
             assistant=state.assistant.id,
@@ -148,13 +152,13 @@ class Ending:
         )
         return _partial(outgoing, seen)
 
-    def _seen(self, state: TurnState, outcome: str) -> str:
+    def _seen(self, state: TurnState, outcome: str) -> Told:
         """What a person saw of an answer that was cut: it grew before their eyes in our own doors, or by edits."""
         if outcome not in ("stopped", "superseded") or state.pending is None:
-            return ""
-        return state.pending.said.strip() if state.rules.rows or state.stream is not None else ""
+            return NOTHING
+        return quoted(state.pending.said.strip()) if state.rules.rows or state.stream is not None else NOTHING
 
-    async def elsewhere(self, state: TurnState, text: str, outcome: str = "answered") -> Outgoing | None:
+    async def elsewhere(self, state: TurnState, text: Told, outcome: str = "answered") -> Outgoing | None:
         """The same words where the newest act came from, if the answer grew in another room."""
         stream = state.stream
         if stream is None or stream.place == state.place or not text:
@@ -164,13 +168,14 @@ class Ending:
             state.room_id,
             text,
             kind="answer" if outcome == "answered" else "notice",
+            language=state.language,
             session=state.session.id,
             turn=state.turn_id,
             assistant=state.assistant.id,
             reply_to=state.reply_to(),
         )
 
-    async def streamed(self, state: TurnState, stream: Stream, text: str, *, ride: bool) -> Outgoing:
+    async def streamed(self, state: TurnState, stream: Stream, text: Told, *, ride: bool) -> Outgoing:
         """The answer's final text goes into the message that it grew in."""
         return await self._s.sending.finish(
             stream.delivery,
@@ -220,37 +225,35 @@ class Ending:
             *self._s.auditor.record("turn.end", actor, about, outcome=outcome),
         ]
 
-    def _words(self, state: TurnState, answer: ModelAnswer) -> str:
+    def _words(self, state: TurnState, answer: ModelAnswer) -> Told:
         """What the person reads: the model's text, and what has to be said beside it."""
-        text = answer.message.text.strip()
+        text = quoted(answer.message.text.strip())
         if state.options.form is not None:  # a program reads it: nothing stands beside it
             return text
         match answer.finish:
             case "refusal":
-                text = text or say("refusal")
+                text = text or state.say(phrase("refusal"))
             case "filter":
-                text = f"{text}\n\n{say('filtered')}".strip()
+                text = joined("\n\n", text, state.say(phrase("filtered")))
             case "length":
-                text = f"{text}\n\n{say('length')}".strip()
+                text = joined("\n\n", text, state.say(phrase("length")))
             case "stop" | "tool_calls":
-                text = text or say("empty")
-        return self._late(state) + self._labelled(state, text)
+                text = text or state.say(phrase("empty"))
+        return joined("\n\n", self._late(state), self._labelled(state, text))
 
-    def _labelled(self, state: TurnState, text: str) -> str:
+    def _labelled(self, state: TurnState, text: Told) -> Told:
         """An answer with the note that people must see beside those of its model."""
-        label = state.pending.profile.label if state.pending else ""
-        return f"{text}\n\n{label}" if text and label else text
+        if not text or state.pending is None:
+            return text
+        profile = state.pending.profile
+        demo = state.say(phrase("demo_model")) if profile.demo else NOTHING
+        return joined("\n\n", text, quoted(profile.label), demo)
 
-    def _late(self, state: TurnState) -> str:
+    def _late(self, state: TurnState) -> Told:
         oldest = min(row.sent_at or row.created_at for row in state.rows)
         if self._s.clock.now() - oldest < self._s.directory.limits.late_after_seconds:
-            return ""
-        return say("late", when=when(oldest)) + "\n\n"
-
-
-def when(at: float) -> str:
-    """A moment as people read it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+            return NOTHING
+        return state.say(phrase("late", when=Moment(oldest)))
 
 
 def _say_instead(state: TurnState, text: str) -> None:

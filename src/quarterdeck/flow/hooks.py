@@ -8,7 +8,7 @@ Hooks run outside of operations, so one whose turn is taken up after a crash run
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
@@ -32,6 +32,7 @@ from quarterdeck.model.hook import (
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import Hook
 from quarterdeck.store.operations import Statement
+from quarterdeck.words.sentences import Phrase, phrase
 
 AFTER_AT_ONCE = 8
 AFTER_WAITING = 1_000
@@ -105,6 +106,7 @@ class Hooks:
         judged = Judged(subject)
         for rule in self._on(point):
             event = HookEvent(self._new_id("hook"), self._clock.now(), point, about, judged.subject)
+            broken = False
             try:
                 reply = await self._reply(rule, event, judged.subject, wrong)
             except HookFailed as failed:
@@ -112,11 +114,11 @@ class Hooks:
                 if rule.lenient:
                     judged.statements += self._record(rule, "hook.passed", "allow", about, str(failed))
                     continue
-                reply = Deny(f"the hook {rule.name} failed: {failed}", "Tell whoever runs this.")
+                reply, broken = Deny(f"the hook {rule.name} failed: {failed}", "Tell whoever runs this."), True
             if isinstance(reply, Deny):
                 self._metrics.hook(rule.name, point, "denied")
                 judged.denied = Denial(
-                    f"hook:{rule.name}", _words(reply.reason) or "no reason", _words(reply.next_step)
+                    f"hook:{rule.name}", _words(reply.reason) or "no reason", _words(reply.next_step), broken
                 )
                 place = PLACE[type(subject)]
                 judged.statements += self._record(rule, f"{place}.denied", "deny", about, judged.denied.sentence)
@@ -218,6 +220,14 @@ class Hooks:
             content=content.encode(),
             person=about.person,
         )
+
+
+def told_of(denial: Denial, sentence: Literal["not_taken", "not_asked", "held_back"]) -> Phrase:
+    """What a person is told of a denial: the hook's own words; of one that failed, only that it did."""
+    if denial.failed:
+        return phrase("check_failed")
+    blanks = {"rule": denial.rule, "reason": denial.reason, "next_step": denial.next_step}
+    return Phrase(sentence, blanks)
 
 
 def _asked_to_stop() -> bool:

@@ -14,31 +14,33 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.flow.arrivals import Made, arrived, row_of
 from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
 from quarterdeck.flow.directory import ConnectionRules, Directory
+from quarterdeck.flow.hooks import told_of
+from quarterdeck.flow.introduction import Introductions
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.routing import Routed, Routing
 from quarterdeck.flow.scope import place
 from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
-from quarterdeck.flow.words import say
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.identity import NotAdmitted, admit
 from quarterdeck.governance.leaf import Actor
-from quarterdeck.model.asking import NO_WISHES
+from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound
-from quarterdeck.model.message import LateResults, Message, UserMessage, encode
 from quarterdeck.model.schedule import reset_due
 from quarterdeck.store import events, inbox, people, sessions, timers
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
 from quarterdeck.store.people import Identity
+from quarterdeck.words.book import say
+from quarterdeck.words.languages import Language, first_of, spoken
+from quarterdeck.words.sentences import Phrase, phrase
 
 PAIRING_SECONDS = 3600.0
 KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
 TRIES = 3
-
-_encoder = msgspec.json.Encoder()
 
 
 class Hints:
@@ -97,6 +99,7 @@ class Intake:
         self._new_id = new_id
         self._crash = crash
         self._routing = Routing(sending.hooks, store, directory) if sending.hooks is not None else None
+        self._introductions = Introductions(store, sending, clock)
         self._known: OrderedDict[str, None] = OrderedDict()
         self.open = False
 
@@ -152,12 +155,12 @@ class Intake:
             state = known.state if known else "unknown"
             admission = admit(rules.dm_policy, rules.allow, inbound.sender.native_id, state, inbound.room.kind)
             if isinstance(admission, NotAdmitted):
-                return await self._refuse(inbound, admission, identity)
+                return await self._refuse(inbound, rules, admission, identity)
         return await self._admit(inbound, rules, identity, known)
 
     # --- those who may not ------------------------------------------------------------------------------------
 
-    async def _refuse(self, inbound: Inbound, admission: NotAdmitted, identity: str) -> _Draft:
+    async def _refuse(self, inbound: Inbound, rules: ConnectionRules, admission: NotAdmitted, identity: str) -> _Draft:
         now = self._clock.now()
         row = self._row(inbound, "", identity, "followup", now, admission.outcome, admission.rule)
         statements, known = self._who(inbound, now)
@@ -169,8 +172,10 @@ class Intake:
             pairing = people.Pairing(
                 self._new_id("pair"), code, identity, row.room_id, "asked", now, now + PAIRING_SECONDS, None
             )
+            language = self._language(rules, self._directory.assistant(rules.assistant), row)
+            text = say(language, phrase("pairing", code=code))
             notice = await self._sending.compose(
-                inbound.connection, row.room_id, say("pairing", code=code), kind="notice"
+                inbound.connection, row.room_id, text, kind="notice", language=language
             )
             statements += [people.close_expired_pairing(identity, now), people.ask_pairing(pairing)]
             statements += notice.statements
@@ -194,29 +199,63 @@ class Intake:
         row = self._row(inbound, session_id, identity, mode, now, outcome, detail)
         if outcome == "" and mode == "collect" and assistant.debounce_ms:
             row = msgspec.structs.replace(row, not_before=now + assistant.debounce_ms / 1000)
+        if who is not None and not row.language:
+            row = msgspec.structs.replace(row, language=who.language)
         statements, known = self._who(inbound, now)
         if found.new is not None and session_id not in self._known:
             statements.append(sessions.create(found.new, now))
             known = (*known, session_id)
+        draft = _Draft(operation("accept", statements), row, (), None, known, routed)
+        draft = await self._introduced(draft, rules, assistant)
         if command:
-            return await self._command(inbound, row, statements, known, command)
+            return await self._command(inbound, draft, rules, assistant, command)
         if outcome == "refused":
-            return await self._answer_at_once(inbound, row, statements, known, _told(routed), routed=routed)
-        steer = int(mode == "steer")
-        statements += [sessions.advance(session_id, 1, now, steer=steer), inbox.insert(row, now)]
-        statements.append(self._event(inbound, row, now))
+            return await self._answer_at_once(inbound, draft, self._language(rules, assistant, row), _told(routed))
+        return self._taken_in(inbound, draft, assistant)
+
+    async def _introduced(self, draft: _Draft, rules: ConnectionRules, assistant: Assistant) -> _Draft:
+        """With what is said at first contact, where this is the first."""
+        row = draft.row
+        key = "|".join(("c", row.identity_id, assistant.id))
+        if key in self._known or not self._introductions.due(rules, assistant):
+            return draft
+        language = self._language(rules, assistant, row)
+        notice = await self._introductions.compose(
+            rules, assistant, row.identity_id, row.room_id, language, row.session_id
+        )
+        replies = (notice,) if notice is not None else ()
+        return msgspec.structs.replace(draft, replies=replies, known=(*draft.known, key))
+
+    def _taken_in(self, inbound: Inbound, draft: _Draft, assistant: Assistant) -> _Draft:
+        """An act that waits for its turn."""
+        row, now, mode = draft.row, self._clock.now(), draft.row.mode
+        statements = [*draft.operation.statements, *self._arrival(inbound, draft, now, steer=int(mode == "steer"))]
         if inbound.kind == "edit":
-            statements += events.insert_found(session_id, inbox.edited_told(row), now)
+            statements += events.insert_found(row.session_id, inbox.edited_told(row), now)
             statements += [inbox.uncount_steer(row), inbox.supersede_edited(row, now)]
         if row.not_before > now:
-            statements.append(inbox.quieten(session_id, row.not_before))
+            statements.append(inbox.quieten(row.session_id, row.not_before))
         if assistant.resets.on:
-            statements.append(timers.arm("reset", session_id, reset_due(assistant.resets, now, now), now))
+            statements.append(timers.arm("reset", row.session_id, reset_due(assistant.resets, now, now), now))
         statements += self._record(inbound, row, "")
-        if routed is not None:
-            statements += routed.statements
+        if draft.routed is not None:
+            statements += draft.routed.statements
         cut: CutReason | None = "interrupt" if mode == "interrupt" else None
-        return _Draft(operation("accept", statements), row, (), cut, known, routed)
+        return msgspec.structs.replace(draft, operation=operation("accept", statements), cut=cut)
+
+    def _arrival(
+        self, inbound: Inbound, draft: _Draft, now: float, *, steer: int = 0, reply: Outgoing | None = None
+    ) -> list[Statement]:
+        """The row under its session's new head, with the events: what is said before it, itself, its reply."""
+        row, before, after = draft.row, draft.replies, (reply,) if reply is not None else ()
+        count = len(before) + 1 + len(after)
+        statements = [sessions.advance(row.session_id, count, now, steer=steer), inbox.insert(row, now)]
+        for back, one in enumerate(before):
+            statements += [*one.statements, delivery_event(row.session_id, count - 1 - back, one, now)]
+        statements.append(arrived(inbound, row, now, back=len(after)))
+        for one in after:
+            statements += [*one.statements, delivery_event(row.session_id, 0, one, now)]
+        return statements
 
     async def _full(self, session_id: str) -> bool:
         """Whether a lane holds as much as it may; one that nobody works on and nobody woke is empty."""
@@ -227,47 +266,45 @@ class Intake:
     async def _command(
         self,
         inbound: Inbound,
-        row: NewRow,
-        statements: list[Statement],
-        known: tuple[str, ...],
+        draft: _Draft,
+        rules: ConnectionRules,
+        assistant: Assistant,
         command: tuple[Command, str],
     ) -> _Draft:
-        run, argument = command
+        (run, argument), row = command, draft.row
         session = await sessions.get(self._store, row.session_id)
-        rules = self._directory.connection(inbound.connection)
-        assistant = self._directory.assistant(inbound.assistant or rules.assistant)
         effect = await run(CommandCall(row.session_id, session, assistant, row.id, row.identity_id, argument))
-        return await self._answer_at_once(
-            inbound, row, statements, known, effect.reply, extra=effect.statements, cut=effect.cut
-        )
+        assert effect.reply is not None  # a person typed it
+        language = self._language(rules, assistant, row)
+        return await self._answer_at_once(inbound, draft, language, effect.reply, effect.statements, effect.cut)
 
     async def _answer_at_once(
         self,
         inbound: Inbound,
-        row: NewRow,
-        statements: list[Statement],
-        known: tuple[str, ...],
-        text: str,
-        *,
+        draft: _Draft,
+        language: Language,
+        said: Phrase,
         extra: Sequence[Statement] = (),
         cut: CutReason | None = None,
-        routed: Routed | None = None,
     ) -> _Draft:
-        now = self._clock.now()
+        now, row, routed = self._clock.now(), draft.row, draft.routed
         reply = await self._sending.compose(
             inbound.connection,
             row.room_id,
-            text,
+            say(language, said),
             kind="notice",
+            language=language,
             session=row.session_id,
             reply_to=inbound.message_ref,
         )
-        statements += [sessions.advance(row.session_id, 2, now), inbox.insert(row, now)]
-        statements += reply.statements
-        statements += [self._event(inbound, row, now, back=1), delivery_event(row.session_id, 0, reply, now)]
+        statements = [*draft.operation.statements, *self._arrival(inbound, draft, now, reply=reply)]
         statements += [*extra, *(routed.statements if routed else ())]
         statements += self._record(inbound, row, row.outcome)
-        return _Draft(operation("accept", statements), row, (reply,), cut, known, routed)
+        replies = (*draft.replies, reply)
+        return msgspec.structs.replace(draft, operation=operation("accept", statements), replies=replies, cut=cut)
+
+    def _language(self, rules: ConnectionRules, assistant: Assistant, row: NewRow) -> Language:
+        return first_of(rules.language, assistant.language, row.language)
 
     # --- what nobody said -------------------------------------------------------------------------------------
 
@@ -282,7 +319,7 @@ class Intake:
         row = msgspec.structs.replace(row, room_id=session.room_id)
         effect = await self._timed[due.kind](CommandCall(session.id, session, assistant, row.id, "", "", due))
         statements = [sessions.count(session.id, 1), inbox.insert(row, now), *effect.statements]
-        statements += [self._event(inbound, row, now), *self._record(inbound, row, row.outcome)]
+        statements += [arrived(inbound, row, now), *self._record(inbound, row, row.outcome)]
         return _Draft(operation("accept", statements), row)
 
     # --- parts of the operation -------------------------------------------------------------------------------
@@ -290,32 +327,14 @@ class Intake:
     def _row(
         self, inbound: Inbound, session: str, identity: str, mode: str, now: float, outcome: str, detail: str
     ) -> NewRow:
-        message, history = _said(inbound)
-        return NewRow(
-            id=self._new_id("inb"),
-            connection=inbound.connection,
-            act_key=inbound.act_key,
-            session_id=session,
-            room_id=people.room_id(inbound.connection, inbound.room.native_id),
-            identity_id=identity,
-            kind=inbound.kind,
-            mode=mode,
-            message_ref=inbound.message_ref,
-            content=encode(message),
-            history=_encoder.encode(history) if history else None,
-            not_before=0.0,
-            expires_at=(inbound.sent_at or now) + self._directory.limits.message_ttl_seconds,
-            sent_at=inbound.sent_at,
-            outcome=outcome,
-            detail=detail,
-            options=None if inbound.options == NO_WISHES else _encoder.encode(inbound.options),
-            asked=inbound.asked or None,
-        )
+        made = Made(self._new_id("inb"), session, identity, mode, outcome, detail)
+        return row_of(inbound, made, now, self._directory.limits.message_ttl_seconds)
 
     def _who(self, inbound: Inbound, now: float) -> tuple[list[Statement], tuple[str, ...]]:
         """Statements for a room and an identity that are new to this process, or have a new name."""
         room = "|".join(("r", inbound.connection, inbound.room.native_id, inbound.room.title))
-        sender = "|".join(("i", inbound.connection, inbound.sender.native_id, inbound.sender.name))
+        language = spoken(inbound.sender.language) or ""
+        sender = "|".join(("i", inbound.connection, inbound.sender.native_id, inbound.sender.name, language))
         statements: list[Statement] = []
         if room not in self._known:
             statements.append(people.know_room(inbound.connection, inbound.room, now))
@@ -331,18 +350,6 @@ class Intake:
             self._known.move_to_end(key)
         while len(self._known) > KNOWN:
             self._known.popitem(last=False)
-
-    def _event(self, inbound: Inbound, row: NewRow, now: float, back: int = 0) -> Statement:
-        data: dict[str, object] = {
-            "inbox": row.id,
-            "text": inbound.text,
-            "sender": inbound.sender.name,
-            "kind": inbound.kind,
-            "mode": row.mode,
-            "outcome": row.outcome,
-            "attachments": [{"name": a.name, "mime": a.mime, "size": a.size} for a in inbound.attachments],
-        }
-        return events.insert(row.session_id, back, "inbox.accepted", data, now)
 
     def _record(self, inbound: Inbound, row: NewRow, outcome: str) -> list[Statement]:
         return self._auditor.record(
@@ -364,22 +371,13 @@ def _verdict(command: bool, routed: Routed | None, full: bool) -> tuple[str, str
     return ("refused", "queue_full") if full else ("", "")
 
 
-def _told(routed: Routed | None) -> str:
+def _told(routed: Routed | None) -> Phrase:
     """What a person is told whose act is refused."""
-    if routed is None or (denied := routed.denied) is None:
-        return say("queue_full")
-    return say("not_taken", reason=denied.reason, next_step=denied.next_step).strip()
+    if routed is None or routed.denied is None:
+        return phrase("queue_full")
+    return told_of(routed.denied, "not_taken")
 
 
 def _position(draft: _Draft, receipt: Receipt) -> int:
     """The number of an act's event; 0 for one without a session."""
     return int(receipt.one("sessions.advance")[0] or 0) if draft.row.session_id else 0
-
-
-def _said(inbound: Inbound) -> tuple[Message, Sequence[Message]]:
-    """The act as a message, and what stands before it. Results of a client's tools stand before what is said."""
-    late = LateResults(inbound.results)
-    if late.results and not (inbound.text or inbound.attachments):
-        return late, inbound.history
-    message = UserMessage(inbound.text, inbound.attachments, inbound.sender.name, inbound.sent_at)
-    return message, (*inbound.history, late) if late.results else inbound.history

@@ -8,7 +8,9 @@ from quarterdeck.governance.identity import Admitted, admit
 from quarterdeck.ports import Rows, ToolContext
 from quarterdeck.store import people
 from quarterdeck.store.database import Store
-from quarterdeck.store.people import KnownRoom
+from quarterdeck.store.people import Identity, KnownRoom
+from quarterdeck.words.book import quoted
+from quarterdeck.words.languages import first_of
 
 SPEAKERS = 50  # of a room, that are looked at
 
@@ -28,16 +30,20 @@ class Posting:
         if rules.rows:
             raise NotAllowed("default.send.known_room", f"{connection} has no rooms of its own", "Name another.")
         known = await people.room(self._store, people.room_id(connection, room))
-        if known is None or not await self._reachable(rules, known):
+        if known is None or (hearer := await self._hearer(rules, known)) is None:
             raise NotFound(f"no room {room} on {connection} has spoken with this assistant")
+        language = first_of(rules.language, self._directory.assistant(context.assistant).language, hearer.language)
         outgoing = await self._sending.compose(
-            connection, known.id, text, kind="message", turn=turn, assistant=context.assistant
-        )
+            connection, known.id, quoted(text), kind="message", language=language, turn=turn,
+            assistant=context.assistant,
+        )  # fmt: skip
         denied = outgoing.denied.sentence if outgoing.denied else ""
         return Rows(outgoing.statements, lambda: self._outbox.enqueued(outgoing), denied)
 
-    async def _reachable(self, rules: ConnectionRules, room: KnownRoom) -> bool:
-        """Whether somebody has a conversation in a room who may speak there now; who was put out is not written to."""
+    async def _hearer(self, rules: ConnectionRules, room: KnownRoom) -> Identity | None:
+        """Somebody with a conversation in a room who may speak there now; who was put out is not written to."""
         speakers = await people.speakers(self._store, rules.name, room.id, SPEAKERS)
-        verdicts = [admit(rules.dm_policy, rules.allow, who.native_id, who.state, room.kind) for who in speakers]
-        return any(isinstance(verdict, Admitted) for verdict in verdicts)
+        for who in speakers:
+            if isinstance(admit(rules.dm_policy, rules.allow, who.native_id, who.state, room.kind), Admitted):
+                return who
+        return None

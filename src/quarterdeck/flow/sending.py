@@ -8,8 +8,7 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.directory import ConnectionRules, Directory
-from quarterdeck.flow.hooks import Hooks
-from quarterdeck.flow.words import say
+from quarterdeck.flow.hooks import Hooks, told_of
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.gate import Gate, Intent, Scope
 from quarterdeck.governance.leaf import Actor
@@ -20,8 +19,10 @@ from quarterdeck.store import events, outbox, people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.outbox import Delivery
+from quarterdeck.words.book import Told, quoted, say
+from quarterdeck.words.languages import Language, first_of
+from quarterdeck.words.sentences import phrase
 
-REPEAT_MARK = "(This may be a repeat.)\n"
 KNOWN_ROOMS = 10_000
 
 
@@ -86,22 +87,24 @@ class Sending:
         self,
         connection: str,
         room_id: str,
-        text: str,
+        text: Told,
         *,
         kind: str,
+        language: Language,
         session: str = "",
         turn: str = "",
         assistant: str = "",
         reply_to: str = "",
         ride: bool = False,
     ) -> Outgoing:
-        """A new delivery. With `ride` (only while the caller holds the idle room) the first part begins at once.
+        """A new delivery; `language` is that of what we say beside it.
 
+        With `ride` (only while the caller holds the idle room) the first part begins at once.
         Where a hook denies it, that delivery is refused; the room gets a notice, but for a message to another room.
         """
         rules = self._directory.connection(connection)
         now = self._clock.now()
-        delivery = Delivery(self._new_id("dlv"), session, turn, connection, room_id, kind, now)
+        delivery = Delivery(self._new_id("dlv"), session, turn, connection, room_id, kind, now, language)
         statements, given, denied = list[Statement](), text, None
         if self.hooks is not None and self.hooks.withholds:
             text, statements, denied = await self._screened(self.hooks, delivery, text, assistant)
@@ -134,17 +137,16 @@ class Sending:
         )  # fmt: skip
 
     async def _screened(
-        self, hooks: Hooks, delivery: Delivery, text: str, assistant: str
-    ) -> tuple[str, list[Statement], Denial | None]:
+        self, hooks: Hooks, delivery: Delivery, text: Told, assistant: str
+    ) -> tuple[Told, list[Statement], Denial | None]:
         """What is sent in place of a text (a denial's notice, where hooks deny it), and what is to be recorded."""
         about = HookContext(
             assistant, delivery.connection, delivery.session_id, delivery.turn_id, delivery.id, delivery.room_id
         )
         judged = await hooks.before(SendSubject(delivery.kind, text), about, _unsendable)
         if (denied := judged.denied) is None:
-            return judged.subject.text, judged.statements, None
-        words = say("held_back", rule=denied.rule, reason=denied.reason, next_step=denied.next_step).strip()
-        return words, judged.statements, denied
+            return quoted(judged.subject.text), judged.statements, None
+        return say(first_of(delivery.language), told_of(denied, "held_back")), judged.statements, denied
 
     def _refused(self, delivery: Delivery, denied: Denial, now: float) -> list[Statement]:
         """The rows of a delivery that a hook does not want. Its text is in the record only."""
@@ -154,7 +156,7 @@ class Sending:
     async def finish(
         self,
         delivery: Delivery,
-        text: str,
+        text: Told,
         *,
         intent: Intent | None,
         native_id: str,
@@ -203,7 +205,7 @@ class Sending:
 
     async def part(self, delivery: Delivery, n: int, text: str, *, reply_to: str = "", resends: int = 0) -> Part:
         """The platform call of a part; a marked repeat says so and has a key of its own."""
-        mark = REPEAT_MARK if resends else ""
+        mark = repeat_mark(delivery.language) if resends else ""
         key = f"{delivery.id}.{n}" + (f".r{resends}" if resends else "")
         return Part(delivery.connection, await self._rooms.native(delivery.room_id), mark + text, key, reply_to)
 
@@ -237,6 +239,11 @@ class Sending:
             content=text.encode(),
             person=delivery.room_id,
         )
+
+
+def repeat_mark(language: str) -> str:
+    """The line above what may have been sent before."""
+    return say(first_of(language), phrase("repeat")) + "\n"
 
 
 def _unsendable(subject: SendSubject) -> str:

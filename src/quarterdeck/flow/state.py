@@ -26,6 +26,9 @@ from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.outbox import Delivery
 from quarterdeck.store.sessions import Session
+from quarterdeck.words.book import Told, say
+from quarterdeck.words.languages import Language, first_of
+from quarterdeck.words.sentences import Phrase
 
 
 class TurnCut(Stopping):
@@ -163,6 +166,15 @@ class TurnState:
     def newest(self) -> InboxRow:
         """The newest act that the turn has taken: its room is where the answer goes, its identity who asks."""
         return max((*self.rows, *self.steered), key=lambda row: row.position)
+
+    @property
+    def language(self) -> Language:
+        """What its person is spoken to in: as configured, else as the newest act came."""
+        return first_of(self.rules.language, self.assistant.language, self.newest.language)
+
+    def say(self, said: Phrase) -> Told:
+        """A sentence for its person."""
+        return say(self.language, said)
 
     @property
     def room_id(self) -> str:

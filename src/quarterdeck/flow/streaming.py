@@ -58,6 +58,7 @@ async def begin(services: Services, state: TurnState, *, riding: bool) -> list[S
             state.room_id,
             "answer",
             now,
+            state.language,
         )
         stream = Stream(delivery, native)
         statements += [

@@ -6,12 +6,10 @@ from itertools import takewhile
 import msgspec
 
 from quarterdeck.flow import streaming
-from quarterdeck.flow.ending import when
 from quarterdeck.flow.sending import delivery_event
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Cut, TurnState, taken_of
 from quarterdeck.flow.steer import steering
-from quarterdeck.flow.words import say
 from quarterdeck.governance.policy import POLICY_DIGEST
 from quarterdeck.model.message import ToolResult
 from quarterdeck.model.turn import ModelStep, SteerStep, ToolStep
@@ -21,6 +19,9 @@ from quarterdeck.store.intents import IntentRow
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 from quarterdeck.store.sessions import Session
 from quarterdeck.store.turns import Turn
+from quarterdeck.words.book import say
+from quarterdeck.words.languages import first_of
+from quarterdeck.words.sentences import Moment, phrase
 
 AT_ONCE = 50  # rows that one turn takes at most
 UNKNOWN = "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
@@ -137,8 +138,12 @@ class Taking:
     async def _expire(self, session: Session, rows: list[InboxRow]) -> None:
         """Rows that waited too long are not answered as if they were new; their person is told."""
         s, now = self._s, self._s.clock.now()
-        text = say("expired", when=when(rows[0].sent_at or rows[0].created_at))
-        notice = await s.sending.compose(rows[0].connection, rows[0].room_id, text, kind="notice", session=session.id)
+        first, assistant = rows[0], s.directory.assistant(session.assistant)
+        language = first_of(s.directory.connection(first.connection).language, assistant.language, first.language)
+        text = say(language, phrase("expired", when=Moment(first.sent_at or first.created_at)))
+        notice = await s.sending.compose(
+            first.connection, first.room_id, text, kind="notice", language=language, session=session.id
+        )
         steer = -sum(row.mode == "steer" for row in rows)
         statements: list[Statement] = [
             sessions.advance(session.id, 2, now, steer=steer),

@@ -12,6 +12,7 @@ from quarterdeck.flow import context, forms, media
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.compaction import Compaction
 from quarterdeck.flow.ending import Ending
+from quarterdeck.flow.hooks import told_of
 from quarterdeck.flow.modelcall import ModelCalls
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.screening import ModelDenied
@@ -21,13 +22,14 @@ from quarterdeck.flow.state import TurnCut, TurnState
 from quarterdeck.flow.steer import Steer
 from quarterdeck.flow.taking import Claim, Taking
 from quarterdeck.flow.toolcall import ToolCalls
-from quarterdeck.flow.words import say
 from quarterdeck.model.message import AssistantMessage
 from quarterdeck.model.turn import FormStep, ModelAnswer, ModelStep, Step, form_step, model_step
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.store import inbox, journal, sessions
 from quarterdeck.store.inbox import MAX_TAKES, InboxRow
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
+from quarterdeck.words.book import Told, quoted
+from quarterdeck.words.sentences import Phrase, phrase
 
 PARKED_S = 60.0
 LOOKS = 20  # how often an end may find that the lane has changed
@@ -97,8 +99,8 @@ class Turns:
         if context.handed(state.journal):
             return await self._hand(state)
         if state.pending is None:
-            steps = str(state.assistant.max_steps)
-            await self._ending.failed(state, say("too_many_steps", steps=steps), "too many steps")
+            said = phrase("too_many_steps", count=state.assistant.max_steps)
+            await self._ending.failed(state, said, "too many steps")
             return True
         answer, _ = await self._models.answer(state)
         if answer.finish not in ("stop", "tool_calls"):  # cut short or refused: its calls are not meant to be run
@@ -205,7 +207,7 @@ class Turns:
         s, now, n = self._s, self._s.clock.now(), context.model_steps(state.journal) + 1
         if n >= state.assistant.max_steps or any(isinstance(step, FormStep) for step in state.journal.values()):
             await self._ending.failed(
-                state, say("misfit", reason=misfit.reason), f"form: {misfit.reason}", usage=answer.usage
+                state, phrase("misfit", reason=misfit.reason), f"form: {misfit.reason}", usage=answer.usage
             )
             return True
         pending = state.pending
@@ -243,7 +245,7 @@ class Turns:
         pending, stream = state.pending, state.stream
         assert pending is not None
         outgoing = await self._deliver(state, answer)
-        also = await self._ending.elsewhere(state, answer.message.text.strip() or say("empty"))
+        also = await self._ending.elsewhere(state, _said(state, answer))
         if outgoing and outgoing.instead is not None:
             said = msgspec.structs.replace(answer.message, text=outgoing.instead)
             answer = msgspec.structs.replace(answer, message=said)
@@ -284,16 +286,16 @@ class Turns:
         self._models.committed(state, receipt)
 
     async def _deliver(self, state: TurnState, answer: ModelAnswer) -> Outgoing | None:
-        text = answer.message.text.strip()
         if state.stream is not None:
-            return await self._ending.streamed(state, state.stream, text or say("empty"), ride=False)
-        if not text:
+            return await self._ending.streamed(state, state.stream, _said(state, answer), ride=False)
+        if not (text := quoted(answer.message.text.strip())):
             return None
         return await self._s.sending.compose(
             state.rules.name,
             state.room_id,
             text,
             kind="answer",
+            language=state.language,
             session=state.session.id,
             turn=state.turn_id,
             assistant=state.assistant.id,
@@ -307,18 +309,32 @@ class Turns:
             case "interrupt":
                 await self._ending.cut(state, "superseded")
             case "deadline":
-                seconds = f"{state.assistant.turn_seconds:.0f}"
-                await self._ending.failed(state, say("too_long", seconds=seconds), "out of time")
+                said = phrase("too_long", count=round(state.assistant.turn_seconds))
+                await self._ending.failed(state, said, "out of time")
 
     async def _end_failed(self, state: TurnState, failed: ProviderFailed) -> None:
-        match failed.kind:
-            case _ if isinstance(failed, ModelDenied):
-                text = say("not_asked", reason=failed.denial.reason, next_step=failed.denial.next_step).strip()
-            case "auth" | "credit" | "access":
-                text = say("failed_auth")
-            case "context":
-                text = say("failed_context")
-            case _:
-                text = say("failed", reason=failed.kind)
         self._s.metrics.alert(f"provider_{failed.kind}")
-        await self._ending.failed(state, text, f"{failed.kind}: {failed}", usage=failed.usage)
+        await self._ending.failed(state, _why(failed), f"{failed.kind}: {failed}", usage=failed.usage)
+
+
+def _said(state: TurnState, answer: ModelAnswer) -> Told:
+    return quoted(answer.message.text.strip()) or state.say(phrase("empty"))
+
+
+def _why(failed: ProviderFailed) -> Phrase:
+    """What a person is told who gets no answer."""
+    if isinstance(failed, ModelDenied):
+        return told_of(failed.denial, "not_asked")
+    match failed.kind:
+        case "auth" | "credit" | "access":
+            return phrase("failed_auth")
+        case "context":
+            return phrase("failed_context")
+        case "rate" | "overload":
+            return phrase("failed_busy")
+        case "timeout":
+            return phrase("failed_slow")
+        case "network" | "cut" | "server":
+            return phrase("failed_reach")
+        case "invalid":
+            return phrase("failed_request")

@@ -10,6 +10,14 @@ from quarterdeck.model.schedule import ResetRules
 WORKSPACE_FILES = ("AGENTS.md", "SOUL.md", "USER.md", "MEMORY.md")
 
 
+class Introduction(msgspec.Struct, frozen=True):
+    """What people are told at first contact: who is responsible, how to reach them; `texts`: own ones, by language."""
+
+    owner: str = ""
+    contact: str = ""
+    texts: tuple[tuple[str, str], ...] = ()
+
+
 class Assistant(msgspec.Struct, frozen=True):
     """Effective configuration of one assistant. `model` is `provider/model`; `files` are its workspace files' texts."""
 
@@ -26,6 +34,8 @@ class Assistant(msgspec.Struct, frozen=True):
     context_tokens: int = 100_000
     resets: ResetRules = ResetRules()
     plugins: tuple[str, ...] = ()  # what others wrote and it uses, with package and version
+    language: str = ""  # that people are spoken to in; empty: as their apps say
+    introduction: Introduction | None = None  # None: it does not introduce itself
 
     def release(self) -> str:
         """Content address of everything that shapes behaviour."""

@@ -99,11 +99,12 @@ class HookEvent(msgspec.Struct, frozen=True):
 
 
 class Denial(msgspec.Struct, frozen=True):
-    """A hook's no, or what stands for it where a hook failed that may not fail."""
+    """A hook's no, or what stands for it where a hook `failed` that may not fail."""
 
     rule: str
     reason: str
     next_step: str
+    failed: bool = False
 
     @property
     def sentence(self) -> str:

@@ -25,10 +25,14 @@ class Room(msgspec.Struct, frozen=True):
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """One provider-given identity; it may not belong to a known person yet."""
+    """One provider-given identity; it may not belong to a known person yet.
+
+    `language` is a BCP 47 tag as the platform gives it, such as `de` or `pt-BR`; empty where it does not say.
+    """
 
     native_id: str
     name: str = ""
+    language: str = ""
 
 
 class Due(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     ended_at: float | None
     options: bytes | None
     asked: bytes | None
+    language: str = ""
 
 
 class NewRow(msgspec.Struct, frozen=True):
@@ -70,6 +71,7 @@ class NewRow(msgspec.Struct, frozen=True):
     detail: str = ""
     options: bytes | None = None
     asked: bytes | None = None
+    language: str = ""
 
 
 def insert(new: NewRow, now: float) -> Statement:
@@ -89,7 +91,7 @@ def insert(new: NewRow, now: float) -> Statement:
         "inbox.insert",
         "INSERT INTO inbox (tenant, id, connection, act_key, session_id, room_id, identity_id, position, lane_order,"
         " kind, mode, message_ref, content, history, correction, state, outcome, detail, takes, not_before,"
-        " expires_at, sent_at, created_at, ended_at, options, asked)"
+        " expires_at, sent_at, created_at, ended_at, options, asked, language)"
         " SELECT :tenant, :id, :connection, :act_key, :session_id, :room_id, :identity_id, s.head,"
         f" COALESCE((SELECT o.lane_order {earlier} AND o.state = 'waiting' AND :kind = 'edit'"
         " ORDER BY o.lane_order LIMIT 1), s.head),"
@@ -97,7 +99,7 @@ def insert(new: NewRow, now: float) -> Statement:
         f" CASE WHEN :kind = 'edit' AND EXISTS (SELECT 1 {earlier}"
         " AND (o.state = 'taken' OR o.outcome = 'answered' OR o.outcome = 'absorbed')) THEN 1 ELSE 0 END,"
         " :state, NULLIF(:outcome, ''), NULLIF(:detail, ''), 0, :not_before, :expires_at, :sent_at, :now,"
-        " CASE WHEN :outcome = '' THEN NULL ELSE :now END, :options, :asked"
+        " CASE WHEN :outcome = '' THEN NULL ELSE :now END, :options, :asked, :language"
         " FROM sessions s WHERE s.tenant = :tenant AND s.id = :session_id"
         " ON CONFLICT (tenant, connection, act_key) DO NOTHING",
         params,

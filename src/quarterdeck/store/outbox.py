@@ -19,6 +19,7 @@ class Delivery(msgspec.Struct, frozen=True):
     room_id: str
     kind: str
     created_at: float
+    language: str = ""
 
 
 class PartRow(msgspec.Struct, frozen=True):
@@ -299,6 +300,7 @@ class ListedDelivery(msgspec.Struct, frozen=True):
     room_id: str
     kind: str
     created_at: float
+    language: str
     state: str
     parts: int
     text: str

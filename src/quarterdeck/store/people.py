@@ -8,6 +8,7 @@ from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.sessions import derived_id
 from quarterdeck.store.tenancy import TENANT
+from quarterdeck.words.languages import spoken
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -20,6 +21,7 @@ class Identity(msgspec.Struct, frozen=True):
     person_id: str | None
     state: str
     created_at: float
+    language: str = ""
 
 
 class KnownRoom(msgspec.Struct, frozen=True):
@@ -91,18 +93,20 @@ def know_parent(connection: str, room: Room, now: float) -> Statement:
 
 
 def know_identity(connection: str, sender: Sender, now: float) -> Statement:
-    """Remember an identity and its newest name; its state stays."""
+    """Remember an identity, its newest name, and the language that it was last known to speak; its state stays."""
     return Statement(
         "identities.know",
-        "INSERT INTO identities (tenant, id, connection, native_id, name, person_id, state, created_at)"
-        " VALUES (:tenant, :id, :connection, :native, :name, NULL, 'unknown', :now)"
-        " ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name",
+        "INSERT INTO identities (tenant, id, connection, native_id, name, person_id, state, created_at, language)"
+        " VALUES (:tenant, :id, :connection, :native, :name, NULL, 'unknown', :now, :language)"
+        " ON CONFLICT (tenant, id) DO UPDATE SET name = excluded.name,"
+        " language = CASE WHEN excluded.language = '' THEN identities.language ELSE excluded.language END",
         {
             "tenant": TENANT,
             "id": identity_id(connection, sender.native_id),
             "connection": connection,
             "native": sender.native_id,
             "name": sender.name,
+            "language": spoken(sender.language) or "",
             "now": now,
         },
     )

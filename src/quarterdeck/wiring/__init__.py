@@ -267,7 +267,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         configuration=g.configuration,
         deliveries=Deliveries(g.store, g.auditor, g.outbox, g.live, g.clock),
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
-        pairings=Pairings(g.store, g.auditor, g.sending, g.outbox, g.clock),
+        pairings=Pairings(g.store, g.directory, g.auditor, g.sending, g.outbox, g.clock),
         probes=Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log),
         mind=Mind(g.store, g.auditor, g.clock, g.new_id),
         people=People(g.store, g.directory, g.auditor, g.new_id),

@@ -74,7 +74,7 @@ class Builder:
         The engine hangs up after every stream, whatever its headers say, so no connection is kept.
         """
         from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
-        from quarterdeck.providers.local.demo import DEMO_LABEL, LIMITS, STARTER_PROMPTS, SYSTEM_PROMPT
+        from quarterdeck.providers.local.demo import LIMITS, STARTER_PROMPTS, SYSTEM_PROMPT
         from quarterdeck.providers.local.engine import LocalEngine
         from quarterdeck.providers.local.fetching import Fetching, UntilFetched
         from quarterdeck.providers.openai_compatible.adapter import ChatWire
@@ -89,7 +89,7 @@ class Builder:
             return Endpoint(found.base_url, Secret(found.key))
 
         profile = ModelProfile(
-            label=DEMO_LABEL,
+            demo=True,
             tools=False,
             system=SYSTEM_PROMPT,
             history_messages=LIMITS.history,

@@ -44,6 +44,7 @@ class Asked(msgspec.Struct, frozen=True):
     room: str = ""
     key: str = ""
     record: bytes = b""
+    language: str = ""
     before: tuple[Message, ...] = ()
 
 
@@ -75,7 +76,7 @@ class Accepting:
             connection=CONNECTION,
             act_key=act_key,
             room=room,
-            sender=Sender(asked.principal.id, asked.principal.name),
+            sender=Sender(asked.principal.id, asked.principal.name, asked.language),
             text=talk.text,
             sent_at=self._doors.clock.now(),
             attachments=talk.files,

@@ -97,6 +97,7 @@ class OpenAIDoor:
                 options=chat.options(ask, assistant, self._accepting.profile(assistant)),
                 conversation=call.header("X-Quarterdeck-Session") or ask.user or "",
                 key=key,
+                language=call.language,
             )
         )
         with ExitStack() as stack:

@@ -31,6 +31,7 @@ class WireSender(msgspec.Struct, frozen=True):
 
     id: str
     name: str = ""
+    language: str = ""
 
 
 class WireEvent(msgspec.Struct, frozen=True):
@@ -82,7 +83,7 @@ def inbound(connection: str, event: WireEvent) -> Inbound | None:
         connection=connection,
         act_key=f"{event.room.id}/{event.id}/{event.revision}",
         room=Room(event.room.id, event.room.kind, event.room.title),
-        sender=Sender(event.sender.id, event.sender.name),
+        sender=Sender(event.sender.id, event.sender.name, event.sender.language),
         text=event.text,
         kind="edit" if event.kind == "edit" else "message",
         message_ref=event.id,

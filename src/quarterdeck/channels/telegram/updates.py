@@ -17,6 +17,7 @@ class User(msgspec.Struct, frozen=True):
     first_name: str = ""
     last_name: str = ""
     username: str = ""
+    language_code: str = ""
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -133,7 +134,7 @@ def inbound(connection: str, update: Update) -> Inbound | None:
         connection=connection,
         act_key=f"{chat.id}/{message.message_id}/{_revision(message, text)}",
         room=Room(str(chat.id), "dm" if private else "group", name if private else chat.title),
-        sender=Sender(str(sender.id), name),
+        sender=Sender(str(sender.id), name, sender.language_code),
         text=text,
         kind="edit" if message.edit_date else "message",
         message_ref=str(message.message_id),

@@ -5,7 +5,7 @@ import time
 from quarterdeck.cli.tour.account import Account
 from quarterdeck.cli.tour.chatlog import Seen, look
 from quarterdeck.cli.tour.stage import Stage, until
-from quarterdeck.flow.sending import REPEAT_MARK
+from quarterdeck.flow.sending import repeat_mark
 from quarterdeck.providers.scripted.provider import HELP
 
 CLAIM = (
@@ -52,7 +52,7 @@ def kill(stage: Stage, account: Account) -> None:
 
 def seen(stage: Stage) -> Seen:
     """What people see now."""
-    return look(stage.lines(), _answer, REPEAT_MARK)
+    return look(stage.lines(), _answer, repeat_mark("en"))
 
 
 def _answer(question: str) -> str:
@@ -111,4 +111,5 @@ def _marked(repeats: int) -> str:
     if not repeats:
         return "No answer had to be marked as a possible repeat."
     said = "1 answer says" if repeats == 1 else f"{repeats} answers say"
-    return f'{said} "{REPEAT_MARK.strip()}": it was killed before it could know whether the first words had arrived.'
+    mark = repeat_mark("en").strip()
+    return f'{said} "{mark}": it was killed before it could know whether the first words had arrived.'

@@ -40,6 +40,7 @@ data_dir = "./data"
 port = 0
 [assistants.default]
 model = "{model}"
+introduce = false
 [connections.messenger]
 channel = "loopback"
 api_root = "{url}"

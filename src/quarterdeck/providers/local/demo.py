@@ -8,8 +8,6 @@ import msgspec
 
 MODEL_ID = "smollm2-135m"
 
-DEMO_LABEL = "demo model (SmolLM2, 135M parameters): often wrong, cannot act. Add a provider for real work."
-
 # 18 tokens. Plain on purpose: with the product's name in it the model played a ship's captain. A longer one
 # only costs time, for it reads about 130 tokens a second.
 SYSTEM_PROMPT = "You are a helpful assistant. Answer in one or two short sentences."

@@ -52,7 +52,7 @@ def routes(parts: Parts, url: str, version: str) -> list[BaseRoute]:
 
 def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
     """Address, who answers, who may: `read` to look, `operate` to change something."""
-    pairings = Pairings(p.store, p.auditor, p.sending, p.outbox, p.clock)
+    pairings = Pairings(p.store, p.directory, p.auditor, p.sending, p.outbox, p.clock)
     home = HomePage(Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings)
     return (
         ConsoleRoute("GET", "/console", home.show, "read", "Home", "home"),

@@ -153,6 +153,7 @@ class ResponsesDoor:
                     before=on.before,
                     key=key,
                     record=asking.record(ask),
+                    language=call.language,
                 )
             )
             row, watcher = await self._accepting.accept(inbound, stack)
