@@ -19,7 +19,7 @@ check: dev-environment ## every gate, all tests included; what .ci/run runs
 bench: dev-environment ## the figures of the promises; JSON=out.json writes them to a file
 	@$(PYTHON_IN) -m bench $(if $(JSON),--json "$(JSON)")
 
-crash: dev-environment ## 1,000 kills at random times; ARGS="--all" for every point in every scenario
+crash: dev-environment ## 1,000 kills at random times; ARGS="--all" for every point of every scenario
 	@$(PYTHON_IN) -m tests.crash $(ARGS)
 
 mutants: dev-environment ## plant bugs, see that tests find them; ARGS='"no dedupe"' for some

@@ -6,6 +6,7 @@ this copies from the newest test run, and the newest result of the benchmark and
 
 import argparse
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -86,9 +87,11 @@ def catalogue() -> str:
 
 
 def newest(name: str) -> dict[str, object] | list[dict[str, object]] | None:
-    """The newest result file of a suite."""
-    files = sorted(RESULTS.glob(f"{name}-*.json"))
-    return json.loads(files[-1].read_text()) if files else None
+    """The result file of a suite, which carries its commit in its name: one is kept, the newest."""
+    files = [path for path in RESULTS.glob(f"{name}-*.json") if re.fullmatch("[0-9a-f]+", path.stem[len(name) + 1 :])]
+    if len(files) > 1:
+        raise SystemExit(f"remove the older of {', '.join(sorted(path.name for path in files))}")
+    return json.loads(files[0].read_text()) if files else None
 
 
 def promises() -> str:
@@ -111,9 +114,10 @@ def promises() -> str:
         proof = "<br>".join(f"`{test}`" for test in sorted(passed)) or ("-" if figure else "**not yet proven**")
         rows.append(f"| {one['id']} | {one['text']} | {one['figure']} | {value} | {proof} |")
     lines[-1] += "\n" + "\n".join(rows)
-    kills = newest("crash")
-    if isinstance(kills, dict):
-        lines.append("Random kills, newest long run: `" + json.dumps(kills) + "`")
+    for name, what in (("crash", "Kills at random times"), ("crash-points", "Kills at every point of every scenario")):
+        kills = newest(name)
+        if isinstance(kills, dict):
+            lines.append(f"{what}, newest long run: `{json.dumps(kills)}`")
     return "\n\n".join(lines) + "\n"
 
 

@@ -1,20 +1,24 @@
-"""The long form: kills at random times, or every point x every scenario; both resumable."""
+"""The long form: kills at random times, or at every point of every scenario; both resumable."""
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from tests.crash import load, results
 from tests.crash.catalogue import SCENARIOS
-from tests.crash.points import all_points
+from tests.crash.points import all_points, reached_points
 from tests.crash.run import run
 from tests.standins import ROOT
 
 AT_ONCE = 3
 PER_SEGMENT = 25
 RANDOM = 1000
+
+T = TypeVar("T")
 
 
 class Long:
@@ -49,30 +53,37 @@ class Long:
 
 
 async def every_point(seed: str, work: Path, out: Path) -> bool:
-    """Every point x every scenario, four at once."""
+    """Every scenario, undisturbed and then killed at each point that it comes to; three at once."""
     long = Long("points", seed, work)
-    points, result = all_points(), long.state.result
-    result.points, result.scenarios = len(points), len(SCENARIOS)
-    result.expected = len(points) * len(SCENARIOS)
-    todo = [(name, point) for name in SCENARIOS for point in points if f"{name} {point}" not in long.state.done]
+    result = long.state.result
+    result.points, result.scenarios, result.expected = len(all_points()), len(SCENARIOS), 0
 
-    async def one(name: str, point: str) -> None:
+    async def reach(name: str) -> list[tuple[str, str]]:
+        points, ran = await reached_points(SCENARIOS[name], long.work / name, f"{seed} {name}")
+        if not ran.fine:
+            long.record(name, f"{name}, undisturbed", str(ran))
+            result.add(ran.violations, ran.complaints)
+        return [(name, crash) for crash in (*(f"{point}:1" for point in points), *SCENARIOS[name].hits)]
+
+    async def kill(name: str, crash: str) -> None:
+        point, _, hit = crash.rpartition(":")
         scenario = SCENARIOS[name]()
-        folder = long.work / f"{name}-{point}"
-        ran = await run(scenario, scenario.crash_settings(point, 1), folder, f"{seed} {name} {point}")
+        folder = long.work / f"{name}-{crash}"
+        ran = await run(scenario, scenario.crash_settings(point, int(hit)), folder, f"{seed} {name} {crash}")
         result.executed += 1
         result.kills += ran.kills
         result.not_reached += not ran.reached
         result.add(ran.violations, ran.complaints)
-        said = "killed" if ran.reached else "not reached"
-        long.record(f"{name} {point}", f"{result.executed}/{result.expected} {name} {point}: {said}",
+        said = "killed" if ran.reached else "not reached this time"
+        long.record(f"{name} {crash}", f"{result.executed}/{result.expected} {name} {crash}: {said}",
                     "" if ran.fine else str(ran))  # fmt: skip
 
-    await at_once([lambda pair=pair: one(*pair) for pair in todo])
-    killed = result.executed - result.not_reached
-    print(f"points x scenarios: expected {result.expected}, executed {result.executed} "
-          f"({killed} killed, {result.not_reached} never came to the point), skipped "
-          f"{result.expected - result.executed}")  # fmt: skip
+    found = await at_once([partial(reach, name) for name in SCENARIOS])
+    pairs = [pair for some in found for pair in some]
+    result.expected = len(pairs)
+    await at_once([partial(kill, *pair) for pair in pairs if " ".join(pair) not in long.state.done])
+    print(f"points that scenarios come to: expected {result.expected}, executed {result.executed} "
+          f"({result.not_reached} not reached this time)")  # fmt: skip
     return long.close(out, "crash-points")
 
 
@@ -99,17 +110,18 @@ async def at_random(kills: int, seed: str, work: Path, out: Path) -> bool:
     return long.close(out, "crash")
 
 
-async def at_once(jobs: Sequence[Callable[[], object]]) -> None:
-    """Do all, AT_ONCE at a time."""
-    queue = iter(jobs)
+async def at_once(jobs: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Do all, AT_ONCE at a time; what they gave, in the order in which they ended."""
+    queue, given = iter(jobs), list[T]()
 
     async def worker() -> None:
         for job in queue:
-            await job()  # pyright: ignore[reportGeneralTypeIssues]
+            given.append(await job())
 
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
             group.create_task(worker())
+    return given
 
 
 async def asked(options: argparse.Namespace) -> bool:
@@ -125,7 +137,7 @@ async def asked(options: argparse.Namespace) -> bool:
 def main() -> int:
     """The command; 1 when something was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--all", action="store_true", help="every point x every scenario")
+    parser.add_argument("--all", action="store_true", help="every scenario, killed at every point that it comes to")
     parser.add_argument("--random", type=int, metavar="N", help="N kills at random times")
     parser.add_argument("--seed", default="0")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/reference/results", help="folder of the result files")
