@@ -1,7 +1,9 @@
-"""What only a person can know of a delivery: whether it arrived, and whether it is to be sent once more."""
+"""What was sent or is to be; and what only a person can know: whether it arrived, whether to send it once more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
+
+import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, NotFound
@@ -13,13 +15,25 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import events, outbox, sessions
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Riding, Statement, nothing_rides, operation
-from quarterdeck.store.outbox import Delivery, PartRow
+from quarterdeck.store.outbox import Delivery, ListedDelivery, PartRow
+from quarterdeck.store.overview import trouble
 
 Found = Literal["sent", "failed"]
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """A delivery with its parts, in order."""
+
+    delivery: Delivery
+    parts: Sequence[PartRow]
+
+    def any(self, *states: str) -> bool:
+        """Whether a part is in one of these states."""
+        return any(part.state in states for part in self.parts)
+
+
 class Deliveries:
-    """The use cases of deliveries that are in trouble. `reason` is the person's own words."""
+    """Deliveries for people, and the use cases of those in trouble. `reason` is the person's own words."""
 
     def __init__(self, store: Store, auditor: Auditor, outbox: Outbox, live: Live, clock: Clock) -> None:
         self._store = store
@@ -27,6 +41,24 @@ class Deliveries:
         self._outbox = outbox
         self._live = live
         self._clock = clock
+
+    async def listed(self, state: str, limit: int, before: str) -> Sequence[ListedDelivery]:
+        """Newest first, behind id `before`; `state` is what the parts add up to, empty for all."""
+        return await outbox.listed(self._store, state, limit, before)
+
+    async def troubled(self) -> Mapping[str, int]:
+        """How many are in each state that needs a person; states without any are left out."""
+        counts: dict[str, int] = {}
+        for one in await trouble(self._store):
+            counts[one.state] = counts.get(one.state, 0) + one.deliveries
+        return counts
+
+    async def one(self, delivery_id: str) -> Sent:
+        """One with its parts. Raises NotFound."""
+        delivery = await outbox.get(self._store, delivery_id)
+        if delivery is None:
+            raise NotFound(f"there is no delivery {delivery_id}")
+        return Sent(delivery, await outbox.parts_of(self._store, delivery_id))
 
     async def settle(
         self, delivery_id: str, found: Found, actor: Actor, reason: str = "", riding: Riding[int] = nothing_rides
@@ -62,15 +94,12 @@ class Deliveries:
         return len(parts)
 
     async def _parts(self, delivery_id: str, states: Sequence[str]) -> tuple[Delivery, list[PartRow]]:
-        delivery = await outbox.get(self._store, delivery_id)
-        if delivery is None:
-            raise NotFound(f"there is no delivery {delivery_id}")
-        all_parts = await outbox.parts_of(self._store, delivery_id)
-        parts = [part for part in all_parts if part.state in states]
+        found = await self.one(delivery_id)
+        parts = [part for part in found.parts if part.state in states]
         if not parts:
-            now = ", ".join(dict.fromkeys(part.state for part in all_parts))
+            now = ", ".join(dict.fromkeys(part.state for part in found.parts))
             raise Conflict(f"no part of {delivery_id} is {' or '.join(states)}; it is {now}")
-        return delivery, parts
+        return found.delivery, parts
 
     def _record(self, kind: str, actor: Actor, delivery: Delivery, outcome: str, reason: str) -> list[Statement]:
         about = Subject(

@@ -1,19 +1,43 @@
-"""Bringing back what was put aside: a message that failed, or that killed its turn again and again."""
+"""What was taken in, as people read it; and bringing back what failed, or killed its turn again and again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, NotFound
 from quarterdeck.flow.directory import Directory
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
+from quarterdeck.model.message import UserMessage, decode
 from quarterdeck.store import inbox, sessions
 from quarterdeck.store.database import Store
+from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.operations import ExpectationFailed, operation
 
 
+class Letter(msgspec.Struct, frozen=True):
+    """An accepted act, with what a person needs to decide about it."""
+
+    id: str
+    state: str
+    detail: str
+    text: str
+    connection: str
+    session: str
+    turn: str
+    takes: int
+    created_at: float
+    ended_at: float | None
+
+    @property
+    def retriable(self) -> bool:
+        """Whether it can be brought back."""
+        return self.state in ("dead_lettered", "failed")
+
+
 class Inbox:
-    """The use case of retrying a row. `wake` tells the lanes that a session has something to do."""
+    """Its rows for people, and the use case of retrying one. `wake` tells the lanes that a session has work."""
 
     def __init__(
         self, store: Store, directory: Directory, auditor: Auditor, clock: Clock, wake: Callable[[str], None]
@@ -23,6 +47,10 @@ class Inbox:
         self._auditor = auditor
         self._clock = clock
         self._wake = wake
+
+    async def listed(self, state: str, limit: int, before: str) -> Sequence[Letter]:
+        """Newest first, behind id `before`; `state` is a state or an outcome, empty for all."""
+        return [letter(row) for row in await inbox.listed(self._store, state, limit, before)]
 
     async def retry(self, inbox_id: str, actor: Actor, reason: str = "") -> None:
         """Let a dead-lettered or failed row wait again, with its whole time to live. Raises NotFound, Conflict."""
@@ -42,3 +70,12 @@ class Inbox:
         except ExpectationFailed as error:
             raise Conflict(f"{inbox_id} is {row.outcome or row.state}, neither dead_lettered nor failed") from error
         self._wake(row.session_id)
+
+
+def letter(row: InboxRow) -> Letter:
+    """A row of the inbox as people read it."""
+    said = decode(row.content)
+    return Letter(
+        row.id, row.outcome or row.state, row.detail or "", said.text if isinstance(said, UserMessage) else "",
+        row.connection, row.session_id, row.turn_id or "", row.takes, row.created_at, row.ended_at,
+    )  # fmt: skip

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quarterdeck.actions.inbox import Letter, letter
 from quarterdeck.base.clock import Clock
-from quarterdeck.model.message import UserMessage, decode
 from quarterdeck.store import inbox, outbox, people
 from quarterdeck.store.database import Store
-from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.outbox import ListedDelivery
 from quarterdeck.store.overview import overview
 
@@ -25,26 +24,6 @@ class Wish(msgspec.Struct, frozen=True):
     native_id: str
     asked_at: float
     expires_at: float
-
-
-class Letter(msgspec.Struct, frozen=True):
-    """An accepted act, with what a person needs to decide about it."""
-
-    id: str
-    state: str
-    detail: str
-    text: str
-    connection: str
-    session: str
-    turn: str
-    takes: int
-    created_at: float
-    ended_at: float | None
-
-    @property
-    def retriable(self) -> bool:
-        """Whether it can be brought back."""
-        return self.state in ("dead_lettered", "failed")
 
 
 class Waits(msgspec.Struct, frozen=True):
@@ -87,12 +66,3 @@ class Waiting:
                     Wish(one.id, one.code, who.connection, who.name, who.native_id, one.created_at, one.expires_at)
                 )
         return found
-
-
-def letter(row: InboxRow) -> Letter:
-    """A row of the inbox as people read it."""
-    said = decode(row.content)
-    return Letter(
-        row.id, row.outcome or row.state, row.detail or "", said.text if isinstance(said, UserMessage) else "",
-        row.connection, row.session_id, row.turn_id or "", row.takes, row.created_at, row.ended_at,
-    )  # fmt: skip

@@ -6,19 +6,25 @@ from typing import Protocol
 from starlette.routing import BaseRoute
 
 from quarterdeck.actions.activity import Activity
+from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problems
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.waiting import Waiting
 from quarterdeck.base.clock import Clock
 from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.lanes import Lanes
+from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Sending
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.store.database import Store
 from quarterdeck.web.assets import Assets
+from quarterdeck.web.console.deliveries import DeliveriesPage
 from quarterdeck.web.console.frame import ConsoleRoute, Frame
 from quarterdeck.web.console.home import HomePage
+from quarterdeck.web.console.inbox import InboxPage
 from quarterdeck.web.pages import Frames
 from quarterdeck.web.pages import routes as pages
 
@@ -39,6 +45,10 @@ class Parts(Protocol):
     @property
     def signin(self) -> Signin: ...
     @property
+    def live(self) -> Live: ...
+    @property
+    def lanes(self) -> Lanes: ...
+    @property
     def clock(self) -> Clock: ...
 
 
@@ -54,7 +64,14 @@ def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
     """Address, who answers, who may: `read` to look, `operate` to change something."""
     pairings = Pairings(p.store, p.directory, p.auditor, p.sending, p.outbox, p.clock)
     home = HomePage(Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings)
+    sent = DeliveriesPage(Deliveries(p.store, p.auditor, p.outbox, p.live, p.clock))
+    taken = InboxPage(Inbox(p.store, p.directory, p.auditor, p.clock, p.lanes.wake))
     return (
         ConsoleRoute("GET", "/console", home.show, "read", "Home", "home"),
         ConsoleRoute("POST", "/console/pairings/{code}", home.decide, "operate"),
+        ConsoleRoute("GET", "/console/deliveries", sent.show, "read", "Deliveries", "sent"),
+        ConsoleRoute("GET", "/console/deliveries/{id}", sent.one, "read"),
+        ConsoleRoute("POST", "/console/deliveries/{id}", sent.decide, "operate"),
+        ConsoleRoute("GET", "/console/inbox", taken.show, "read", "Inbox", "inbox"),
+        ConsoleRoute("POST", "/console/inbox/{id}/retry", taken.retry, "operate"),
     )

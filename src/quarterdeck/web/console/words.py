@@ -58,3 +58,9 @@ def seconds(duration: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 part`, `3 parts`, `1,204 parts`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def short(text: str, most: int = 200) -> str:
+    """The beginning of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}\u2026"

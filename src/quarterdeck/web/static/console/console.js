@@ -25,7 +25,8 @@ function name(element) {
   if (element.matches("summary") && within("details[id]")) return `#${CSS.escape(within("details").id)} > summary`;
   if (element.matches("a")) return `a[href=${quoted(element.getAttribute("href"))}]`;
   if (!element.matches("button") || !within("form")) return "";
-  return `form[action=${quoted(within("form").getAttribute("action"))}] button[value=${quoted(element.value)}]`;
+  const value = element.value && `[value=${quoted(element.value)}]`;
+  return `form[action=${quoted(within("form").getAttribute("action"))}] button${value}`;
 }
 
 function look() {
