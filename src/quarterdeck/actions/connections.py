@@ -110,9 +110,7 @@ class Connections:
         wrong = "its token is refused" if health.alive else "the platform is not reached"
         return Tried(name, "failed", health.detail or wrong)
 
-    async def test(
-        self, name: str, actor: Actor, *, running: bool, riding: Riding[Tried] = nothing_rides
-    ) -> Tried:
+    async def test(self, name: str, actor: Actor, *, running: bool, riding: Riding[Tried] = nothing_rides) -> Tried:
         """The same, on record. Raises NotFound."""
         tried = await self.look(name, running=running)
         about = Subject(connection=name, resource=name)

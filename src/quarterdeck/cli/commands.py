@@ -114,7 +114,7 @@ COMMANDS: tuple[Command, ...] = (
     asked("people link", "Let two identities be one person, who has one conversation.", IDENTITY, OTHER, WHY),
     asked("people unlink", "Let an identity be a person of its own again.", IDENTITY, WHY),
     listed("connections list", "List connections.", (), "channel assistant waiting last_inbound last_outbound detail"),
-    listed("connections test", "Try a connection's token and network.", (WHICH,), "detail", "ok stopped", wired=True),
+    listed("connections test", "Try token and network.", (WHICH,), "detail", "ok stopped paused", wired=True),
     asked("connections pause", "Receive nothing there, and hold what is to be sent.", ID, WHY),
     asked("connections resume", "Receive there again, and send what waited.", ID),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),
