@@ -96,7 +96,7 @@ class Dying:
 
     def __init__(self, inner: SqliteStore, side: str, commits: int) -> None:
         self._inner, self._side, self._left = inner, side, commits
-        self.fetch, self.scan = inner.fetch, inner.scan
+        self.fetch, self.scan, self.close = inner.fetch, inner.scan, inner.close
 
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         self._left -= 1
