@@ -166,21 +166,18 @@ async def build(
     sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
-    history = History(store, HISTORY_BYTES)
     turns = Turns(
         Services(
-            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, Reader(), live, clock, new_id,
-            points, metrics, log,
+            store, directory, gate, auditor, sending, outbox, rooms, History(store, HISTORY_BYTES), blobs, Reader(),
+            live, clock, new_id, points, metrics, log,
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
     commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
-    for name, connection in config.connections.items() if channels else ():
-        channel = await builder.channel(name, connection)
-        stack.push_async_callback(channel.close)
-        directory.attach(name, channel)
+    if channels:
+        await _attach(config, builder, directory, stack)
     sealer = Sealer(store, await _audit_key(data, store), clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed)
     prices = Prices(config, gate.prices, data.prices, log)
@@ -195,6 +192,14 @@ async def build(
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
+
+
+async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack) -> None:
+    """Build the channel of every connection."""
+    for name, connection in config.connections.items():
+        channel = await builder.channel(name, connection)
+        stack.push_async_callback(channel.close)
+        directory.attach(name, channel)
 
 
 def _hold(config: Config, stack: AsyncExitStack) -> DataDir:
