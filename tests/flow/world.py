@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from quarterdeck.actions.connections import load_pauses
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.resets import DueReset
 from quarterdeck.actions.sessions import SessionCommands
@@ -127,6 +128,7 @@ class World:
         self.died = asyncio.Event()
         self._parts = self._build()
         p = self._parts
+        await load_pauses(p.store, p.directory)
         await recover(p.store, p.directory, p.gate, p.outbox, self.log)
         if p.sending.hooks is not None:
             await self._begin("hooks", p.sending.hooks, 100)

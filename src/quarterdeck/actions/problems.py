@@ -6,7 +6,8 @@ from typing import Literal
 import msgspec
 
 from quarterdeck.base.clock import Clock
-from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.directory import ConnectionRules, Directory
+from quarterdeck.flow.pauses import Pause
 from quarterdeck.store import inbox, intents
 from quarterdeck.store.database import Store
 from quarterdeck.store.intents import IntentRow
@@ -58,6 +59,9 @@ class Problems:
         for rules in self._directory.connections:
             if rules.rows:
                 continue
+            if (pause := self._directory.pauses.of(rules.name)) is not None:
+                yield _paused(rules, pause)
+                continue
             channel = self._directory.channel(rules.name)
             health = channel.health() if channel else None
             if health and health.alive and health.authenticated:
@@ -68,8 +72,7 @@ class Problems:
             elif health:
                 what, step = "is not connected", "Wait for the next try; look at the network if it goes on."
             detail = f": {health.detail}" if health and health.detail else ""
-            who = f"Everybody who writes to {rules.assistant} on {rules.channel}"
-            yield Problem(f"Connection {rules.name} {what}{detail}", who, step, "connection", rules.name)
+            yield Problem(f"Connection {rules.name} {what}{detail}", _writers(rules), step, "connection", rules.name)
 
     def _models(self, latest: Sequence[IntentRow]) -> Iterator[Problem]:
         by_route: dict[str, list[str]] = {}
@@ -90,6 +93,16 @@ class Problems:
     def _users(self, route: str) -> list[str]:
         known = [self._directory.assistant(name) for name in self._directory.assistants]
         return [one.id for one in known if route in (one.model, *one.fallback)]
+
+
+def _writers(rules: ConnectionRules) -> str:
+    return f"Everybody who writes to {rules.assistant} on {rules.channel}"
+
+
+def _paused(rules: ConnectionRules, pause: Pause) -> Problem:
+    why = f": {pause.reason}" if pause.reason else ""
+    what = f"Connection {rules.name} was paused by {pause.by}{why}"
+    return Problem(what, _writers(rules), "Resume it when it may speak again.", "connection", rules.name)
 
 
 def _letters(count: int) -> Problem:

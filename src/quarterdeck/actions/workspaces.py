@@ -1,22 +1,36 @@
-"""Instruction files of an assistant, read and changed from a door; a change is in force for the next turn."""
+"""Instruction files of an assistant: read, changed from a door, every version kept; in force for the next turn.
+
+The file on disk is the truth, also for people with an editor: what they change there becomes a version when somebody
+looks at the file's history or writes it.
+"""
 
 import asyncio
+import difflib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from quarterdeck.actions.configuration import Configuration
-from quarterdeck.base.errors import NotFound
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import BadInput, NotFound
+from quarterdeck.flow.configured import MAX_FILE
 from quarterdeck.flow.directory import Directory
-from quarterdeck.governance.audit import Auditor, Subject
+from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.assistant import WORKSPACE_FILES
+from quarterdeck.store import versions
+from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import operation
+from quarterdeck.store.operations import Statement, operation
+from quarterdeck.store.versions import FileVersion
+
+DIFFERENCE_LINES = 2_000
+NO_TEXT = hashlib.sha256(b"").hexdigest()
 
 
 class Instructions(msgspec.Struct, frozen=True):
@@ -27,15 +41,40 @@ class Instructions(msgspec.Struct, frozen=True):
     text: str
     release: str
 
+    @property
+    def digest(self) -> str:
+        """What a change of this text names as seen."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class Version(msgspec.Struct, frozen=True):
+    """A version with its text, and its difference to the one before as lines of a unified diff."""
+
+    row: FileVersion
+    text: str
+    difference: tuple[str, ...]
+
 
 class Workspaces:
     """The use cases of looking at a file and of writing it. One is written at a time."""
 
-    def __init__(self, configuration: Configuration, directory: Directory, store: Store, auditor: Auditor) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        directory: Directory,
+        store: Store,
+        auditor: Auditor,
+        blobs: Blobs,
+        clock: Clock,
+        new_id: Callable[[str], str],
+    ) -> None:
         self._configuration = configuration
         self._directory = directory
         self._store = store
         self._auditor = auditor
+        self._blobs = blobs
+        self._clock = clock
+        self._new_id = new_id
         self._one = asyncio.Lock()
 
     async def read(self, assistant: str, name: str) -> Instructions:
@@ -48,19 +87,68 @@ class Workspaces:
     ) -> Instructions:
         """Replace a file's text; `check` is shown what is there and may refuse. Raises NotFound, and what it raises.
 
-        What is to be written is on record before it is, and what came of it after: a change that nobody recorded
-        cannot be.
+        The text is kept and on record before the file is written, and what came of it after: a change that nobody
+        recorded cannot be, and a text that somebody sent is not lost.
         """
+        if (size := len(text.encode())) > MAX_FILE:
+            raise BadInput("text", f"has {size} bytes", f"Shorten it to {MAX_FILE} bytes.")
         async with self._one:
-            check(await self.read(assistant, name))
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            await self._record(actor, assistant, f"{assistant}/{name}", "begun", text.encode())
+            check(await self._noticed(assistant, name))
+            row = self._version(assistant, name, text, "begun", actor.id)
+            record = self._record(actor, row, "begun", text.encode())
+            await self._commit(await self._keep(row, text), record)
             await asyncio.to_thread(_write, self._file(assistant, name), text)
             await self._configuration.read_files_again()
             written = await self.read(assistant, name)
-            content = msgspec.json.encode({"sha256": digest, "release": written.release})
-            await self._record(actor, assistant, f"{assistant}/{name}", "written", content)
+            content = msgspec.json.encode({"sha256": row.digest, "release": written.release})
+            await self._commit([versions.settle(row.id, "written")], self._record(actor, row, "written", content))
             return written
+
+    async def restore(
+        self, assistant: str, name: str, version_id: str, actor: Actor, check: Callable[[Instructions], None]
+    ) -> Instructions:
+        """Write the text of a version once more, as the newest one. Raises NotFound, and what `check` raises."""
+        return await self.write(assistant, name, (await self.version(assistant, name, version_id)).text, actor, check)
+
+    async def history(self, assistant: str, name: str, limit: int, before: str = "") -> Sequence[FileVersion]:
+        """A file's versions, newest first, behind id `before`. Raises NotFound."""
+        async with self._one:
+            await self._noticed(assistant, name)
+        return await versions.listed(self._store, assistant, name, limit, before)
+
+    async def version(self, assistant: str, name: str, version_id: str) -> Version:
+        """One version. Raises NotFound."""
+        self._file(assistant, name)
+        row = await versions.get(self._store, version_id)
+        if row is None or (row.assistant, row.name) != (assistant, name):
+            raise NotFound(f"{name} of {assistant} has no version {version_id}")
+        before = await versions.written_before(self._store, row)
+        text, old = await self._text(row.digest), await self._text(before.digest) if before else ""
+        return Version(row, text, await asyncio.to_thread(_difference, old, text))
+
+    async def _noticed(self, assistant: str, name: str) -> Instructions:
+        """The file as it is, after its newest version says the same."""
+        there = await self.read(assistant, name)
+        newest = await self._newest(assistant, name)
+        statements: list[Statement] = []
+        if newest and newest.state == "begun":  # the process ended in the act; the file tells how far it came
+            written = newest.digest == there.digest
+            statements.append(versions.settle(newest.id, "written" if written else "unwritten"))
+            newest = newest if written else await versions.written_before(self._store, newest)
+        record: list[Statement] = []
+        if there.digest != (newest.digest if newest else NO_TEXT):
+            row = self._version(assistant, name, there.text, "written", "")
+            statements += await self._keep(row, there.text)
+            record = self._record(SYSTEM, row, "noticed", there.text.encode())
+        if statements:
+            await self._commit(statements, record)
+        return there
+
+    async def _newest(self, assistant: str, name: str) -> FileVersion | None:
+        found = await versions.listed(self._store, assistant, name, 1)
+        if found and found[0].state == "unwritten":
+            return await versions.written_before(self._store, found[0])
+        return found[0] if found else None
 
     def _file(self, assistant: str, name: str) -> Path:
         self._directory.assistant(assistant)
@@ -68,14 +156,39 @@ class Workspaces:
             raise NotFound(f"there is no file {name!r}; there are: {', '.join(WORKSPACE_FILES)}")
         return Path(self._configuration.current.assistants[assistant].workspace) / name
 
-    async def _record(self, actor: Actor, assistant: str, resource: str, outcome: str, content: bytes) -> None:
-        about = Subject(assistant=assistant, resource=resource)
-        record = self._auditor.record("change.workspace", actor, about, outcome=outcome, content=content)
-        await self._store.commit(operation("configuration", record))
+    def _version(self, assistant: str, name: str, text: str, state: str, actor: str) -> FileVersion:
+        data = text.encode()
+        digest = hashlib.sha256(data).hexdigest()
+        now = self._clock.now()
+        return FileVersion(self._new_id("ver"), assistant, name, digest, len(data), state, actor, now)
+
+    async def _keep(self, row: FileVersion, text: str) -> list[Statement]:
+        """What makes a version, after its text is a blob."""
+        blob = await self._blobs.write(_once(text.encode()), "text/markdown")
+        return [self._blobs.row(blob), versions.insert(row)]
+
+    async def _text(self, digest: str) -> str:
+        return "" if digest == NO_TEXT else (await self._blobs.read(digest)).decode()
+
+    def _record(self, actor: Actor, row: FileVersion, outcome: str, content: bytes) -> list[Statement]:
+        about = Subject(assistant=row.assistant, resource=f"{row.assistant}/{row.name}")
+        return self._auditor.record("change.workspace", actor, about, outcome=outcome, content=content)
+
+    async def _commit(self, statements: Sequence[Statement], record: Sequence[Statement]) -> None:
+        await self._store.commit(operation("workspace", statements, record))
+
+
+def _difference(old: str, new: str) -> tuple[str, ...]:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="")
+    return tuple(islice(lines, 2, 2 + DIFFERENCE_LINES))
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def _read(file: Path) -> str:
-    return file.read_text("utf-8", "replace") if file.is_file() else ""
+    return file.read_bytes().decode("utf-8", "replace") if file.is_file() else ""
 
 
 def _write(file: Path, text: str) -> None:

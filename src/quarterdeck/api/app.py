@@ -9,7 +9,9 @@ from starlette.routing import WebSocketRoute
 
 from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.assistants import AssistantsDoor
 from quarterdeck.api.auth import Authenticator
+from quarterdeck.api.connections import ConnectionsDoor
 from quarterdeck.api.cors import Cors
 from quarterdeck.api.description import OpenAPIDoor
 from quarterdeck.api.doors import Doors
@@ -58,6 +60,8 @@ def build(doors: Doors) -> Application:
         people=PeopleDoor(doors),
         work=WorkDoor(doors),
         usage=UsageDoor(doors),
+        connections=ConnectionsDoor(doors),
+        assistants=AssistantsDoor(doors),
         workspaces=WorkspacesDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),

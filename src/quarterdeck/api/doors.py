@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 from structlog.typing import FilteringBoundLogger
 
+from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.signin import Signin
@@ -50,6 +51,7 @@ class Doors:
     signin: Signin
     embedder: Embedder
     forks: Forks
+    connections: Connections
     workspaces: Workspaces
     ready: Callable[[], Sequence[str]]
     public_url: str

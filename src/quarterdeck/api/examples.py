@@ -8,7 +8,7 @@ from typing import cast, get_args, get_origin
 
 import msgspec
 
-from quarterdeck.api import amounts, asked, past, people, shown
+from quarterdeck.api import amounts, asked, assistants, connections, past, people, shown, workspaces
 from quarterdeck.api.openai.examples import EXAMPLES as OPENAI
 from quarterdeck.api.shown import moment
 
@@ -21,7 +21,14 @@ DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 RELEASE = "5d41402abc4b2a765d41402abc4b2a76"
 AT = moment(1_767_225_600.0)
 
-PARAMETERS: Mapping[str, str] = {"id": SESSION, "digest": DIGEST, "name": "AGENTS.md", "model": "default"}
+PARAMETERS: Mapping[str, str] = {
+    "id": SESSION,
+    "digest": DIGEST,
+    "name": "AGENTS.md",
+    "model": "default",
+    "connection": "tg",
+    "version": "ver_01999e3b5c5a",
+}
 """Pieces of paths, by name."""
 
 _cost = amounts.Money("EUR", "0.000209", 209_000)
@@ -29,6 +36,7 @@ _tokens = amounts.Tokens(412, 0, 0, 6, 0)
 _spent = amounts.Spent(1, 0, 0, _tokens, [_cost], ["main/llama3.2"])
 _turn = shown.Turn(TURN, "ended", "answered", None, SESSION, 1, "main/llama3.2", RELEASE, "3b5c7a1f", AT, AT, _spent)
 _line = shown.UsageLine(1, 0, 0, _tokens, [_cost])
+_version = workspaces.Version("ver_01999e3b5c5a", "written", DIGEST, 24, TOKEN, AT)
 _file = shown.File("notes.txt", "text/plain", 1200, DIGEST, "")
 
 _GIVEN: tuple[msgspec.Struct, ...] = (
@@ -73,10 +81,21 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     ),
     shown.Delivery(DELIVERY, "sent", "answer", "web", "room_web_conv", SESSION, TURN, 1, "All is well.", "", AT),
     shown.Settled(DELIVERY, 1),
-    shown.Connection("tg", "up", "telegram", "default", True, AT, AT, ""),
+    connections.Connection(
+        "tg", "paused", "telegram", "default", True, True, AT, AT, "bot @ada_bot", 2, 0.0,
+        connections.Pause(AT, TOKEN, "The bot moves to another account."),
+    ),
+    connections.PauseAsk(reason="The bot moves to another account."),
+    connections.Tried("tg", "ok", "bot @ada_bot"),
     shown.Status("0.1.0", "http://127.0.0.1:8420", AT, False, ["intake is closed"], 1, 0),
     shown.Token(TOKEN, "rotating", "ci", ["chat", "read"], AT, None, AT, AT, AT),
     shown.NewToken(TOKEN, "qd_" + "x" * 43, ["chat", "read"], None, AT),
+    assistants.Assistant(
+        "default", "main/llama3.2", ["spare/qwen3"], ["time"], "followup", 0, 20, 300.0, 100_000, 0.0, "", "UTC",
+        ["web", "api", "terminal"], [], RELEASE,
+    ),
+    _version,
+    workspaces.VersionText(_version, "Answer in one sentence.\n", ["@@ -0,0 +1 @@", "+Answer in one sentence."]),
     shown.WorkspaceFile("default", "AGENTS.md", "Answer in one sentence.\n", RELEASE),
     past.FoundMessage("7", SESSION, 1, 0, "user", "What does [this] say?", "default", "web", "Travel plans", AT),
     people.KnownIdentity("idn_tg_1001", "allowed", "per_01999e3b", "tg", "1001", "Ada", AT),

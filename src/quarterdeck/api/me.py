@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from starlette.responses import Response
 
-from quarterdeck.api import asked, shown
+from quarterdeck.api import shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
 from quarterdeck.base.errors import NotFound
@@ -49,12 +49,6 @@ class MeDoor:
             doors.lanes.running, doors.lanes.waiting,
         )  # fmt: skip
 
-    async def connections(self, call: Call, ask: asked.Paged) -> shown.Page[shown.Connection]:
-        """GET /api/v1/connections, by name."""
-        names = sorted(rules.name for rules in self._doors.directory.connections if rules.name > ask.cursor)
-        page = names[: ask.limit]
-        return shown.Page([self._connection(name) for name in page], page[-1] if len(names) > ask.limit else None)
-
     async def healthz(self, call: Call, ask: Nothing) -> shown.Health:
         """GET /healthz."""
         return shown.Health("alive")
@@ -78,25 +72,6 @@ class MeDoor:
             return self._doors.directory.provider(assistant.provider).profile(assistant.model_name)
         except NotFound:
             return ModelProfile()
-
-    def _connection(self, name: str) -> shown.Connection:
-        directory = self._doors.directory
-        rules, channel = directory.connection(name), directory.channel(name)
-        if rules.rows:
-            return shown.Connection(name, "built_in", rules.channel, rules.assistant, True, None, None, "")
-        if channel is None:
-            return shown.Connection(name, "down", rules.channel, rules.assistant, False, None, None, "not running")
-        health = channel.health()
-        return shown.Connection(
-            name,
-            "up" if health.alive else "down",
-            rules.channel,
-            rules.assistant,
-            health.authenticated,
-            shown.moment_or_none(health.last_inbound),
-            shown.moment_or_none(health.last_outbound),
-            health.detail,
-        )
 
 
 def _label(assistant: Assistant, profile: ModelProfile, language: str) -> str:

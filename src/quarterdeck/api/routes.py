@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from quarterdeck.api import asked, shown
 from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.assistants import Assistant, AssistantsDoor
 from quarterdeck.api.call import Nothing
+from quarterdeck.api.connections import Connection, ConnectionsDoor, PauseAsk, Tried
 from quarterdeck.api.description import OpenAPIDoor
 from quarterdeck.api.events import EventsDoor
 from quarterdeck.api.files import FilesDoor
@@ -22,7 +24,7 @@ from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.work import WorkDoor
-from quarterdeck.api.workspaces import WorkspacesDoor
+from quarterdeck.api.workspaces import Version, VersionText, WorkspacesDoor
 from quarterdeck.base.errors import Conflict, NotAllowed, NotFound
 from quarterdeck.governance.principal import Scope
 from quarterdeck.store.blobs import MAX_BYTES
@@ -61,6 +63,8 @@ class Handlers:
     people: PeopleDoor
     work: WorkDoor
     usage: UsageDoor
+    connections: ConnectionsDoor
+    assistants: AssistantsDoor
     workspaces: WorkspacesDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
@@ -77,7 +81,8 @@ def table(h: Handlers) -> Sequence[Route]:
         *past(h.past),
         *people(h.people),
         *work(h.work, h.usage),
-        *workspaces(h.workspaces),
+        *connections(h.connections),
+        *assistants(h.assistants, h.workspaces),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
         *process(h.me, h.openapi),
@@ -92,8 +97,6 @@ def who(me: MeDoor, access: AccessDoor) -> Sequence[Route]:
               "Who is asking, and which assistants there are."),
         route("GET", f"{V1}/status", me.status, Nothing, shown.Status, READ,
               "The gateway as a whole."),
-        route("GET", f"{V1}/connections", me.connections, asked.Paged, shown.Page[shown.Connection], READ,
-              "All connections and their health."),
         route("POST", f"{V1}/signin", access.sign_in, asked.CodeAsk, None, ANYBODY,
               "Exchange a sign-in code for a browser's cookie.", status=204, raises=(NotAllowed, TooMany)),
         route("POST", f"{V1}/signout", access.sign_out, Nothing, None, SEEN,
@@ -189,14 +192,40 @@ def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
     )
 
 
-def workspaces(door: WorkspacesDoor) -> Sequence[Route]:
-    """What assistants are told."""
-    file = f"{V1}/assistants/{{id}}/files/{{name}}"
+def assistants(door: AssistantsDoor, files: WorkspacesDoor) -> Sequence[Route]:
+    """Who answers, and what they are told."""
+    one = f"{V1}/assistants/{{id}}"
+    file = f"{one}/files/{{name}}"
     return (
-        route("GET", file, door.get_file, Nothing, shown.WorkspaceFile, READ,
+        route("GET", f"{V1}/assistants", door.list_assistants, asked.Paged, shown.Page[Assistant], READ,
+              "All assistants, as they are in force."),
+        route("GET", one, door.get_assistant, Nothing, Assistant, READ,
+              "One assistant, as it is in force."),
+        route("GET", file, files.get_file, Nothing, shown.WorkspaceFile, READ,
               "An instruction file of an assistant.", tagged=True),
-        route("PUT", file, door.put_file, asked.FileAsk, shown.WorkspaceFile, OPERATE,
+        route("PUT", file, files.put_file, asked.FileAsk, shown.WorkspaceFile, OPERATE,
               "Another text for an instruction file; in force for the next turn.", tagged=True, guarded=True),
+        route("GET", f"{file}/versions", files.list_versions, asked.Paged, shown.Page[Version], READ,
+              "What the file held before, newest first."),
+        route("GET", f"{file}/versions/{{version}}", files.get_version, Nothing, VersionText, READ,
+              "One version of the file, and its difference to the one before."),
+    )
+
+
+def connections(door: ConnectionsDoor) -> Sequence[Route]:
+    """Where people write."""
+    one = f"{V1}/connections/{{connection}}"
+    return (
+        route("GET", f"{V1}/connections", door.list_connections, asked.Paged, shown.Page[Connection], READ,
+              "All connections and their health."),
+        route("GET", one, door.get_connection, Nothing, Connection, READ,
+              "One connection and its health."),
+        route("POST", f"{one}/test", door.test_connection, Nothing, Tried, OPERATE,
+              "Ask the platform whether token and network are right.", seconds=60.0, keyed=True),
+        route("POST", f"{one}/pause", door.pause_connection, PauseAsk, Connection, OPERATE,
+              "Receive nothing there, and hold what is to be sent.", keyed=True, raises=(Conflict,)),
+        route("POST", f"{one}/resume", door.resume_connection, Nothing, Connection, OPERATE,
+              "Receive there again, and send what waited.", keyed=True, raises=(Conflict,)),
     )
 
 

@@ -261,19 +261,6 @@ class Settled(msgspec.Struct, frozen=True):
     parts: int
 
 
-class Connection(msgspec.Struct, frozen=True):
-    """One configured account. `state` is up, down or built_in."""
-
-    id: str
-    state: str
-    channel: str
-    assistant: str
-    authenticated: bool
-    last_inbound: Moment | None
-    last_outbound: Moment | None
-    detail: str
-
-
 class Status(msgspec.Struct, frozen=True):
     """The gateway as a whole; `reasons` say why it is not ready."""
 

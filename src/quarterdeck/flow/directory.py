@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from quarterdeck.base.errors import NotFound
+from quarterdeck.flow.pauses import Pauses
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.ports import Channel, Provider, Tool
 
@@ -73,6 +74,7 @@ class Directory:
         self._providers = providers
         self._tools = tools
         self._channels: dict[str, Channel] = {}
+        self.pauses = Pauses()
         self.limits = limits
         self.embeddings = embeddings
 
@@ -128,6 +130,10 @@ class Directory:
     def channel(self, name: str) -> Channel | None:
         """The channel of a connection that has a wire and runs, else None."""
         return self._channels.get(name)
+
+    def sending(self, name: str) -> Channel | None:
+        """The channel of a connection where something may be sent now: it runs, and nobody has paused it."""
+        return None if self.pauses.of(name) else self._channels.get(name)
 
     def channels(self) -> Mapping[str, Channel]:
         """All running channels by connection."""

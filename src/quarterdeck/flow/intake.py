@@ -41,6 +41,7 @@ from quarterdeck.words.sentences import Phrase, phrase
 PAIRING_SECONDS = 3600.0
 KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
 TRIES = 3
+PAUSED_SECONDS = 30.0  # after which a platform may bring again what a paused connection does not take
 
 
 class Hints:
@@ -107,6 +108,8 @@ class Intake:
         """Commit an act. See IntakePort.accept."""
         if not self.open:
             raise Retry("intake is closed: starting or stopping", 2.0)
+        if inbound.due is None and self._directory.pauses.of(inbound.connection):
+            raise Retry(f"the connection {inbound.connection} is paused", PAUSED_SECONDS)
         if self._routing is not None and (seen := await self._seen(inbound)):  # hooks are asked once
             self._hints.wake(seen.session_id)
             return seen

@@ -93,13 +93,19 @@ class Outbox:
 
     def hold(self, connection: str, room_id: str) -> bool:
         """Take an idle room so that a send may ride on the operation that makes it."""
-        if self._directory.channel(connection) is None or self._backoff_left(connection) > 0:
+        if self._directory.sending(connection) is None or self.backoff_left(connection) > 0:
             return False
         return self._rooms.hold(_key(connection, room_id))
 
     def release(self, connection: str, room_id: str) -> None:
         """The operation did not happen."""
         self._rooms.release(_key(connection, room_id), wake=True)
+
+    async def resumed(self, connection: str) -> None:
+        """What waited while a connection was paused is sent now."""
+        async for key in self._rooms_with_ready():
+            if key.partition("|")[0] == connection:
+                self._rooms.wake(key)
 
     def enqueued(self, outgoing: Outgoing) -> None:
         """A delivery without a ride was committed."""
@@ -166,15 +172,15 @@ class Outbox:
 
     async def _next_part(self, key: str) -> float | None:
         connection, _, room_id = key.partition("|")
-        if (left := self._backoff_left(connection)) > 0:
+        if (left := self.backoff_left(connection)) > 0:
             return left
         part = await outbox.next_of_room(self._store, connection, room_id)
         if part is None or part.state != "ready":
             return None  # nothing, or a flight whose outcome recovery settles
         if (wait := self._wait(part)) > 0:
             return wait
-        if self._directory.channel(connection) is None:
-            return None  # the connection does not run; its parts wait for it
+        if self._directory.sending(connection) is None:
+            return None  # the connection does not run or is paused; its parts wait for it
         flight = await self._take_off(part)
         if flight is None:
             return 0.0
@@ -314,7 +320,8 @@ class Outbox:
             events.insert(flight.session, 0, "delivery.state", data, now),
         ]
 
-    def _backoff_left(self, connection: str) -> float:
+    def backoff_left(self, connection: str) -> float:
+        """Seconds until a connection may be tried again; not positive: now."""
         return self._connection_until.get(connection, 0.0) - self._clock.monotonic()
 
 

@@ -42,7 +42,7 @@ async def begin(services: Services, state: TurnState, *, riding: bool) -> list[S
     """
     if services.hooks is not None and services.hooks.withholds:
         return []
-    channel = services.directory.channel(state.rules.name)
+    channel = services.directory.sending(state.rules.name)
     if channel is None or not state.rules.streaming or not channel.capabilities.edits:
         return []
     statements: list[Statement] = []
@@ -129,7 +129,7 @@ class Show:
 
     async def beside(self) -> None:
         """Runs beside the model call until `end`: late pieces, edits on the platform, typing."""
-        channel = self._services.directory.channel(self._state.rules.name)
+        channel = self._services.directory.sending(self._state.rules.name)
         stream = self._state.stream
         typing = channel is not None and channel.capabilities.typing
         presence = None
@@ -162,7 +162,7 @@ class Show:
 
     async def _edit(self, stream: Stream) -> float:
         """Show the text so far; returns the seconds to wait before the next edit."""
-        channel = self._services.directory.channel(stream.delivery.connection)
+        channel = self._services.directory.sending(stream.delivery.connection)
         if channel is None or stream.permit is None or stream.unsure:
             return EDIT_S
         if not stream.native_id and await self._behind(stream.delivery):

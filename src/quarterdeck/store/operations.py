@@ -55,6 +55,8 @@ OPERATIONS: Mapping[str, str] = {
     "seal": "audit rows get positions and a signed checkpoint",
     "start": "a process start is recorded",
     "configuration": "the configuration in force is recorded",
+    "connection": "a connection is paused, resumed or tried",
+    "workspace": "a text of an instruction file is kept: before it is written, and when that is known",
 }
 
 

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from quarterdeck import __version__
 from quarterdeck.actions.configuration import Configuration
+from quarterdeck.actions.connections import Connections, load_pauses
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.exports import Exports
@@ -74,7 +75,7 @@ from quarterdeck.observe.log import Level, make_logger
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.plugins.build import Plugins
 from quarterdeck.plugins.find import installed
-from quarterdeck.ports import Channel, Provider, Tool
+from quarterdeck.ports import Provider, Tool
 from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
@@ -119,6 +120,8 @@ class Gateway:
     services: tuple[Service, ...]
     plugins: tuple[Plugin, ...]
     configuration: Configuration
+    connections: Connections
+    workspaces: Workspaces
     prices: Prices
     tokens: Tokens
     signin: Signin
@@ -163,32 +166,40 @@ async def build(
     sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
-    history = History(store, HISTORY_BYTES)
     turns = Turns(
         Services(
-            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, Reader(), live, clock, new_id,
-            points, metrics, log,
+            store, directory, gate, auditor, sending, outbox, rooms, History(store, HISTORY_BYTES), blobs, Reader(),
+            live, clock, new_id, points, metrics, log,
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
     commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
-    for name, connection in config.connections.items() if channels else ():
-        channel = await builder.channel(name, connection)
-        stack.push_async_callback(channel.close)
-        directory.attach(name, channel)
+    if channels:
+        await _attach(config, builder, directory, stack)
     sealer = Sealer(store, await _audit_key(data, store), clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed)
     prices = Prices(config, gate.prices, data.prices, log)
     configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, plugins.found)
+    await load_pauses(store, directory)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
-        configuration, prices, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
+        configuration, Connections(store, directory, auditor, outbox, clock),
+        Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
+        Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
+
+
+async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack) -> None:
+    """Build the channel of every connection."""
+    for name, connection in config.connections.items():
+        channel = await builder.channel(name, connection)
+        stack.push_async_callback(channel.close)
+        directory.attach(name, channel)
 
 
 def _hold(config: Config, stack: AsyncExitStack) -> DataDir:
@@ -236,7 +247,10 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         await supervisor.start(Service(name="timers", run=timers.run))  # before anybody can speak
         for name, channel in g.directory.channels().items():
             service = Service(
-                name=f"channel.{name}", run=_receiving(channel, g.intake), restart="backoff", stop_seconds=2.0
+                name=f"channel.{name}",
+                run=g.directory.pauses.receiving(name, channel, g.intake),
+                restart="backoff",
+                stop_seconds=2.0,
             )
             await supervisor.start(service)
         g.data.write_runtime(Runtime(os.getpid(), VERSION, url, g.started_at))
@@ -265,6 +279,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         url=url,
         ready=g.unready,
         configuration=g.configuration,
+        connections=g.connections,
         deliveries=Deliveries(g.store, g.auditor, g.outbox, g.live, g.clock),
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
         pairings=Pairings(g.store, g.directory, g.auditor, g.sending, g.outbox, g.clock),
@@ -325,26 +340,6 @@ async def _watch(failed: asyncio.Event, life: Life) -> None:
     await life.stopping.wait()
 
 
-def _receiving(channel: Channel, intake: Intake) -> Callable[[Life], Awaitable[None]]:
-    """A connection's receiving as a service: it ends by cancellation when the service is told to stop."""
-
-    async def receive(life: Life) -> None:
-        life.ready()
-        try:
-            async with asyncio.timeout(None) as scope:
-                life.spawn("stop", _end_with(life, scope))
-                await channel.receive(intake)
-        except TimeoutError:
-            return
-
-    return receive
-
-
-async def _end_with(life: Life, scope: asyncio.Timeout) -> None:
-    await life.stopping.wait()
-    scope.reschedule(asyncio.get_running_loop().time())
-
-
 def _signals(gateway: Gateway, supervisor: Supervisor) -> None:
     """The first SIGTERM or SIGINT drains, the second ends the process at once (recovery is made for that)."""
     loop = asyncio.get_running_loop()
@@ -384,7 +379,7 @@ def _app(g: Gateway, url: str) -> Application:
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
             embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
-            forks=g.forks, workspaces=Workspaces(g.configuration, g.directory, g.store, g.auditor),
+            forks=g.forks, connections=g.connections, workspaces=g.workspaces,
             ready=g.unready, public_url=url, version=VERSION,
             web_routes=console.routes(g, url, VERSION),
         )

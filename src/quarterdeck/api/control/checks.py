@@ -5,18 +5,15 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
-import msgspec
-
+from quarterdeck.api.control.connections import doctor_of_connections
 from quarterdeck.api.control.lists import reach, reachable
-from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
+from quarterdeck.api.control.parts import Caller, Chosen, Nothing, Parts, Rows
 from quarterdeck.base.errors import NotFound, QuarterdeckError
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.store.overview import overview
 from quarterdeck.store.sqlite import connect
 
-CHECK_SECONDS = 30.0
 DATABASE_SECONDS = 20.0
 AHEAD_SECONDS = 60.0
 
@@ -27,32 +24,6 @@ FIXES = {
     "unreachable": "Look at the network and at base_url.",
     "failed": "See the reason; the model's service may be having trouble.",
 }
-
-
-class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One by name, or all."""
-
-    id: str = ""
-
-
-@runtime_checkable
-class Checked(Protocol):
-    """A channel that can look for itself what is wrong."""
-
-    async def check(self) -> list[str]:
-        """Sentences; empty when all is well."""
-        ...
-
-
-async def test_connections(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
-    """What is wrong with a connection."""
-    names = [rules.name for rules in parts.directory.connections if not rules.rows]
-    if ask.id and ask.id not in names:
-        raise NotFound(f"there is no connection {ask.id} to test; there are: {', '.join(names) or 'none'}")
-    for name in names:
-        if ask.id in ("", name):
-            state, detail = await _connection(parts, name)
-            yield {"id": name, "state": state, "created_at": None, "detail": detail}
 
 
 async def test_models(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
@@ -89,31 +60,15 @@ async def doctor(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     yield _row("clock", ahead <= AHEAD_SECONDS, told, "Set the machine's clock (NTP).")
     async for row in _providers(parts):
         yield _row(f"model {row['id']}", row["state"] == "ok", f"{row['state']}: {row['detail']}", str(row["fix"]))
-    async for row in test_connections(parts, caller, Chosen()):
+    async for row in doctor_of_connections(parts):
         fix = "See the reason; `quarterdeck connections list` shows more."
-        yield _row(f"connection {row['id']}", row["state"] in ("ok", "stopped"), str(row["detail"]), fix)
+        yield _row(f"connection {row['id']}", row["state"] in ("ok", "stopped", "paused"), str(row["detail"]), fix)
     for one in parts.plugins:
         yield _row(f"plugin {one.kind}/{one.name}", True, one.source, "")
     if counts.parts_unknown or counts.dead_letters:
         what = f"{counts.parts_unknown} deliveries of unknown fate, {counts.dead_letters} dead letters"
         fix = "See `quarterdeck deliveries list --state unknown` and `quarterdeck inbox list --state dead_lettered`."
         yield {"id": "waiting for a person", "state": "WARN", "detail": what, "fix": fix}
-
-
-async def _connection(parts: Parts, name: str) -> tuple[str, str]:
-    channel = parts.directory.channel(name)
-    if channel is None:
-        return "failed", "it does not run"
-    if isinstance(channel, Checked):
-        async with asyncio.timeout(CHECK_SECONDS):
-            problems = await channel.check()
-        return ("failed", " ".join(problems)) if problems else ("ok", channel.health().detail)
-    if not parts.url:
-        return "stopped", "it is only seen while the gateway runs"
-    health = channel.health()
-    if health.alive and health.authenticated:
-        return "ok", health.detail
-    return "failed", health.detail or ("its token is refused" if health.alive else "the platform is not reached")
 
 
 def database_problem(path: Path) -> str:

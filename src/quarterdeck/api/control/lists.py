@@ -154,26 +154,6 @@ async def list_audit(parts: Parts, caller: Caller, ask: Page) -> Rows:
         }
 
 
-async def list_connections(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
-    """Connections with their four facts."""
-    for rules in parts.directory.connections:
-        channel = parts.directory.channel(rules.name)
-        health = channel.health() if channel else None
-        facts = (health.alive, health.authenticated) if health else (True, True)
-        yield {
-            "id": rules.name,
-            "state": ("up" if all(facts) else "down") if parts.url else "stopped",
-            "created_at": None,
-            "channel": rules.channel,
-            "assistant": rules.assistant,
-            "alive": facts[0],
-            "authenticated": facts[1],
-            "last_inbound": moment_or_none(health.last_inbound) if health else None,
-            "last_outbound": moment_or_none(health.last_outbound) if health else None,
-            "detail": health.detail if health else "",
-        }
-
-
 async def list_models(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     """The models that each provider's key can reach; one row for a provider that cannot be asked."""
     used = set(parts.directory.models)

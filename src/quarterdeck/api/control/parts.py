@@ -8,6 +8,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from quarterdeck.actions.configuration import Configuration
+from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.exports import Exports
 from quarterdeck.actions.forks import Forks
@@ -54,6 +55,7 @@ class Parts:
     url: str
     ready: Callable[[], Sequence[str]]
     configuration: Configuration
+    connections: Connections
     deliveries: Deliveries
     inbox: Inbox
     mind: Mind
@@ -94,6 +96,12 @@ class Command:
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """No arguments."""
+
+
+class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One by name, or all."""
+
+    id: str = ""
 
 
 def command(kind: type[T], run: Callable[[Parts, Caller, T], Rows], seconds: float = 30.0) -> Command:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from quarterdeck.api.control import changes, chat, checks, lists, past, people, shows, usage
-from quarterdeck.api.control.parts import Command, Nothing, command
+from quarterdeck.api.control import changes, chat, checks, connections, lists, past, people, shows, usage
+from quarterdeck.api.control.parts import Chosen, Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
     "status": command(Nothing, shows.status),
@@ -31,10 +31,12 @@ COMMANDS: Mapping[str, Command] = {
     "people list": command(lists.Page, people.list_people),
     "people link": command(people.Two, people.link_people),
     "people unlink": command(people.Lone, people.unlink_people),
-    "connections list": command(Nothing, lists.list_connections),
-    "connections test": command(checks.Chosen, checks.test_connections, 120),
+    "connections list": command(Nothing, connections.list_connections),
+    "connections test": command(Chosen, connections.test_connections, 120),
+    "connections pause": command(changes.Because, connections.pause_connection),
+    "connections resume": command(shows.One, connections.resume_connection),
     "models list": command(Nothing, lists.list_models, 120),
-    "models test": command(checks.Chosen, checks.test_models, 120),
+    "models test": command(Chosen, checks.test_models, 120),
     "token create": command(changes.NewToken, changes.create_token),
     "token list": command(lists.Page, lists.list_tokens),
     "token rotate": command(changes.Rotation, changes.rotate_token),

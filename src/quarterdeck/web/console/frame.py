@@ -53,7 +53,7 @@ TITLES: Mapping[int, str] = {
 NEXT_STEPS: Mapping[int, str] = {
     400: "Go back and try it another way.",
     404: "It may have been removed. Check the address.",
-    409: "Look at how it is now, then decide.",
+    409: "Look at how it is now, then decide; what you typed is still in its field.",
     503: "Nothing was changed. Try again in a moment.",
 }
 

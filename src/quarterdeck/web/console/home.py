@@ -12,6 +12,7 @@ from quarterdeck.actions.waiting import Waiting
 from quarterdeck.web.console.visit import Done, Page, Visit
 
 LINKS: Mapping[str, str] = {
+    "connection": "/console/connections#{}",
     "delivery": "/console/deliveries?state={}",
     "inbox": "/console/inbox?state={}",
 }

@@ -6,12 +6,15 @@ from typing import Protocol
 from starlette.routing import BaseRoute
 
 from quarterdeck.actions.activity import Activity
+from quarterdeck.actions.assistants import Assistants
+from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problems
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.waiting import Waiting
+from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base.clock import Clock
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.lanes import Lanes
@@ -21,6 +24,8 @@ from quarterdeck.flow.sending import Sending
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.store.database import Store
 from quarterdeck.web.assets import Assets
+from quarterdeck.web.console.assistants import AssistantsPage
+from quarterdeck.web.console.connections import ConnectionsPage
 from quarterdeck.web.console.deliveries import DeliveriesPage
 from quarterdeck.web.console.frame import ConsoleRoute, Frame
 from quarterdeck.web.console.home import HomePage
@@ -49,6 +54,10 @@ class Parts(Protocol):
     @property
     def lanes(self) -> Lanes: ...
     @property
+    def connections(self) -> Connections: ...
+    @property
+    def workspaces(self) -> Workspaces: ...
+    @property
     def clock(self) -> Clock: ...
 
 
@@ -69,9 +78,36 @@ def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
     return (
         ConsoleRoute("GET", "/console", home.show, "read", "Home", "home"),
         ConsoleRoute("POST", "/console/pairings/{code}", home.decide, "operate"),
+        *connections(ConnectionsPage(p.connections)),
+        *assistants(AssistantsPage(Assistants(p.directory), p.workspaces)),
         ConsoleRoute("GET", "/console/deliveries", sent.show, "read", "Deliveries", "sent"),
         ConsoleRoute("GET", "/console/deliveries/{id}", sent.one, "read"),
         ConsoleRoute("POST", "/console/deliveries/{id}", sent.decide, "operate"),
         ConsoleRoute("GET", "/console/inbox", taken.show, "read", "Inbox", "inbox"),
         ConsoleRoute("POST", "/console/inbox/{id}/retry", taken.retry, "operate"),
+    )
+
+
+def connections(page: ConnectionsPage) -> Sequence[ConsoleRoute]:
+    """Where people write."""
+    one = "/console/connections/{connection}"
+    return (
+        ConsoleRoute("GET", "/console/connections", page.show, "read", "Connections", "wire"),
+        ConsoleRoute("POST", f"{one}/test", page.test, "operate"),
+        ConsoleRoute("POST", f"{one}/pause", page.pause, "operate"),
+        ConsoleRoute("POST", f"{one}/resume", page.resume, "operate"),
+    )
+
+
+def assistants(page: AssistantsPage) -> Sequence[ConsoleRoute]:
+    """Who answers, and what they are told."""
+    one = "/console/assistants/{id}"
+    file = f"{one}/files/{{name}}"
+    return (
+        ConsoleRoute("GET", "/console/assistants", page.list, "read", "Assistants", "robot"),
+        ConsoleRoute("GET", one, page.show, "read"),
+        ConsoleRoute("GET", file, page.file, "read"),
+        ConsoleRoute("POST", file, page.save, "operate"),
+        ConsoleRoute("GET", f"{file}/versions/{{version}}", page.version, "read"),
+        ConsoleRoute("POST", f"{file}/versions/{{version}}/restore", page.restore, "operate"),
     )
