@@ -9,6 +9,7 @@ from starlette.routing import WebSocketRoute
 
 from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.alerts import AlertsDoor
 from quarterdeck.api.auth import Authenticator
 from quarterdeck.api.cors import Cors
 from quarterdeck.api.description import OpenAPIDoor
@@ -58,6 +59,7 @@ def build(doors: Doors) -> Application:
         people=PeopleDoor(doors),
         work=WorkDoor(doors),
         usage=UsageDoor(doors),
+        alerts=AlertsDoor(doors),
         workspaces=WorkspacesDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),

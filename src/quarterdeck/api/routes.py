@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from quarterdeck.api import asked, shown
 from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.alerts import AcknowledgeAsk, AlertsAsk, AlertsDoor, ShownAlert
 from quarterdeck.api.call import Nothing
 from quarterdeck.api.description import OpenAPIDoor
 from quarterdeck.api.events import EventsDoor
@@ -61,6 +62,7 @@ class Handlers:
     people: PeopleDoor
     work: WorkDoor
     usage: UsageDoor
+    alerts: AlertsDoor
     workspaces: WorkspacesDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
@@ -77,6 +79,7 @@ def table(h: Handlers) -> Sequence[Route]:
         *past(h.past),
         *people(h.people),
         *work(h.work, h.usage),
+        *alerts(h.alerts),
         *workspaces(h.workspaces),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
@@ -186,6 +189,16 @@ def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
               raises=(Conflict,)),
         route("GET", f"{V1}/usage", usage.get_usage, asked.UsageQuery, shown.Usage, READ,
               "Tokens and cost of model calls, summed."),
+    )
+
+
+def alerts(door: AlertsDoor) -> Sequence[Route]:
+    """What is wrong."""
+    return (
+        route("GET", f"{V1}/alerts", door.list_alerts, AlertsAsk, shown.Page[ShownAlert], READ,
+              "What is wrong, and what was."),
+        route("POST", f"{V1}/alerts/{{id}}/acknowledge", door.acknowledge_alert, AcknowledgeAsk, ShownAlert, OPERATE,
+              "Take an alert on; it goes on until it is over.", keyed=True, raises=(Conflict,)),
     )
 
 
