@@ -47,7 +47,6 @@ PAIRS: Mapping[str, Pair] = {
 """Rule -> (a look that is wrong, one that is not quite)."""
 
 
-@pytest.mark.proves("D3")
 def test_every_rule_has_a_pair_a_sentence_and_a_runbook() -> None:
     assert set(PAIRS) == set(RULES) == set(get_args(Rule))
     assert [rule for rule in RULES if not (ROOT / runbook(rule)).is_file()] == []

@@ -167,11 +167,10 @@ async def build(
     sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
-    history = History(store, HISTORY_BYTES)
     turns = Turns(
         Services(
-            store, directory, gate, auditor, sending, outbox, rooms, history, blobs, Reader(), live, clock, new_id,
-            points, metrics, log,
+            store, directory, gate, auditor, sending, outbox, rooms, History(store, HISTORY_BYTES), blobs, Reader(),
+            live, clock, new_id, points, metrics, log,
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
@@ -190,8 +189,7 @@ async def build(
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
-        watcher,
-        Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
+        watcher, Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
         configuration, prices, Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
     )  # fmt: skip
