@@ -90,7 +90,7 @@ async def test_a_storm_of_too_many_requests(tmp_path: Path) -> None:
     async with faulty(tmp_path, outbox=0.5) as f:
         await f.telegram.fault("error", "sendMessage", times=OFTEN, status=429, retry_after=1)
         await f.telegram.write("hello")
-        complete(await f.fires("outbox_late"), "tg", "1 part on tg")
+        complete(await f.fires("outbox_late"), "tg", "on tg not sent")
         await f.telegram.no_more_faults()
         await f.telegram.sent(1)
         await f.clears("outbox_late")

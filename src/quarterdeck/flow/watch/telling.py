@@ -12,6 +12,7 @@ from quarterdeck.store import alerts, people
 from quarterdeck.store.alerts import Alert
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
+from quarterdeck.words.book import quoted
 
 
 class ToldRoom(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class Telling:
             return (), None
         where, now = self._room, self._clock.now()
         room_id = people.room_id(where.connection, where.native_id)
-        outgoing = await self._sending.compose(where.connection, room_id, text, kind="notice")
+        outgoing = await self._sending.compose(where.connection, room_id, quoted(text), kind="notice", language="en")
         known = await people.room(self._store, room_id)
         made = [] if known else [people.know_room(where.connection, Room(where.native_id), now)]
         return [*made, *outgoing.statements], outgoing
