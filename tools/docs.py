@@ -16,6 +16,7 @@ from quarterdeck.base.config_docs import reference_markdown
 from quarterdeck.base.crash import PLACES
 from quarterdeck.cli.reference import reference_markdown as command_line
 from quarterdeck.flow.catalogue import (
+    ALERTS,
     CHANNELS,
     CHAT_COMMANDS,
     CONTEXT,
@@ -28,6 +29,7 @@ from quarterdeck.flow.catalogue import (
     USAGE,
     V1,
 )
+from quarterdeck.model.alert import runbook
 from quarterdeck.model.turn import InboxOutcome
 from quarterdeck.providers.openai_compatible.reference import reference_markdown as presets
 from quarterdeck.store.operations import OPERATIONS
@@ -60,6 +62,20 @@ def table(kind: str, features: Mapping[str, str], proofs: Proofs) -> str:
     return "\n".join(lines)
 
 
+def alerts(proofs: Proofs) -> str:
+    """alert | what | runbook | rule test | fault test | last result; a fault test is one of tests/faults."""
+    lines = ["| alert | what | runbook | rule test | fault test | last result |", "|---|---|---|---|---|---|"]
+    for name, what in ALERTS.items():
+        tests = proofs.get(f"alert.{name}", {})
+        faults = sorted(test for test in tests if test.startswith("tests/faults/"))
+        rules = sorted(set(tests) - set(faults))
+        shown = ["<br>".join(f"`{test}`" for test in some) or "not built" for some in (rules, faults)]
+        result = "-" if not tests else "failed" if "failed" in tests.values() else "passed"
+        page = f"[{name}](../{runbook(name).removeprefix('docs/')})"
+        lines.append(f"| {name} | {what} | {page} | {shown[0]} | {shown[1]} | {result} |")
+    return "\n".join(lines)
+
+
 def catalogue() -> str:
     """The page of everything that can be counted."""
     proofs, when = read_proofs()
@@ -77,6 +93,7 @@ def catalogue() -> str:
         table("event", EVENTS, proofs),
         table("command", CHAT_COMMANDS, proofs),
         table("usage", USAGE, proofs),
+        alerts(proofs),
         table("outcome", outcomes, proofs),
         table("tour", TOUR, proofs),
         "Durable operations, each with a crash point before and after it:",

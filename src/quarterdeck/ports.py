@@ -73,13 +73,21 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class ChannelHealth(msgspec.Struct, frozen=True):
-    """The four facts of a connection; times are Unix seconds, 0 for never."""
+    """The four facts of a connection; times are Unix seconds, 0 for never.
+
+    `last_heard` is when the platform last answered the receiving side, with or without news (a poll, a heartbeat):
+    where it stands still while `alive` is True, the connection is deaf. A channel that never sets it cannot be
+    found deaf. `refused`: the platform said that it does not let this account in (`authenticated` is False also
+    before anybody has asked).
+    """
 
     alive: bool
     authenticated: bool
     last_inbound: float = 0.0
     last_outbound: float = 0.0
     detail: str = ""
+    last_heard: float = 0.0
+    refused: bool = False
 
 
 class IntakePort(Protocol):

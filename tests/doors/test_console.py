@@ -14,6 +14,9 @@ from quarterdeck.actions.signin import Signin
 from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base.supervise import Service
 from quarterdeck.governance.principal import Principal, Scope
+from quarterdeck.model.alert import Finding
+from quarterdeck.store import alerts
+from quarterdeck.store.operations import operation
 from tests.doors.running import Answer, Running
 from tests.standins import ROOT
 
@@ -66,6 +69,23 @@ async def test_without_the_scope_the_page_says_what_is_missing_and_what_to_do(ga
     assert "Nothing is wrong" not in text
     assert 'href="/"' in text
     assert 'href="/console"' not in re.sub(r'id="waits" href="[^"]*"', "", text)
+
+
+async def test_an_alert_stands_on_home_until_it_is_over_and_says_who_has_it(gateway: Running) -> None:
+    found = Finding("disk_filling", "data", "The disk is <b>full</b> soon", "Everybody", "Make room.")
+    await gateway.parts.store.commit(operation("alert", alerts.fire("alr_1", found, time.time(), owed=False)))
+    async with seen_by(gateway, "read", "operate") as url:
+        before = (await at(gateway, url + HOME)).body.decode()
+        headers = {**FORM, "Origin": url}
+        taken = await at(gateway, f"{url}{HOME}/alerts/alr_1/acknowledge", "POST", headers=headers)
+        after = (await at(gateway, url + HOME)).body.decode()
+        again = await at(gateway, f"{url}{HOME}/alerts/alr_1/acknowledge", "POST", headers=headers)
+    assert "The disk is &lt;b&gt;full&lt;/b&gt; soon" in before
+    assert "docs/howto/runbooks/disk_filling.md" in before
+    assert "I take this on" in before
+    assert (taken.status, again.status) == (303, 409)
+    assert "brw_1 has taken it on" in after
+    assert "I take this on" not in after
 
 
 async def test_looking_takes_read_and_changing_takes_operate(gateway: Running) -> None:

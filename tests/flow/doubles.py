@@ -272,6 +272,7 @@ class Platform:
         self.manual = False  # a call waits in `waiting` before it arrives
         self.waiting: list[asyncio.Future[Answer]] = []
         self.files: dict[str, bytes | Exception | Held] = {}
+        self.health = ChannelHealth(True, True)
         self._keys: dict[str, str] = {}
         self._ids = 0
 
@@ -376,7 +377,7 @@ class PlatformChannel:
         yield found
 
     def health(self) -> ChannelHealth:
-        return ChannelHealth(True, True)
+        return self._platform.health
 
     async def close(self) -> None:
         return

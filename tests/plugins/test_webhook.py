@@ -25,7 +25,8 @@ from quarterdeck.model.hook import (
     ToolSubject,
 )
 from quarterdeck.net.client import Client, TooLarge
-from quarterdeck.plugins.webhook import SignedHook, key_of, sign
+from quarterdeck.net.signed import key_of, sign
+from quarterdeck.plugins.webhook import SignedHook
 from tests.standins.hooks import SECRET, Answer, Receiver, receiver
 
 pytestmark = pytest.mark.proves("hook.signed")

@@ -7,6 +7,7 @@ import msgspec
 from quarterdeck.base.config_docs import json_schema, reference_markdown
 from quarterdeck.base.decode import annotations, bare, description
 from quarterdeck.base.settings import (
+    AlertsConfig,
     AssistantConfig,
     Config,
     ConnectionConfig,
@@ -21,6 +22,7 @@ from quarterdeck.base.settings import (
 )
 
 TABLES: list[type[msgspec.Struct]] = [
+    AlertsConfig,
     AssistantConfig,
     Config,
     ConnectionConfig,

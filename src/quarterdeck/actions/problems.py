@@ -7,14 +7,13 @@ import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.flow.directory import ConnectionRules, Directory
+from quarterdeck.flow.failing import LATEST, failing, users
 from quarterdeck.flow.pauses import Pause
 from quarterdeck.store import inbox, intents
 from quarterdeck.store.database import Store
 from quarterdeck.store.intents import IntentRow
 from quarterdeck.store.overview import Trouble, trouble
 
-LATEST = 200  # intents that are looked through for a provider that fails
-IN_A_ROW = 3  # failures after which a model counts as failing
 RECENT = 3600.0  # seconds for which a failure is news
 LETTERS = 100
 
@@ -67,7 +66,7 @@ class Problems:
             if health and health.alive and health.authenticated:
                 continue
             what, step = "is not running", "Restart the gateway, then look at its log."
-            if health and not health.authenticated:
+            if health and (health.refused or (health.alive and not health.authenticated)):
                 what, step = "is not let in by the platform", "Put a valid token into the configuration."
             elif health:
                 what, step = "is not connected", "Wait for the next try; look at the network if it goes on."
@@ -75,24 +74,14 @@ class Problems:
             yield Problem(f"Connection {rules.name} {what}{detail}", _writers(rules), step, "connection", rules.name)
 
     def _models(self, latest: Sequence[IntentRow]) -> Iterator[Problem]:
-        by_route: dict[str, list[str]] = {}
-        for row in latest:
-            if row.state != "open" and row.created_at > self._clock.now() - RECENT:
-                by_route.setdefault(row.route, []).append(row.state)
-        for route, states in by_route.items():
-            if len(states) >= IN_A_ROW and all(state in ("failed", "lost") for state in states[:IN_A_ROW]):
-                count = next((n for n, state in enumerate(states) if state == "done"), len(states))
-                yield Problem(
-                    f"The last {count} calls of {route} failed",
-                    f"Whoever talks to {', '.join(self._users(route)) or 'an assistant that uses it'}",
-                    "Run `quarterdeck models test` to see why.",
-                    "model",
-                    route,
-                )
-
-    def _users(self, route: str) -> list[str]:
-        known = [self._directory.assistant(name) for name in self._directory.assistants]
-        return [one.id for one in known if route in (one.model, *one.fallback)]
+        for route, count in failing(latest, self._clock.now() - RECENT):
+            yield Problem(
+                f"The last {count} calls of {route} failed",
+                f"Whoever talks to {', '.join(users(self._directory, route)) or 'an assistant that uses it'}",
+                "Run `quarterdeck models test` to see why.",
+                "model",
+                route,
+            )
 
 
 def _writers(rules: ConnectionRules) -> str:

@@ -9,6 +9,7 @@ from starlette.routing import WebSocketRoute
 
 from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.alerts import AlertsDoor
 from quarterdeck.api.assistants import AssistantsDoor
 from quarterdeck.api.auth import Authenticator
 from quarterdeck.api.connections import ConnectionsDoor
@@ -62,6 +63,7 @@ def build(doors: Doors) -> Application:
         usage=UsageDoor(doors),
         connections=ConnectionsDoor(doors),
         assistants=AssistantsDoor(doors),
+        alerts=AlertsDoor(doors),
         workspaces=WorkspacesDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),

@@ -8,7 +8,7 @@ from typing import cast, get_args, get_origin
 
 import msgspec
 
-from quarterdeck.api import amounts, asked, assistants, connections, past, people, shown, workspaces
+from quarterdeck.api import alerts, amounts, asked, assistants, connections, past, people, shown, workspaces
 from quarterdeck.api.openai.examples import EXAMPLES as OPENAI
 from quarterdeck.api.shown import moment
 
@@ -50,6 +50,7 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     asked.FileAsk(text="Answer in one sentence.\n"),
     asked.SettleAsk(outcome="sent", reason="Ada has it on her phone."),
     asked.ResendAsk(reason="The platform was down."),
+    alerts.AcknowledgeAsk(reason="I am on it."),
     past.ForkAsk(at="4.0"),
     people.LinkAsk(identity="idn_tg_1001", other="idn_matrix_ada", reason="Ada said so herself."),
     people.UnlinkAsk(identity="idn_tg_1001"),
@@ -88,6 +89,11 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     connections.PauseAsk(reason="The bot moves to another account."),
     connections.Tried("tg", "ok", "bot @ada_bot"),
     shown.Status("0.1.0", "http://127.0.0.1:8420", AT, False, ["intake is closed"], 1, 0),
+    alerts.ShownAlert(
+        "alr_01999e3b5c7a", "acknowledged", "connection_dead", "tg", "tg cannot be reached: no route to host",
+        "Everybody who writes to default on telegram", "Run `quarterdeck connections test tg`.",
+        "docs/howto/runbooks/connection_dead.md", 1, AT, None, AT, TOKEN,
+    ),
     shown.Token(TOKEN, "rotating", "ci", ["chat", "read"], AT, None, AT, AT, AT),
     shown.NewToken(TOKEN, "qd_" + "x" * 43, ["chat", "read"], None, AT),
     assistants.Assistant(

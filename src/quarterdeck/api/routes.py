@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from quarterdeck.api import asked, shown
 from quarterdeck.api.access import AccessDoor
+from quarterdeck.api.alerts import AcknowledgeAsk, AlertsAsk, AlertsDoor, ShownAlert
 from quarterdeck.api.assistants import Assistant, AssistantsDoor
 from quarterdeck.api.call import Nothing
 from quarterdeck.api.connections import Connection, ConnectionsDoor, PauseAsk, Tried
@@ -65,6 +66,7 @@ class Handlers:
     usage: UsageDoor
     connections: ConnectionsDoor
     assistants: AssistantsDoor
+    alerts: AlertsDoor
     workspaces: WorkspacesDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
@@ -83,6 +85,7 @@ def table(h: Handlers) -> Sequence[Route]:
         *work(h.work, h.usage),
         *connections(h.connections),
         *assistants(h.assistants, h.workspaces),
+        *alerts(h.alerts),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
         *process(h.me, h.openapi),
@@ -189,6 +192,16 @@ def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
               raises=(Conflict,)),
         route("GET", f"{V1}/usage", usage.get_usage, asked.UsageQuery, shown.Usage, READ,
               "Tokens and cost of model calls, summed."),
+    )
+
+
+def alerts(door: AlertsDoor) -> Sequence[Route]:
+    """What is wrong."""
+    return (
+        route("GET", f"{V1}/alerts", door.list_alerts, AlertsAsk, shown.Page[ShownAlert], READ,
+              "What is wrong, and what was."),
+        route("POST", f"{V1}/alerts/{{id}}/acknowledge", door.acknowledge_alert, AcknowledgeAsk, ShownAlert, OPERATE,
+              "Take an alert on; it goes on until it is over.", keyed=True, raises=(Conflict,)),
     )
 
 

@@ -48,6 +48,7 @@ def check_config(config: Config, plugins: Installed, mounts: str) -> Iterator[Co
     yield from _check_connections(config, plugins)
     yield from _check_hooks(config.hooks, plugins)
     yield from _check_server(config)
+    yield from _check_alerts(config)
     yield from _check_prices(config)
     if config.database != "sqlite" and urlsplit(config.database).scheme not in ("postgresql", "postgres"):
         fix = 'Write "sqlite" or "postgresql://..."'
@@ -158,17 +159,34 @@ def _check_hooks(hooks: Iterable[HookConfig], plugins: Installed) -> Iterator[Co
             yield from _check_signed(hook, path)
 
 
+def _check_alerts(config: Config) -> Iterator[ConfigRefused]:
+    alerts = config.alerts
+    if bool(alerts.connection) != bool(alerts.room):
+        yield ConfigRefused("alerts", "connection and room belong together", "Write both, or neither")
+    if alerts.connection and alerts.connection not in config.connections:
+        fix = suggestion(alerts.connection, config.connections)
+        yield ConfigRefused("alerts.connection", f"there is no connection {alerts.connection}", fix)
+    if bool(alerts.webhook) != (alerts.secret is not None):
+        yield ConfigRefused("alerts", "webhook and secret belong together", "Write both, or neither")
+    if alerts.webhook:
+        yield from _check_signed_url(alerts.webhook, "alerts.webhook")
+
+
 def _check_signed(hook: HookConfig, path: str) -> Iterator[ConfigRefused]:
-    yield from _check_url(hook.url, f"{path}.url")
-    parts = urlsplit(hook.url)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        fix = "Use https, or an address of this machine"
-        yield ConfigRefused(f"{path}.url", "what people write would travel unencrypted", fix)
+    yield from _check_signed_url(hook.url, f"{path}.url")
     if hook.secret is None:
         yield ConfigRefused(f"{path}.secret", "what is sent has to be signed", WRITE_A_REFERENCE)
     for key in hook.options:
         reason = "this key is unknown for a hook with a url"
         yield ConfigRefused(join(path, key), reason, suggestion(key, HookConfig.__struct_fields__))
+
+
+def _check_signed_url(url: str, path: str) -> Iterator[ConfigRefused]:
+    yield from _check_url(url, path)
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        fix = "Use https, or an address of this machine"
+        yield ConfigRefused(path, "what people write would travel unencrypted", fix)
 
 
 def _check_providers(providers: Mapping[str, ProviderConfig], plugins: Installed) -> Iterator[ConfigRefused]:

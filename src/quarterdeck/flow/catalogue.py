@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from quarterdeck.model.alert import RULES
+
 CHANNELS: Mapping[str, str] = {
     "web": "the chat page",
     "api": "the OpenAI-compatible endpoint",
@@ -51,8 +53,11 @@ EVENTS: Mapping[str, str] = {
     "delivery": "something is to be said in the room",
     "delivery.state": "what became of a send",
     "turn.ended": "a turn ended",
+    "alert.fired": "something is wrong; belongs to no session",
+    "alert.resolved": "it is over",
     "message.copied": "a message of the conversation that this one was forked from",
 }
+ALERTS: Mapping[str, str] = dict(RULES.items())
 CHAT_COMMANDS: Mapping[str, str] = {
     "stop": "stop the running turn, drop what waits",
     "new": "stop, and start a new conversation",

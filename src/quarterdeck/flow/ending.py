@@ -65,7 +65,7 @@ class Ending:
     async def dead_letter(self, state: TurnState) -> None:
         """The turn killed the process again and again: step aside, tell the person, raise an alert."""
         self._s.log.error("turn.dead_lettered", turn=state.turn_id, session=state.session.id, alert=True)
-        self._s.metrics.alert("dead_letter")
+        self._s.metrics.incident("dead_letter")
         await self._end(
             state, "dead_lettered", state.say(phrase("dead_letter")), error="taken too often without progress"
         )

@@ -192,7 +192,7 @@ class Taking:
         result = ToolStep(ToolResult(call.id, call.name, UNKNOWN, "unknown"))
         state.journal[row.step] = result
         self._s.log.error("tool.unknown", tool=call.name, turn=state.turn_id, alert=True)
-        self._s.metrics.alert("tool_unknown")
+        self._s.metrics.incident("tool_unknown")
         return [
             *self._s.gate.close(row, "unknown", assistant=state.assistant.id),
             journal.insert(state.turn_id, row.step, result, now),

@@ -229,7 +229,7 @@ class ToolCalls:
     def _unknown(self, plan: Planned, state: TurnState, reason: str) -> Finished:
         """What acts on the world may have acted: nobody repeats it, a person looks."""
         self._s.log.error("tool.unknown", tool=plan.call.name, turn=state.turn_id, reason=reason, alert=True)
-        self._s.metrics.alert("tool_unknown")
+        self._s.metrics.incident("tool_unknown")
         return Finished(ToolResult(plan.call.id, plan.call.name, UNKNOWN, "unknown"), "unknown")
 
     def _late(self, plan: Planned, state: TurnState) -> Finished:

@@ -313,7 +313,7 @@ class Turns:
                 await self._ending.failed(state, said, "out of time")
 
     async def _end_failed(self, state: TurnState, failed: ProviderFailed) -> None:
-        self._s.metrics.alert(f"provider_{failed.kind}")
+        self._s.metrics.incident(f"provider_{failed.kind}")
         await self._ending.failed(state, _why(failed), f"{failed.kind}: {failed}", usage=failed.usage)
 
 

@@ -1,5 +1,6 @@
 """Counters and durations, exposed as /metrics. Labels come from small closed sets, never from people."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -65,9 +66,10 @@ class Metrics:
             ("hook", "on", "result"),
             registry=self.registry,
         )
-        self._alerts = Counter(
-            "quarterdeck_alerts", "Things a person should look at", ("kind",), registry=self.registry
-        )
+        self._incidents = Counter(
+            "quarterdeck_incidents", "Single failures that somebody may want to look at", ("kind",),
+            registry=self.registry,
+        )  # fmt: skip
         self._gauges: dict[str, Gauge] = {}
         self._children: dict[tuple[int, tuple[str, ...]], Counter | Histogram] = {}
 
@@ -114,15 +116,23 @@ class Metrics:
         """A hook was called (passed, changed, denied, failed, told), or an event was lost to it."""
         self._hooks.labels(hook, on, result).inc(count)
 
-    def alert(self, kind: str) -> None:
-        """Something a person should look at."""
-        self._alerts.labels(kind).inc()
+    def incident(self, kind: str) -> None:
+        """A single failure that somebody may want to look at; what goes on failing is an alert."""
+        self._incidents.labels(kind).inc()
 
     def gauge(self, name: str, text: str, value: float) -> None:
         """Set a gauge, `quarterdeck_<name>`."""
         if name not in self._gauges:
             self._gauges[name] = Gauge(f"quarterdeck_{name}", text, registry=self.registry)
         self._gauges[name].set(value)
+
+    def gauges(self, name: str, text: str, label: str, values: Mapping[str, float]) -> None:
+        """Set `quarterdeck_<name>` for each value of its label; those that are not named are gone."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(f"quarterdeck_{name}", text, (label,), registry=self.registry)
+        self._gauges[name].clear()
+        for one, value in values.items():
+            self._gauges[name].labels(one).set(value)
 
     def _child(self, metric: M, *labels: str) -> M:
         """A metric with its labels; looked up once for each of their small closed sets."""

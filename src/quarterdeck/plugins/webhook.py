@@ -1,19 +1,11 @@
-"""A hook that lives elsewhere: signed HTTP, by the scheme of Standard Webhooks.
+"""A hook that lives elsewhere: signed HTTP, as `net/signed.py` signs it."""
 
-`webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`; the secret is
-`whsec_` and base64 of 24 to 64 bytes (standardwebhooks.com, spec/standard-webhooks.md, "Signature scheme" and
-"Symmetric"). An id is used once, and a receiver refuses old timestamps: what was sent cannot be played again.
-"""
-
-import base64
-import binascii
-import hmac
 from datetime import UTC, datetime
 
 import msgspec
 
 from quarterdeck.base.clock import Clock
-from quarterdeck.base.errors import ConfigRefused, Refused, Retry
+from quarterdeck.base.errors import Refused, Retry
 from quarterdeck.base.secrets import SecretReader, SecretRef
 from quarterdeck.model.hook import (
     HOOK_SCHEMA,
@@ -29,11 +21,9 @@ from quarterdeck.model.hook import (
     ToolSubject,
 )
 from quarterdeck.net.client import Client
-from quarterdeck.net.outgoing import Outgoing, Response, Timeouts
+from quarterdeck.net.outgoing import Response
+from quarterdeck.net.signed import SignedPost
 
-MAX_REPLY = 8_000_000
-CALL_SECONDS = 10.0
-SECRET_BYTES = (24, 64)
 NO_REASON = Deny("it is denied, without a reason that can be read")
 
 
@@ -84,16 +74,11 @@ class SignedHook:
         self, name: str, url: str, secret: SecretRef, path: str, client: Client, secrets: SecretReader, clock: Clock
     ) -> None:
         self._name = name
-        self._url = url
-        self._secret = secret
-        self._path = f"{path}.secret"
-        self._client = client
-        self._secrets = secrets
-        self._clock = clock
+        self._post = SignedPost(url, secret, f"{path}.secret", client, secrets, clock)
 
     async def check(self) -> None:
         """Raises ConfigRefused when its secret is not there, or is none."""
-        await self._key()
+        await self._post.check()
 
     async def before(self, event: HookEvent) -> HookReply:
         """See ports.Hook.before. Raises Retry and Refused for what is no reply, and NetError."""
@@ -110,45 +95,7 @@ class SignedHook:
         """Nothing is held."""
 
     async def _send(self, event: HookEvent) -> Response:
-        body, at = encode(event), int(self._clock.now())
-        headers = {
-            "Content-Type": "application/json",
-            "webhook-id": event.id,
-            "webhook-timestamp": str(at),
-            "webhook-signature": sign(await self._key(), event.id, at, body),
-        }
-        out = Outgoing(
-            method="POST",
-            url=self._url,
-            trusted=True,
-            headers=headers,
-            body=body,
-            timeouts=Timeouts(CALL_SECONDS, CALL_SECONDS, CALL_SECONDS, CALL_SECONDS),
-            max_bytes=MAX_REPLY,
-        )
-        return await self._client.request(out)
-
-    async def _key(self) -> bytes:
-        secret = await self._secrets.read(self._secret, self._path)
-        return key_of(secret.reveal(), self._path)
-
-
-def key_of(secret: str, path: str) -> bytes:
-    """The bytes of a signing secret. Raises ConfigRefused for one that is none; it does not show it."""
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not secret.startswith("whsec_") or not SECRET_BYTES[0] <= len(key) <= SECRET_BYTES[1]:
-        fix = 'Make one: echo "whsec_$(head -c 32 /dev/urandom | base64)"'
-        raise ConfigRefused(path, "the secret is not whsec_ and base64 of 24 to 64 bytes", fix)
-    return key
-
-
-def sign(key: bytes, event_id: str, at: int, body: bytes) -> str:
-    """The value of `webhook-signature`."""
-    signed = f"{event_id}.{at}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+        return await self._post.post(event.id, encode(event))
 
 
 def encode(event: HookEvent) -> bytes:

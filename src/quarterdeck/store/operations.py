@@ -51,6 +51,7 @@ OPERATIONS: Mapping[str, str] = {
     "token": "an access token is made, used or revoked",
     "signin": "a sign-in code is made or exchanged",
     "blob": "a blob's row",
+    "alert": "an alert fires, is seen again, taken on, resolved or posted",
     "search": "messages become findable, and the cursor moves behind them",
     "seal": "audit rows get positions and a signed checkpoint",
     "start": "a process start is recorded",

@@ -64,6 +64,7 @@ from quarterdeck.flow.sending import RoomNames, Sending
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.timers import Timers
 from quarterdeck.flow.turn import Turns
+from quarterdeck.flow.watch.watcher import Watcher
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.checkpoint import create_key, load_key
 from quarterdeck.governance.gate import Gate
@@ -85,6 +86,7 @@ from quarterdeck.store.operations import operation
 from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring.builtin import Builder
+from quarterdeck.wiring.watching import watching
 
 VERSION = __version__
 HISTORY_BYTES = 16 * 1024 * 1024
@@ -108,6 +110,7 @@ class Gateway:
     gate: Gate
     blobs: Blobs
     sealer: Sealer
+    watcher: Watcher
     indexer: Indexer
     forks: Forks
     client: Client
@@ -129,7 +132,8 @@ class Gateway:
 
     def unready(self) -> list[str]:
         """Why nothing can be asked of it yet, or any more; empty when it can."""
-        return [] if self.intake.open else ["intake is closed"]
+        closed = [] if self.intake.open else ["intake is closed"]
+        return [*closed, self.watcher.trouble] if self.watcher.trouble else closed
 
 
 async def build(
@@ -183,10 +187,11 @@ async def build(
     prices = Prices(config, gate.prices, data.prices, log)
     configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, plugins.found)
     await load_pauses(store, directory)
+    watcher = await watching(builder, store, directory, sending, outbox, lanes, live, new_id, metrics, up=channels)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
-        Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
+        watcher, Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
         configuration, Connections(store, directory, auditor, outbox, clock),
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
@@ -272,6 +277,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         live=g.live,
         lanes=g.lanes,
         clock=g.clock,
+        auditor=g.auditor,
         new_id=g.new_id,
         log=g.log,
         started_at=g.started_at,

@@ -29,6 +29,7 @@ from quarterdeck.flow.indexing import Indexer
 from quarterdeck.flow.intake import Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
+from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.plugin import Plugin
 from quarterdeck.store.database import Store
@@ -48,6 +49,7 @@ class Parts:
     live: Live
     lanes: Lanes
     clock: Clock
+    auditor: Auditor
     new_id: Callable[[str], str]
     log: FilteringBoundLogger
     started_at: float

@@ -20,11 +20,12 @@ from quarterdeck.model.message import (
     decode,
 )
 from quarterdeck.model.turn import CompactStep, FormStep, MediaStep, ModelStep, SteerStep, Step, ToolStep
-from quarterdeck.store import inbox, intents, journal, outbox, sessions, turns, usage, views
+from quarterdeck.store import alerts, inbox, intents, journal, outbox, sessions, turns, usage, views
 from quarterdeck.store.overview import overview
 from quarterdeck.store.usage import Settled
 
 MESSAGES = 50
+ALERTS = 20
 
 
 class One(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,6 +151,7 @@ async def status(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     """The gateway at a glance."""
     now = parts.clock.now()
     counts, reasons = await overview(parts.store, now), list(parts.ready()) if parts.url else ["no gateway runs"]
+    firing = await alerts.firing(parts.store, ALERTS)
     yield {
         "state": "stopped" if not parts.url else "not ready" if reasons else "ready",
         "reasons": reasons,
@@ -168,6 +170,7 @@ async def status(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
         "dead_letters": counts.dead_letters,
         "pairings_asked": counts.pairings_asked,
         "audit": {"sealed": counts.audit_sealed, "unsealed": counts.audit_unsealed},
+        "alerts": [{"id": one.id, "rule": one.rule, "subject": one.subject, "cause": one.cause} for one in firing],
         "plugins": [str(one) for one in parts.plugins],
         "connections": [_health(parts, rules.name) for rules in parts.directory.connections if not rules.rows],
     }

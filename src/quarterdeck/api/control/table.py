@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quarterdeck.api.control import changes, chat, checks, connections, lists, past, people, shows, usage
+from quarterdeck.api.control import alerts, changes, chat, checks, connections, lists, past, people, shows, usage
 from quarterdeck.api.control.parts import Chosen, Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
@@ -10,6 +10,8 @@ COMMANDS: Mapping[str, Command] = {
     "doctor": command(Nothing, checks.doctor, 120),
     "chat": command(chat.Say, chat.say, 3600),
     "chat stop": command(chat.StopAsk, chat.stop),
+    "alerts list": command(lists.Page, alerts.list_alerts),
+    "alerts acknowledge": command(changes.Because, alerts.acknowledge_alert),
     "sessions list": command(lists.Page, lists.list_sessions),
     "sessions show": command(shows.One, shows.show_session),
     "sessions summaries": command(shows.One, shows.list_summaries),

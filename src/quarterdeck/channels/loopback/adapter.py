@@ -91,7 +91,7 @@ class LoopbackChannel:
         if answer.status != 200:
             self._note(alive=True, authenticated=answer.status != 401)
             raise Retry(f"the feed answered {answer.status}")
-        self._note(alive=True, authenticated=True)
+        self._note(alive=True, authenticated=True, heard=True)
         for event in _decode(answer, wire.WireFeed).events:
             act = wire.inbound(self._name, event)
             if act is not None:
@@ -196,6 +196,7 @@ class LoopbackChannel:
         authenticated: bool | None = None,
         inbound: bool = False,
         outbound: bool = False,
+        heard: bool = False,
         detail: str = "",
     ) -> None:
         old, now = self._health, self._clock.now()
@@ -205,6 +206,8 @@ class LoopbackChannel:
             now if inbound else old.last_inbound,
             now if outbound else old.last_outbound,
             detail,
+            now if heard else old.last_heard,
+            old.refused if authenticated is None else not authenticated,
         )
 
 

@@ -128,7 +128,7 @@ class TelegramChannel:
         ids = _decode(given, tuple[updates.UpdateId, ...])
         raws = _decode(given, tuple[msgspec.Raw, ...])
         self._offset, self._wait = 0, self._poll_seconds
-        self._note(alive=True, authenticated=True, detail=f"bot @{self._username}")
+        self._note(alive=True, authenticated=True, heard=True, detail=f"bot @{self._username}")
         if ids:
             await self._accept(intake, [self._read(one.update_id, raw) for one, raw in zip(ids, raws, strict=True)])
 
@@ -338,6 +338,7 @@ class TelegramChannel:
         authenticated: bool | None = None,
         inbound: bool = False,
         outbound: bool = False,
+        heard: bool = False,
         detail: str | None = None,
     ) -> None:
         old, now = self._health, self._clock.now()
@@ -347,6 +348,8 @@ class TelegramChannel:
             now if inbound else old.last_inbound,
             now if outbound else old.last_outbound,
             old.detail if detail is None else detail,
+            now if heard else old.last_heard,
+            old.refused if authenticated is None else not authenticated,
         )
 
 

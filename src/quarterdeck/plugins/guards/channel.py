@@ -131,6 +131,7 @@ class GuardedChannel:
             health = sound(self._inner.health(), ChannelHealth)
             within(health.last_inbound, MAX_TIME, "last_inbound")
             within(health.last_outbound, MAX_TIME, "last_outbound")
+            within(health.last_heard, MAX_TIME, "last_heard")
             return health
         except FAULTS as error:
             self._failed("health", error)

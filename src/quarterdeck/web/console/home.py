@@ -1,14 +1,16 @@
 """Home: what is wrong, what waits for a person, what runs, what today was like."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from quarterdeck.actions.activity import Activity
+from quarterdeck.actions.alerts import Alerts
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problem, Problems
 from quarterdeck.actions.waiting import Waiting
+from quarterdeck.model.alert import runbook
 from quarterdeck.web.console.visit import Done, Page, Visit
 
 LINKS: Mapping[str, str] = {
@@ -17,6 +19,8 @@ LINKS: Mapping[str, str] = {
     "inbox": "/console/inbox?state={}",
 }
 """What a problem is about -> the page where it is mended."""
+
+MOST = 50  # alerts that are shown
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -37,7 +41,10 @@ class Decision(msgspec.Struct, frozen=True):
 class HomePage:
     """The first page, and what is decided on it."""
 
-    def __init__(self, problems: Problems, waiting: Waiting, activity: Activity, pairings: Pairings) -> None:
+    def __init__(
+        self, alerts: Alerts, problems: Problems, waiting: Waiting, activity: Activity, pairings: Pairings
+    ) -> None:
+        self._alerts = alerts
         self._problems = problems
         self._waiting = waiting
         self._activity = activity
@@ -45,16 +52,21 @@ class HomePage:
 
     async def show(self, visit: Visit) -> Page:
         """GET /console."""
+        alerts = await self._alerts.listed("firing", MOST, "")
+        told = {alert.subject for alert in alerts}
         data: dict[str, object] = {
-            "problems": await self.problems(),
+            "alerts": alerts,
+            "runbook": runbook,
+            "problems": [_shown(one) for one in await self._problems.now() if one.subject not in told],
             "waiting": await self._waiting.newest(),
             "today": await self._activity.today(),
         }
         return Page("home.html", "Home", data, "/api/v1/status")
 
-    async def problems(self) -> Sequence[Shown]:
-        """Everything that is wrong, the most urgent first. Whatever finds problems hands them on here."""
-        return [_shown(one) for one in await self._problems.now()]
+    async def take_on(self, visit: Visit) -> Done:
+        """POST /console/alerts/{id}/acknowledge."""
+        alert = await self._alerts.acknowledge(visit.path("id"), visit.actor)
+        return Done(f"You have taken this on: {alert.cause}.", "/console")
 
     async def decide(self, visit: Visit) -> Done:
         """POST /console/pairings/{code}."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from starlette.routing import BaseRoute
 
 from quarterdeck.actions.activity import Activity
+from quarterdeck.actions.alerts import Alerts
 from quarterdeck.actions.assistants import Assistants
 from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.deliveries import Deliveries
@@ -72,11 +73,13 @@ def routes(parts: Parts, url: str, version: str) -> list[BaseRoute]:
 def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
     """Address, who answers, who may: `read` to look, `operate` to change something."""
     pairings = Pairings(p.store, p.directory, p.auditor, p.sending, p.outbox, p.clock)
-    home = HomePage(Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings)
+    alerts = Alerts(p.store, p.auditor, p.clock)
+    home = HomePage(alerts, Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings)
     sent = DeliveriesPage(Deliveries(p.store, p.auditor, p.outbox, p.live, p.clock))
     taken = InboxPage(Inbox(p.store, p.directory, p.auditor, p.clock, p.lanes.wake))
     return (
         ConsoleRoute("GET", "/console", home.show, "read", "Home", "home"),
+        ConsoleRoute("POST", "/console/alerts/{id}/acknowledge", home.take_on, "operate"),
         ConsoleRoute("POST", "/console/pairings/{code}", home.decide, "operate"),
         *connections(ConnectionsPage(p.connections)),
         *assistants(AssistantsPage(Assistants(p.directory), p.workspaces)),

@@ -1,0 +1,116 @@
+"""What of a look is wrong? Pure: one function per kind of thing, and the words that people get."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from quarterdeck.flow.watch.watching import Connected, Limits, Look
+from quarterdeck.model.alert import Finding
+
+MOST = 100  # findings of one look; more are one catastrophe
+
+
+def findings(look: Look, limits: Limits) -> Sequence[Finding]:
+    """All that is wrong, at most one for each rule and subject."""
+    found: dict[tuple[str, str], Finding] = {}
+    for rule in RULES:
+        for one in rule(look, limits):
+            found.setdefault((one.rule, one.subject), one)
+    return list(found.values())[:MOST]
+
+
+def connections(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Unauthorised, dead or deaf: at most one of them for each connection."""
+    for one in look.connections:
+        who = f"Everybody who writes to {one.assistant} on {one.channel}"
+        detail = f": {one.health.detail}" if one.health and one.health.detail else ""
+        if one.health is not None and one.health.refused:
+            cause = f"The platform does not let {one.name} in{detail}"
+            step = f"Put a valid token where connections.{one.name}.token points, then restart."
+            yield Finding("connection_unauthorised", one.name, cause, who, step)
+        elif one.down >= limits.dead_seconds:
+            cause = f"{one.name} cannot be reached{detail}" if one.health else f"{one.name} is not running"
+            step = f"Run `quarterdeck connections test {one.name}`, then look at the network."
+            yield Finding("connection_dead", one.name, cause, who, step)
+        elif _deaf(one, limits):
+            cause = f"{one.name} says that it is up, but its platform has not answered a question for news"
+            yield Finding("connection_deaf", one.name, cause, who, "Restart the gateway; nothing is lost by that.")
+
+
+def _deaf(one: Connected, limits: Limits) -> bool:
+    health = one.health
+    return health is not None and health.alive and health.last_heard > 0 and one.unheard >= limits.deaf_seconds
+
+
+def unanswered(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Messages that were accepted and have no outcome."""
+    for one in look.unanswered:
+        if one.age >= limits.unanswered_seconds:
+            cause = f"{_count(one.count, 'message')} on {one.subject} without an outcome, the oldest {_time(one.age)}"
+            step = "Run `quarterdeck status` and `quarterdeck turns list` to see what is worked on."
+            yield Finding("message_unanswered", one.subject, cause, f"Whoever wrote on {one.subject}", step)
+
+
+def lanes(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Conversations that nobody works on, and turns that do not end."""
+    step = "Restart the gateway: turns are taken up where they were; then report it."
+    for one in look.unworked:
+        if one.age >= limits.lane_seconds:
+            cause = f"{_count(one.count, 'conversation')} of {one.subject} waiting, {_time(one.age)}, and no turn runs"
+            yield Finding("lane_stuck", one.subject, cause, f"Whoever wrote to {one.subject}", step)
+    for turn in look.turns:
+        if turn.age >= turn.allowed + limits.lane_seconds:
+            cause = f"The turn {turn.id} does nothing for {_time(turn.age)}; it may take {_time(turn.allowed)}"
+            yield Finding("lane_stuck", turn.assistant, cause, f"Whoever wrote to {turn.assistant}", step)
+
+
+def outbox(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Answers that are made and not sent."""
+    for one in look.unsent:
+        if one.age >= limits.outbox_seconds:
+            cause = f"{_count(one.count, 'part')} on {one.subject} not sent, the oldest {_time(one.age)}"
+            step = "Run `quarterdeck deliveries list --state ready` to read why; it goes on by itself."
+            yield Finding("outbox_late", one.subject, cause, f"Whoever waits for an answer on {one.subject}", step)
+
+
+def providers(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Models that fail again and again."""
+    for one in look.failing:
+        who = f"Whoever talks to {', '.join(one.users) or 'an assistant that uses it'}"
+        cause = f"The newest {one.count} calls of {one.route} failed"
+        yield Finding("provider_failing", one.route, cause, who, "Run `quarterdeck models test` to see why.")
+
+
+def audit(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Records that nobody seals."""
+    if look.audit_age >= limits.audit_seconds:
+        cause = f"Records are not sealed for {_time(look.audit_age)}"
+        who = "Whoever relies on the record: what is not sealed is not yet tamper-evident"
+        yield Finding("audit_late", "audit", cause, who, "Read `audit.seal_late` in the log, then restart the gateway.")
+
+
+def disk(look: Look, limits: Limits) -> Iterator[Finding]:
+    """A disk that is full, or soon will be."""
+    free, full_in = look.disk.free, look.disk.full_in
+    soon = full_in is not None and full_in < limits.disk_seconds
+    if free >= limits.disk_free_bytes and not soon:
+        return
+    cause = f"{free // 1_000_000} MB are free where the data is"
+    if soon and full_in is not None:
+        cause += f"; at this rate they last {_time(full_in)}"
+    yield Finding(
+        "disk_filling", "data", cause, "Everybody: nothing is accepted when it is full", "Free space, or enlarge it."
+    )
+
+
+RULES: tuple[Callable[[Look, Limits], Iterator[Finding]], ...] = (
+    connections, unanswered, lanes, outbox, providers, audit, disk,
+)  # fmt: skip
+
+
+def _count(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

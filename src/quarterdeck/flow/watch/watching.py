@@ -1,0 +1,78 @@
+"""What the watcher sees, and what it holds that against. Ages are seconds; none of them is a wall clock's difference
+where a monotonic one can be had.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from quarterdeck.ports import ChannelHealth
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """From when on something is wrong; see AlertsConfig."""
+
+    dead_seconds: float = 45.0
+    deaf_seconds: float = 240.0
+    unanswered_seconds: float = 100.0
+    lane_seconds: float = 60.0
+    outbox_seconds: float = 100.0
+    audit_seconds: float = 20.0
+    disk_free_bytes: int = 500_000_000
+    disk_seconds: float = 14_400.0
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """A connection with a wire: its health, since when it is down, and since when it has heard nothing."""
+
+    name: str
+    channel: str
+    assistant: str
+    health: ChannelHealth | None
+    down: float
+    unheard: float
+
+
+class Late(msgspec.Struct, frozen=True):
+    """`count` things of a connection or an assistant (`subject`) that wait; the oldest for `age`."""
+
+    subject: str
+    count: int
+    age: float
+
+
+class Endless(msgspec.Struct, frozen=True):
+    """A turn that began nothing for `age`, of an assistant whose turns may take `allowed`."""
+
+    id: str
+    assistant: str
+    age: float
+    allowed: float
+
+
+class Failing(msgspec.Struct, frozen=True):
+    """A model whose newest `count` calls failed, and who asks it."""
+
+    route: str
+    count: int
+    users: Sequence[str]
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """Free bytes where the data is, and in how many seconds they are used up (None: not in sight)."""
+
+    free: int
+    full_in: float | None = None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One look at everything."""
+
+    disk: Disk
+    connections: Sequence[Connected] = ()
+    unanswered: Sequence[Late] = ()
+    unworked: Sequence[Late] = ()
+    turns: Sequence[Endless] = ()
+    unsent: Sequence[Late] = ()
+    failing: Sequence[Failing] = ()
+    audit_age: float = 0.0
