@@ -59,11 +59,13 @@ class ToolSubject(msgspec.Struct, frozen=True, tag_field="place", tag="tool"):
 class SendSubject(msgspec.Struct, frozen=True, tag_field="place", tag="send"):
     """A whole text that is about to be sent, before it is cut. `text` may be changed.
 
-    `kind` is answer, notice (words of the system) or message (to another room).
+    `kind` is answer, notice (words of the system) or message (to another room). `files` are the names of files that go
+    with it.
     """
 
     kind: str
     text: str
+    files: tuple[str, ...] = ()
 
 
 HookSubject = RouteSubject | ModelSubject | ToolSubject | SendSubject
