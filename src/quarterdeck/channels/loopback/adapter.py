@@ -19,7 +19,6 @@ from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.net import client as net
 from quarterdeck.net.outgoing import Outgoing, Response, Timeouts
 from quarterdeck.ports import (
-    Capabilities,
     ChannelHealth,
     FileSource,
     IntakePort,
@@ -56,15 +55,7 @@ class LoopbackChannel:
         self._log = log
         self._files = files
         self._health = ChannelHealth(alive=False, authenticated=False)
-        self.capabilities = Capabilities(
-            text_limit=settings.limit,
-            edits=settings.edits,
-            typing=True,
-            idempotent_sends=settings.keys,
-            idempotency_window=settings.key_seconds if settings.keys else 0.0,
-            files_in=True,
-            file_bytes=settings.file_bytes,
-        )
+        self.capabilities = settings.capabilities
 
     def cut(self, text: str) -> Sequence[str]:
         """See ports.Channel.cut."""

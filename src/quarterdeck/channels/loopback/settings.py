@@ -3,6 +3,7 @@
 import msgspec
 
 from quarterdeck.base.secrets import SecretRef
+from quarterdeck.ports import Capabilities
 
 
 class LoopbackSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,3 +19,16 @@ class LoopbackSettings(msgspec.Struct, frozen=True, kw_only=True):
     file_bytes: int = 0
     limit: int = 2000
     poll_seconds: float = 25.0
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What a connection with these settings can do."""
+        return Capabilities(
+            text_limit=self.limit,
+            edits=self.edits,
+            typing=True,
+            idempotent_sends=self.keys,
+            idempotency_window=self.key_seconds if self.keys else 0.0,
+            files_in=True,
+            file_bytes=self.file_bytes,
+        )

@@ -18,7 +18,7 @@ from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, NotFound, QuarterdeckError, Refused, Retry
 from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
-from quarterdeck.channels.telegram import cutting, media, updates, wire
+from quarterdeck.channels.telegram import able, cutting, updates, wire
 from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls
 from quarterdeck.channels.telegram.sending import ROOM, Sender
 from quarterdeck.channels.telegram.settings import TelegramSettings
@@ -27,7 +27,7 @@ from quarterdeck.model.inbound import Inbound
 from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.net import client as net
-from quarterdeck.ports import Capabilities, ChannelHealth, FileSource, IntakePort, SendResult
+from quarterdeck.ports import ChannelHealth, FileSource, IntakePort, SendResult
 
 T = TypeVar("T")
 RETRY_S = (0.5, 30.0)
@@ -58,14 +58,7 @@ class TelegramChannel:
         self._offset = 0  # confirms what is committed; 0 when there is nothing to confirm
         self._wait = settings.poll_seconds  # of the next poll
         self._random = SystemRandom()
-        self.capabilities = Capabilities(
-            text_limit=wire.TEXT_UNITS,
-            edits=streaming == "edit",
-            drafts=streaming == "draft",
-            typing=True,
-            files_in=True,
-            file_bytes=media.FILE_BYTES,
-        )
+        self.capabilities = able.capabilities(streaming)
 
     def cut(self, text: str) -> Sequence[str]:
         """See ports.Channel.cut. The limit counts UTF-16 code units of the visible text."""
