@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from quarterdeck.flow.sending import repeat_mark
+from quarterdeck.model.inbound import Accepted
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent, SendRefused
-from tests.flow.doubles import Answer, Held
+from tests.flow.doubles import Answer, Held, ToolDouble
 from tests.flow.world import World
 from tests.waiting import until
 
@@ -210,14 +211,24 @@ async def test_a_draft_shows_the_growing_answer_and_leaves_no_record(drafting: W
     assert [row["kind"] for row in drafting.rows("SELECT kind FROM intents ORDER BY kind")] == ["model", "send"]
 
 
-async def test_drafts_end_where_the_platform_does_not_take_them(drafting: World) -> None:
+async def test_a_turn_shows_no_more_drafts_once_the_platform_takes_none(drafting: World) -> None:
     drafting.platform.takes_drafts = False
-    held = growing(drafting, "a b", "a")
-    await drafting.say("go")
+    drafting.add_tool(ToolDouble("look"))
+    await drafting.restart()
+    first, second = Held(), Held()
+    drafting.main.use(("look", "{}"), text="a", deltas=("a",), after=first)
+    drafting.main.say("done", deltas=("do", "ne"), after=second)
+    accepted = await drafting.say("go")
     await until(lambda: drafting.platform.drafts, what="a draft")
-    held.release()
+    assert isinstance(accepted, Accepted)
+    with drafting.parts.live.watch(accepted.session_id) as watcher:
+        first.release()
+        while "ne" not in [piece.text for piece in await watcher.next(5)]:
+            pass  # what is shown to watchers and drafts go out together
+    second.release()
     await drafting.rest()
-    assert (len(drafting.platform.drafts), drafting.platform.texts()) == (1, ["a b"])
+    assert [text for _, _, text in drafting.platform.drafts] == ["a"]
+    assert drafting.platform.texts() == ["done"]
 
 
 async def test_a_crash_behind_a_draft_sends_the_answer_without_a_mark(drafting: World) -> None:

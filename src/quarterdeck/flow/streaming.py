@@ -78,32 +78,32 @@ async def begin(services: Services, state: TurnState, *, riding: bool) -> list[S
 
 
 class _Presence:
-    """Typing until there is a text, then drafts of it where they are wanted; nothing is sent twice within its time."""
+    """Typing until there is a text, then drafts of it where they are wanted; neither more often than is of use."""
 
-    def __init__(
-        self, channel: Channel, room: str, permit: PresencePermit, now: float, number: int, *, drafts: bool
-    ) -> None:
+    def __init__(self, channel: Channel, permit: PresencePermit, state: TurnState, now: float) -> None:
         self._channel = channel
-        self._room = room
+        self._room = permit.route.partition("/")[2]
         self._permit = permit
-        self._number = number
-        self._drafts = drafts
+        self._state = state
+        self._number = zlib.crc32(state.turn_id.encode()) & 0x7FFFFFFF or 1
         self._drafted: str = ""
         self._next_typing = now + TYPING_AFTER_S
         self._next_draft = 0.0
 
     async def signal(self, now: float, text: str) -> None:
         """Show what is due: typing, or a draft that grew."""
+        able, state = self._channel.capabilities, self._state
         if not text:
-            if self._channel.capabilities.typing and now >= self._next_typing:
+            if able.typing and now >= self._next_typing:
                 self._next_typing = now + TYPING_EVERY_S
                 await self._channel.typing(self._room, self._permit)
-        elif self._drafts and now >= self._next_draft and text != self._drafted:
-            self._drafted, self._next_draft = text, now + DRAFT_S
-            self._drafts = await self._channel.draft(self._room, self._number, text, self._permit)
+        elif state.drafts and state.rules.streaming and able.drafts and now >= self._next_draft:
+            if text != self._drafted:
+                self._drafted, self._next_draft = text, now + DRAFT_S
+                state.drafts = await self._channel.draft(self._room, self._number, text, self._permit)
 
     def close(self) -> None:
-        """The turn is over."""
+        """The model call is over."""
         self._permit.close()
 
 
@@ -182,16 +182,10 @@ class Show:
         """The signals of presence that the turn's platform knows; None where it knows none."""
         services, rules = self._services, self._state.rules
         channel = services.directory.sending(rules.name)
-        able = channel.capabilities if channel else None
-        if channel is None or able is None or not (able.typing or able.drafts):
+        if channel is None or not (channel.capabilities.typing or channel.capabilities.drafts):
             return None
-        native = await services.rooms.native(self._state.room_id)
-        permit = services.gate.presence(rules.name, native)
-        number = zlib.crc32(self._state.turn_id.encode()) & 0x7FFFFFFF or 1
-        return _Presence(
-            channel, native, permit, services.clock.monotonic(), number,
-            drafts=rules.streaming and able.drafts,
-        )  # fmt: skip
+        permit = services.gate.presence(rules.name, await services.rooms.native(self._state.room_id))
+        return _Presence(channel, permit, self._state, services.clock.monotonic())
 
     async def _ended_within(self, seconds: float) -> bool:
         try:

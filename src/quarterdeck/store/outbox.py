@@ -104,8 +104,10 @@ def insert_part(
 
 
 def stored(file: Attachment | None) -> str:
-    """A file as its part has it."""
-    return msgspec.json.encode(file).decode() if file else ""
+    """A file as its part has it: what is sent of it, and no more."""
+    if file is None:
+        return ""
+    return msgspec.json.encode(Attachment(file.name, file.mime, file.size, file.blob)).decode()
 
 
 def move(
