@@ -92,15 +92,17 @@ class _Presence:
 
     async def signal(self, now: float, text: str) -> None:
         """Show what is due: typing, or a draft that grew."""
-        able, state = self._channel.capabilities, self._state
         if not text:
-            if able.typing and now >= self._next_typing:
+            if self._channel.capabilities.typing and now >= self._next_typing:
                 self._next_typing = now + TYPING_EVERY_S
                 await self._channel.typing(self._room, self._permit)
-        elif state.drafts and state.rules.streaming and able.drafts and now >= self._next_draft:
-            if text != self._drafted:
-                self._drafted, self._next_draft = text, now + DRAFT_S
-                state.drafts = await self._channel.draft(self._room, self._number, text, self._permit)
+        elif self._drafts and now >= self._next_draft and text != self._drafted:
+            self._drafted, self._next_draft = text, now + DRAFT_S
+            self._state.drafts = await self._channel.draft(self._room, self._number, text, self._permit)
+
+    @property
+    def _drafts(self) -> bool:
+        return self._state.drafts and self._state.rules.streaming and self._channel.capabilities.drafts
 
     def close(self) -> None:
         """The model call is over."""
