@@ -14,6 +14,9 @@ from pathlib import Path
 
 from quarterdeck.base.config_docs import reference_markdown
 from quarterdeck.base.crash import PLACES
+from quarterdeck.base.secrets import SecretRef
+from quarterdeck.channels.loopback.settings import LoopbackSettings
+from quarterdeck.channels.telegram.able import capabilities as telegram
 from quarterdeck.cli.reference import reference_markdown as command_line
 from quarterdeck.flow.catalogue import (
     ALERTS,
@@ -103,6 +106,33 @@ def catalogue() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def channels() -> str:
+    """The page of what each channel can do, from what it declares itself."""
+    loopback = LoopbackSettings(api_root="", token=SecretRef(env="T"), keys=True, file_bytes=1_000_000).capabilities
+    declared = {
+        "telegram": telegram(),
+        'telegram, `streaming = "edit"`': telegram("edit"),
+        'telegram, `streaming = "draft"`': telegram("draft"),
+        "loopback, `keys = true`, `file_bytes = 1000000`": loopback,
+    }
+    lines = [
+        "| connection | text of one message | a growing answer | typing | files in | files out | repeats by key |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, able in declared.items():
+        grows = "one message, edited" if able.edits else "the platform's drafts" if able.drafts else "-"
+        out = f"up to {able.file_bytes / 1e6:g} MB" if able.file_bytes else "-"
+        keys = f"within {able.idempotency_window:g} s" if able.idempotent_sends else "-"
+        typing, files = ("yes" if yes else "-" for yes in (able.typing, able.files_in))
+        lines.append(f"| {name} | {able.text_limit} | {grows} | {typing} | {files} | {out} | {keys} |")
+    said = (
+        "Made by `make docs` from what the channels declare; `quarterdeck.testing.channel` checks that they keep it.\n"
+        "Lengths are in the platform's own unit (Telegram: UTF-16 code units). `web`, `api` and `terminal` need no\n"
+        "channel: what is said there is a row."
+    )
+    return "\n\n".join(("# What channels can do", said, "\n".join(lines))) + "\n"
+
+
 def newest(name: str) -> dict[str, object] | list[dict[str, object]] | None:
     """The result file of a suite, which carries its commit in its name: one is kept, the newest."""
     files = [path for path in RESULTS.glob(f"{name}-*.json") if re.fullmatch("[0-9a-f]+", path.stem[len(name) + 1 :])]
@@ -145,6 +175,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "command-line.md": command_line(),
         REFERENCE / "presets.md": presets(),
         REFERENCE / "catalogue.md": catalogue(),
+        REFERENCE / "channels.md": channels(),
         REFERENCE / "promises.md": promises(),
     }
 

@@ -62,14 +62,20 @@ SendResult = Sent | NotSent | MaybeSent | SendRefused
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a channel can do. `text_limit` is in the platform's own unit; windows are seconds."""
+    """What a channel can do. `text_limit` is in the platform's own unit; windows are seconds.
+
+    `edits`: an answer is shown while it grows, as a message that is edited; `drafts`: as the platform's own draft.
+    `file_bytes` is how large a file may be that it sends; 0: it sends none.
+    """
 
     text_limit: int
     edits: bool = False
+    drafts: bool = False
     typing: bool = False
     idempotent_sends: bool = False
     idempotency_window: float = 0.0
     files_in: bool = False
+    file_bytes: int = 0
 
 
 class ChannelHealth(msgspec.Struct, frozen=True):
@@ -88,6 +94,14 @@ class ChannelHealth(msgspec.Struct, frozen=True):
     detail: str = ""
     last_heard: float = 0.0
     refused: bool = False
+
+
+class FileSource(Protocol):
+    """Where a channel that sends files gets their bytes."""
+
+    async def read(self, digest: str) -> bytes:
+        """All bytes of `Part.file.blob`. Raises NotFound where they are gone."""
+        ...
 
 
 class IntakePort(Protocol):
@@ -127,6 +141,13 @@ class Channel(Protocol):
 
     async def edit(self, part: Part, native_id: str, permit: Permit) -> SendResult:
         """Set the final text of a message that was streamed. Spends the permit on `part` first."""
+        ...
+
+    async def draft(self, room: str, number: int, text: str, permit: PresencePermit) -> bool:
+        """Show a growing answer as the platform's own draft; called where `capabilities.drafts`.
+
+        `number` is the same for one answer, and not 0. Best effort, never raised; False: not again in this turn.
+        """
         ...
 
     async def typing(self, room: str, permit: PresencePermit) -> None:
@@ -328,13 +349,14 @@ class ToolOutcomeUnknown(QuarterdeckError):
 
 
 class ToolContext(msgspec.Struct, frozen=True):
-    """Whom a run is for."""
+    """Whom a run is for. `files` are those of the conversation that the model knows of, newest last."""
 
     assistant: str
     session: str
     connection: str
     room: str
     person: str
+    files: tuple[Attachment, ...] = ()
 
 
 class Tool(Protocol):

@@ -1,6 +1,27 @@
 """What the channels' tests share: a log that is kept, and a port where nobody listens."""
 
 import socket
+from hashlib import sha256
+
+from quarterdeck.base.errors import NotFound
+
+
+class Bytes:
+    """A FileSource over what a test put there."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put(self, content: bytes) -> str:
+        """The digest under which a channel finds it."""
+        name = sha256(content).hexdigest()
+        self.kept[name] = content
+        return name
+
+    async def read(self, digest: str) -> bytes:
+        if digest not in self.kept:
+            raise NotFound(f"the bytes of {digest} are gone")
+        return self.kept[digest]
 
 
 class KeptLog:

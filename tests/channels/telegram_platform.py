@@ -3,19 +3,31 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.secrets import Secret, SecretRef
 from quarterdeck.channels.telegram.adapter import TelegramChannel
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.model.action import Part
+from quarterdeck.model.message import Attachment
 from quarterdeck.net.client import Client
 from quarterdeck.ports import SendResult
 from quarterdeck.testing.channel import Trouble, permit_for
-from tests.channels.support import KeptLog, nobody
+from tests.channels.support import Bytes, KeptLog, nobody
 from tests.standins.telegram import RunningStandIn, TelegramDriver, in_process
 
 PERSON = 7001
-EFFECTS = ("sendMessage", "editMessageText", "sendChatAction")
+EFFECTS = (
+    "sendMessage", "editMessageText", "sendChatAction", "sendMessageDraft", "sendPhoto", "sendVoice", "sendDocument",
+)  # fmt: skip
+
+
+class Media(msgspec.Struct):
+    """What the record says of a file."""
+
+    file_id: str
+    file_name: str = ""
 
 
 class Telegram:
@@ -25,12 +37,13 @@ class Telegram:
     room = str(PERSON)
     keeps_fences = True
 
-    def __init__(self, standin: RunningStandIn, client: Client) -> None:
+    def __init__(self, standin: RunningStandIn, client: Client, streaming: str = "edit") -> None:
         self._standin = standin
         self._client = client
         self._last = 0
+        self._files = Bytes()
         self.log = KeptLog()
-        self.channel = self.another()
+        self.channel = self.another(streaming=streaming)
         self.unreachable = self.another(nobody())
 
     @property
@@ -41,13 +54,15 @@ class Telegram:
         """Where a rival of the channel calls a method."""
         return f"{self._standin.url}/bot{self._standin.token}/{method}"
 
-    def another(self, url: str = "", token: str = "", poll_seconds: int = 50) -> TelegramChannel:
+    def another(
+        self, url: str = "", token: str = "", poll_seconds: int = 50, streaming: str = "edit"
+    ) -> TelegramChannel:
         settings = TelegramSettings(
             token=SecretRef(env="TELEGRAM_BOT_TOKEN"), api_root=url or self._standin.url, poll_seconds=poll_seconds
         )
         secret = Secret(token or self._standin.token)
         return TelegramChannel(
-            self.connection, settings, secret, self._client, SystemClock(), self.log, streaming="edit"
+            self.connection, settings, secret, self._client, SystemClock(), self.log, self._files, streaming=streaming
         )
 
     async def send(self, text: str, key: str = "k1", *, room: str = "", reply_to: str = "") -> SendResult:
@@ -80,13 +95,33 @@ class Telegram:
     async def shown(self) -> Sequence[str]:
         return [str(message["text"]) for message in await self.driver.sent()]
 
+    def keep(self, content: bytes) -> str:
+        return self._files.put(content)
+
+    async def files(self) -> Sequence[tuple[str, bytes]]:
+        found: list[tuple[str, bytes]] = []
+        for message in await self.driver.sent():
+            if message["media"]:
+                media = msgspec.convert(message["media"], dict[str, Media | list[Media]])
+                ((_, given),) = media.items()
+                one = given[-1] if isinstance(given, list) else given
+                found.append((one.file_name, await self.driver.file(one.file_id)))
+        return found
+
+    async def drafts(self) -> Sequence[str]:
+        return [str(draft["text"]) for draft in await self.driver.events("draft")]
+
+    async def send_file(self, file: Attachment, key: str = "k1", *, text: str = "") -> SendResult:
+        part = Part(self.connection, self.room, text, key, file=file)
+        return await self.channel.send(part, permit_for(part))
+
     async def effects(self) -> int:
         return sum([len(await self.driver.requests(method)) for method in EFFECTS])
 
 
 @asynccontextmanager
-async def telegram() -> AsyncIterator[Telegram]:
+async def telegram(streaming: str = "edit") -> AsyncIterator[Telegram]:
     """The channel, with a private chat in which the bot may write."""
     async with in_process() as standin, Client() as client:
         await standin.driver.set_chat(PERSON)
-        yield Telegram(standin, client)
+        yield Telegram(standin, client, streaming)

@@ -13,7 +13,7 @@ from quarterdeck.net.client import Client
 from quarterdeck.plugins.guards.channel import GuardedChannel
 from quarterdeck.ports import Channel
 from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest, Trouble
-from tests.channels.support import KeptLog, nobody
+from tests.channels.support import Bytes, KeptLog, nobody
 from tests.standins.loopback import Fault, Inject, LoopbackStandin, Room, Settings, loopback_standin
 
 pytestmark = pytest.mark.proves("channel.loopback", "G1")
@@ -39,13 +39,20 @@ class Loopback:
         self._client = client
         self._twice = False
         self._last = ""
+        self._files = Bytes()
         self.channel: Channel = self._channel(standin.url)
         self.unreachable: Channel = self._channel(nobody())
 
     def _channel(self, url: str) -> LoopbackChannel:
-        settings = LoopbackSettings(api_root=url, token=SecretRef(env="LOOPBACK"), keys=True)
+        settings = LoopbackSettings(api_root=url, token=SecretRef(env="LOOPBACK"), keys=True, file_bytes=1_000_000)
         return LoopbackChannel(
-            self.connection, settings, Secret(self._standin.token), self._client, SystemClock(), KeptLog()
+            self.connection,
+            settings,
+            Secret(self._standin.token),
+            self._client,
+            SystemClock(),
+            KeptLog(),
+            self._files,
         )
 
     async def write(self, text: str) -> None:
@@ -69,6 +76,16 @@ class Loopback:
 
     async def shown(self) -> Sequence[str]:
         return [entry.text for entry in self._standin.messages(ROOM.id) if entry.author == "bot"]
+
+    def keep(self, content: bytes) -> str:
+        return self._files.put(content)
+
+    async def files(self) -> Sequence[tuple[str, bytes]]:
+        kept = [entry.file for entry in self._standin.messages(ROOM.id) if entry.author == "bot" and entry.file]
+        return [(file.name, self._standin.file(file.id)) for file in kept]
+
+    async def drafts(self) -> Sequence[str]:
+        return []
 
     async def effects(self) -> int:
         return sum(request.route in ("messages", "edit", "typing") for request in self._standin.requests)

@@ -15,3 +15,10 @@ class TestTelegram(ChannelConformance):
     async def platform(self) -> AsyncIterator[ChannelUnderTest]:
         async with telegram() as running:
             yield running
+
+
+class TestTelegramWithDrafts(ChannelConformance):
+    @pytest.fixture
+    async def platform(self) -> AsyncIterator[ChannelUnderTest]:
+        async with telegram(streaming="draft") as running:
+            yield running

@@ -4,18 +4,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.errors import ConfigRefused
-from quarterdeck.base.secrets import Secret, SecretRef
-from quarterdeck.channels.telegram.adapter import TelegramChannel
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.model.action import Part, StreamTo
+from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import MintingKey, PresencePermit, StreamPermit
-from quarterdeck.net.client import Client
 from quarterdeck.ports import MaybeSent, NotSent, SendRefused, Sent
 from quarterdeck.testing.channel import permit_for
-from tests.channels.support import KeptLog, nobody
 from tests.channels.telegram_platform import PERSON, Telegram, telegram
 from tests.standins.telegram.driver import Record
 
@@ -168,6 +164,103 @@ async def test_typing_is_shown_and_its_failure_only_noted(platform: Telegram) ->
     assert platform.log.events() == ["telegram.typing_failed"] * 2
 
 
+# -- drafts ---------------------------------------------------------------------------------------------------
+
+
+def presence(room: str) -> PresencePermit:
+    return PresencePermit(MintingKey(), f"tg/{room}")
+
+
+async def test_one_answer_has_one_draft_and_never_a_longer_one_than_a_message(platform: Telegram) -> None:
+    channel = platform.another(streaming="draft")
+    permit = presence(platform.room)
+    assert [await channel.draft(platform.room, 5, text, permit) for text in (" ", "a", "\U0001f6a2" * 4096)] == [
+        True
+    ] * 3
+    drafts = await platform.driver.events("draft")
+    assert [draft["draft_id"] for draft in drafts] == [5, 5]
+    assert len(str(drafts[1]["text"])) == 2016
+
+
+async def test_a_group_has_no_drafts(platform: Telegram) -> None:
+    assert not await platform.another(streaming="draft").draft("-1001", 5, "a", presence("-1001"))
+    assert await platform.driver.requests("sendMessageDraft") == []
+
+
+@pytest.mark.parametrize(("status", "again"), [(429, True), (500, True), (400, False), (403, False), (404, False)])
+async def test_drafts_that_telegram_does_not_know_are_not_asked_for_again(
+    platform: Telegram, status: int, again: bool
+) -> None:
+    await platform.driver.fault("error", "sendMessageDraft", status=status)
+    assert await platform.another(streaming="draft").draft(platform.room, 5, "a", presence(platform.room)) is again
+
+
+@pytest.mark.parametrize(
+    ("streaming", "edits", "drafts"), [("off", False, False), ("edit", True, False), ("draft", False, True)]
+)
+async def test_how_an_answer_grows_is_what_was_configured(
+    platform: Telegram, streaming: str, edits: bool, drafts: bool
+) -> None:
+    able = platform.another(streaming=streaming).capabilities
+    assert (able.edits, able.drafts) == (edits, drafts)
+
+
+# -- files ----------------------------------------------------------------------------------------------------
+
+
+def a_file(platform: Telegram, mime: str, size: int = 0) -> Attachment:
+    content = b"not really a picture"
+    return Attachment("a.bin", mime, size or len(content), platform.keep(content))
+
+
+@pytest.mark.parametrize(
+    ("mime", "size", "method"),
+    [
+        ("image/jpeg", 10_000_000, "sendPhoto"),
+        ("image/png", 10_000_001, "sendDocument"),
+        ("image/gif", 0, "sendDocument"),
+        ("audio/ogg", 0, "sendVoice"),
+        ("application/pdf", 0, "sendDocument"),
+        ("", 0, "sendDocument"),
+    ],
+)
+async def test_the_form_that_a_file_takes(platform: Telegram, mime: str, size: int, method: str) -> None:
+    assert isinstance(await platform.send_file(a_file(platform, mime, size)), Sent)
+    assert [message["method"] for message in await platform.driver.sent()] == [method]
+
+
+@pytest.mark.parametrize(
+    ("mime", "method", "reason"),
+    [
+        ("image/png", "sendPhoto", "Bad Request: PHOTO_INVALID_DIMENSIONS"),
+        ("image/png", "sendPhoto", "Bad Request: IMAGE_PROCESS_FAILED"),
+        ("audio/ogg", "sendVoice", "Bad Request: VOICE_MESSAGES_FORBIDDEN"),
+    ],
+)
+async def test_what_is_not_taken_in_its_form_is_a_document_with_the_next_attempt(
+    platform: Telegram, mime: str, method: str, reason: str
+) -> None:
+    await platform.driver.fault("error", method, status=400, description=reason)
+    file = a_file(platform, mime)
+    assert await platform.send_file(file) == NotSent(reason, 0.0)
+    assert isinstance(await platform.send_file(file), Sent)
+    assert [message["method"] for message in await platform.driver.sent()] == ["sendDocument"]
+
+
+async def test_a_document_that_is_refused_stays_refused(platform: Telegram) -> None:
+    await platform.driver.fault("error", "sendDocument", status=400, description="Bad Request: IMAGE_PROCESS_FAILED")
+    assert isinstance(await platform.send_file(a_file(platform, "")), SendRefused)
+    await platform.driver.set_chat(PERSON, blocked=True)
+    result = await platform.send_file(a_file(platform, "image/png"))
+    assert isinstance(result, SendRefused)
+    assert result.code == "blocked"
+
+
+async def test_a_repeats_mark_is_the_files_caption(platform: Telegram) -> None:
+    await platform.send_file(a_file(platform, "image/png"), text="(This <may> be a repeat.)\n")
+    assert await platform.shown() == ["(This <may> be a repeat.)"]
+
+
 # -- settings ------------------------------------------------------------------------------------------------
 
 TOKEN = {"token": {"env": "TELEGRAM_BOT_TOKEN"}}
@@ -193,12 +286,3 @@ def test_what_cannot_work_is_refused(table: dict[str, object], words: str) -> No
         decode_settings(table, TelegramSettings, "connections.tg")
     assert words in str(refused.value)
     assert "123:abc" not in str(refused.value)
-
-
-async def test_drafts_are_refused_until_they_are_built() -> None:
-    settings = TelegramSettings(token=SecretRef(env="T"), api_root=nobody())
-    async with Client() as client:
-        with pytest.raises(ConfigRefused, match=r"connections\.tg\.streaming"):
-            TelegramChannel("tg", settings, Secret("1:a"), client, SystemClock(), KeptLog(), streaming="draft")
-        quiet = TelegramChannel("tg", settings, Secret("1:a"), client, SystemClock(), KeptLog())
-    assert not quiet.capabilities.edits

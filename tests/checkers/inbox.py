@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tests.checkers.database import Database, Inbox
-from tests.checkers.platform import DOORS, MARK, Platform
+from tests.checkers.platform import DOORS, Platform
 from tests.checkers.violation import Violation
 
 OUTCOMES = frozenset(
@@ -172,7 +172,7 @@ def _arrivals(platform: Platform, database: Database) -> Iterator[Violation]:
             if entry is None:
                 evidence = f"room {room} has no message {part.native_id!r}: {part.text[:80]!r}"
                 yield Violation("not_shown", part.name, evidence)
-            elif entry.text not in (part.words, MARK + part.words):
+            elif part.words not in (entry.text, entry.bare):
                 evidence = f"the room shows {entry.text[:80]!r}, sent was {part.text[:80]!r}"
                 yield Violation("not_shown", part.name, evidence)
 

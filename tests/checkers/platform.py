@@ -42,12 +42,12 @@ class Entry(msgspec.Struct):
     @property
     def marked(self) -> bool:
         """Whether people can see that it may be a repeat."""
-        return self.text.startswith(MARK)
+        return self.text.startswith(MARK) or self.text == MARK.strip()
 
     @property
     def bare(self) -> str:
         """Its text without the mark."""
-        return self.text.removeprefix(MARK)
+        return "" if self.text == MARK.strip() else self.text.removeprefix(MARK)
 
 
 class Effect(msgspec.Struct, frozen=True):

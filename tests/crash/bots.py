@@ -43,6 +43,29 @@ class TgChunked(TgDm):
             yield f"the answer has {parts} parts"
 
 
+class TgFile(Scenario):
+    """A document comes, and the assistant sends it back: fetched, stored, and a part of its own."""
+
+    name = "tg_file"
+    proves = ("channel.telegram", "tool.send_message")
+    settings = Settings(telegram=True)
+    hits = ("send.before:2", "send.after:2")
+    content = b"name,sum\nA,1\n"
+
+    async def drive(self, world: World) -> None:
+        wanted = '[[tool send_message {"text": "here {n}", "files": ["table.csv"]}]]'
+        self.world = world
+        self.said = world.give_bot(self.content, "table.csv", f"back please {{n}} {wanted}")
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        look = Look(evidence)
+        yield from look.answered(self.said)
+        yield from look.shows(self.said.room, f"here {self.said.nonce}")
+        came = self.world.bot.files()
+        if set(came) != {self.content} and not any(part.state == "unknown" for part in evidence.database.parts):
+            yield f"files of the chat: {came}"
+
+
 class TgStreamed(TgDm):
     """An answer that grows in one message."""
 
@@ -181,6 +204,7 @@ async def approved(world: World, code: str) -> bool:
 BOTS: tuple[type[Scenario], ...] = (
     TgDm,
     TgChunked,
+    TgFile,
     TgStreamed,
     TgEdit,
     TgLostAck,

@@ -1,5 +1,6 @@
 """The Telegram stand-in, as a scenario uses it: one chat of one person with the bot."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,12 @@ class Telegram:
         """A message; its id."""
         return str(act(self._state, Act("text", CHAT, text=text))["message_id"])
 
+    def give(self, content: bytes, name: str, caption: str) -> str:
+        """A message with a document; its id."""
+        encoded = b64encode(content).decode()
+        given = act(self._state, Act("document", CHAT, text=caption, content=encoded, file_name=name))
+        return str(given["message_id"])
+
     def edit(self, message: str, text: str) -> None:
         """Other words for a message."""
         act(self._state, Act("edit", CHAT, message_id=int(message), text=text))
@@ -42,6 +49,12 @@ class Telegram:
     def pending(self) -> int:
         """Updates that the bot has not confirmed."""
         return len(self._state.updates)
+
+    def files(self) -> list[bytes]:
+        """The bytes of the bot's documents."""
+        media = [message.media for message in self._state.messages.values() if message.from_bot and message.media]
+        documents = [one["document"] for one in media]
+        return [self._state.files[str(one["file_id"])].content for one in documents if isinstance(one, dict)]
 
     def shown(self) -> list[str]:
         """What the bot's messages say."""

@@ -110,6 +110,11 @@ class World:
         nonce = self.nonce()
         return Said(self.bot.room, self.bot.write(text.replace("{n}", nonce)), nonce)
 
+    def give_bot(self, content: bytes, name: str, text: str) -> Said:
+        """A person sends a document there."""
+        nonce = self.nonce()
+        return Said(self.bot.room, self.bot.give(content, name, text.replace("{n}", nonce)), nonce)
+
     def edit_for_bot(self, said: Said, text: str) -> Said:
         """The person changes what was written there."""
         nonce = self.nonce()

@@ -22,6 +22,7 @@ from quarterdeck.ports import (
     Delta,
     Embeddings,
     FailureKind,
+    FileSource,
     IntakePort,
     ListedModel,
     ModelProfile,
@@ -269,10 +270,14 @@ class Platform:
         self.script: deque[Answer] = deque()
         self.by_room: dict[str, deque[Answer]] = {}
         self.typed: list[str] = []
+        self.drafts: list[tuple[str, int, str]] = []
+        self.takes_drafts = True
         self.manual = False  # a call waits in `waiting` before it arrives
         self.waiting: list[asyncio.Future[Answer]] = []
         self.files: dict[str, bytes | Exception | Held] = {}
         self.health = ChannelHealth(True, True)
+        self.source: FileSource | None = None
+        self.received: list[tuple[str, bytes]] = []  # files of the bot, in order
         self._keys: dict[str, str] = {}
         self._ids = 0
 
@@ -330,7 +335,14 @@ class PlatformChannel:
 
     async def send(self, part: Part, permit: Permit) -> SendResult:
         permit.spend(part)
-        return await self._call("send", part.room, part.text, part.key)
+        if part.file is None:
+            return await self._call("send", part.room, part.text, part.key)
+        assert self._platform.source is not None
+        content = await self._platform.source.read(part.file.blob)
+        result = await self._call("send", part.room, f"{part.text}[{part.file.name}]", part.key)
+        if isinstance(result, Sent):
+            self._platform.received.append((part.file.name, content))
+        return result
 
     async def show(self, stream: StreamTo, text: str, native_id: str, permit: StreamPermit) -> SendResult:
         permit.check(stream)
@@ -361,6 +373,11 @@ class PlatformChannel:
     async def _alive(self) -> None:
         if self._dead():
             await asyncio.Event().wait()
+
+    async def draft(self, room: str, number: int, text: str, permit: PresencePermit) -> bool:
+        permit.check(permit.route.partition("/")[0], room)
+        self._platform.drafts.append((room, number, text))
+        return self._platform.takes_drafts
 
     async def typing(self, room: str, permit: PresencePermit) -> None:
         connection = permit.route.partition("/")[0]

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from quarterdeck.flow.sending import repeat_mark
+from quarterdeck.model.inbound import Accepted
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent, SendRefused
-from tests.flow.doubles import Answer, Held
+from tests.flow.doubles import Answer, Held, ToolDouble
 from tests.flow.world import World
 from tests.waiting import until
 
@@ -182,3 +183,72 @@ async def test_typing_is_shown_until_something_is_there(streamed: World) -> None
     held.release()
     await streamed.rest()
     assert streamed.platform.texts() == ["hello"]
+
+
+# --- drafts ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def drafting(idle_world: World) -> World:
+    """A world whose platform has drafts."""
+    idle_world.settings.capabilities = Capabilities(400, drafts=True)
+    idle_world.settings.wire = msgspec.structs.replace(idle_world.settings.wire, streaming=True)
+    await idle_world.start()
+    return idle_world
+
+
+async def test_a_draft_shows_the_growing_answer_and_leaves_no_record(drafting: World) -> None:
+    held = growing(drafting, "hello you", "hel")
+    await drafting.say("go")
+    await until(lambda: drafting.platform.drafts, what="a draft")
+    held.release()
+    await drafting.rest()
+    ((room, number, text),) = drafting.platform.drafts
+    assert (room, text) == ("r1", "hel")
+    assert 0 < number < 2**31
+    assert drafting.platform.texts() == ["hello you"]
+    assert [kind for kind, _, _ in drafting.platform.calls] == ["send"]
+    assert [row["kind"] for row in drafting.rows("SELECT kind FROM intents ORDER BY kind")] == ["model", "send"]
+
+
+async def test_a_turn_shows_no_more_drafts_once_the_platform_takes_none(drafting: World) -> None:
+    drafting.platform.takes_drafts = False
+    drafting.add_tool(ToolDouble("look"))
+    await drafting.restart()
+    first, second = Held(), Held()
+    drafting.main.use(("look", "{}"), text="a", deltas=("a",), after=first)
+    drafting.main.say("done", deltas=("do", "ne"), after=second)
+    accepted = await drafting.say("go")
+    await until(lambda: drafting.platform.drafts, what="a draft")
+    assert isinstance(accepted, Accepted)
+    with drafting.parts.live.watch(accepted.session_id) as watcher:
+        first.release()
+        while "ne" not in [piece.text for piece in await watcher.next(5)]:
+            pass  # what is shown to watchers and drafts go out together
+    second.release()
+    await drafting.rest()
+    assert [text for _, _, text in drafting.platform.drafts] == ["a"]
+    assert drafting.platform.texts() == ["done"]
+
+
+async def test_a_crash_behind_a_draft_sends_the_answer_without_a_mark(drafting: World) -> None:
+    held = growing(drafting, "lost", "hel")
+    drafting.parts.crash.arm("provider.after")
+    await drafting.say("go")
+    await until(lambda: drafting.platform.drafts, what="a draft")
+    held.release()
+    await drafting.died.wait()
+    await drafting.restart()
+    await drafting.rest()
+    assert drafting.platform.texts() == ["re: go"]
+
+
+async def test_without_streaming_there_is_no_draft(idle_world: World) -> None:
+    idle_world.settings.capabilities = Capabilities(400, drafts=True)
+    await idle_world.start()
+    held = growing(idle_world, "hello you", "hel")
+    await idle_world.say("go")
+    await held.reached()
+    held.release()
+    await idle_world.rest()
+    assert idle_world.platform.drafts == []

@@ -209,6 +209,7 @@ class World:
         hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
         intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
         channel: Channel = PlatformChannel(self.platform, self.settings.capabilities, lambda: store.dead)
+        self.platform.source = blobs
         for name in ("wire", "wire2"):
             directory.attach(name, channel)
         return Parts(

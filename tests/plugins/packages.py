@@ -151,6 +151,9 @@ class PostChannel:
     async def edit(self, part, native_id, permit):
         return Sent(native_id)
 
+    async def draft(self, room, number, text, permit):
+        return False
+
     async def typing(self, room, permit):
         return
 

@@ -8,6 +8,7 @@ import pytest
 
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.config import ConfigRefusals, load_config
+from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.secrets import Secret, SecretReader, SecretRef
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.message import UserMessage
@@ -21,6 +22,7 @@ from quarterdeck.providers.openai_compatible.adapter import configured
 from quarterdeck.providers.openai_compatible.presets import PRESETS
 from quarterdeck.providers.openai_compatible.reference import reference_markdown
 from quarterdeck.providers.openai_compatible.settings import read_settings
+from quarterdeck.store.blobs import Blobs
 from quarterdeck.wiring.builtin import Builder
 from tests.providers.asking import asked
 from tests.standins.model import KEY, model_standin
@@ -118,7 +120,9 @@ async def test_wiring_builds_each_kind(kind: str, client: Client, tmp_path: Path
     config = load_config(None, {}, cwd=tmp_path).config
     async with AsyncExitStack() as stack, model_standin() as model:
         clock = SystemClock()
-        builder = Builder(config, client, SecretReader({"K": KEY}, clock), clock, Silent(), stack, Plugins(config))
+        blobs = Blobs(tmp_path, clock, CrashPoints())
+        secrets = SecretReader({"K": KEY}, clock)
+        builder = Builder(config, client, secrets, clock, Silent(), stack, Plugins(config), blobs)
         one = ProviderConfig(kind=kind, base_url=f"{model.url}/v1", api_keys=(SecretRef(env="K"),))
         provider = await builder.provider("p", one)
         assert isinstance(provider, HttpProvider)

@@ -201,6 +201,12 @@ async def test_files_go_up_and_come_down(client: Client, stand_in: RunningStandI
     assert str(len(content)) in str(upload["parameters"])
 
 
+async def test_a_voice_note_goes_up_and_comes_down(client: Client, stand_in: RunningStandIn) -> None:
+    assert await client.download(await client.send_voice(b"OggS")) == b"OggS"
+    (entry,) = await stand_in.driver.sent(1)
+    assert list(entry["media"] if isinstance(entry["media"], dict) else {}) == ["voice"]
+
+
 async def test_what_is_too_big_cannot_be_downloaded(client: Client, stand_in: RunningStandIn) -> None:
     for size in (20_000_000, 20_000_001):
         await stand_in.driver.send_document(b"short", "film.mp4", declared_size=size)

@@ -6,6 +6,7 @@ import pytest
 
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.errors import NotFound
+from quarterdeck.model.message import Attachment
 from quarterdeck.net.client import Client
 from quarterdeck.plugins.guards.tool import GuardedTool
 from quarterdeck.ports import Rows, Tool, ToolContext
@@ -50,7 +51,9 @@ class Posting:
         return True
 
 
-async def post(connection: str, room: str, text: str, context: ToolContext, turn: str) -> Rows:
+async def post(
+    connection: str, room: str, text: str, files: tuple[Attachment, ...], context: ToolContext, turn: str
+) -> Rows:
     if room == "nowhere":
         raise NotFound("no room nowhere")
     return Rows((), lambda: None)

@@ -1,11 +1,22 @@
-"""The bytes of files in a request: read from their blobs, off the event loop, for whatever channel brought them."""
+"""The files of a conversation: their bytes in a request, and which of them are at hand for tools."""
 
 import msgspec
 
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow import context
 from quarterdeck.flow.services import Services
+from quarterdeck.flow.state import TurnState
+from quarterdeck.model.message import Attachment, UserMessage
 from quarterdeck.ports import ModelProfile, ModelRequest
+
+MOST_AT_HAND = 100
+
+
+def at_hand(state: TurnState) -> tuple[Attachment, ...]:
+    """The newest files of the conversation whose bytes are there, oldest first: what a tool may be asked to send."""
+    messages = (*state.past.messages, *state.messages())
+    said = (message for message in messages if isinstance(message, UserMessage))
+    return tuple(file for message in said for file in message.attachments if file.blob)[-MOST_AT_HAND:]
 
 
 async def enclosed(services: Services, request: ModelRequest, profile: ModelProfile) -> ModelRequest:

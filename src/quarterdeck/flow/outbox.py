@@ -32,6 +32,7 @@ from quarterdeck.store.operations import ExpectationFailed, Receipt, Statement, 
 from quarterdeck.store.outbox import Delivery, PartRow
 
 SEND_SECONDS = 60.0
+FILE_SECONDS = 300.0
 MAX_ATTEMPTS = 12
 BACKOFF_S = (1.0, 300.0)
 ROOMS_AT_ONCE = 200
@@ -153,9 +154,10 @@ class Outbox:
             not_before=0.0,
             error="",
             updated_at=delivery.created_at,
+            file=outbox.stored(call.file),
         )
         state = await self._fly(Flight(part, call, intent, permit, delivery))
-        if state == "sent" and len(outgoing.texts) == 1:
+        if state == "sent" and len(outgoing.texts) + len(outgoing.files) == 1:
             return None  # the room was idle, and whatever is enqueued since has woken it
         return await self._idle(part)
 
@@ -191,7 +193,9 @@ class Outbox:
         """Commit the intent of the next attempt; None where a stop has come before it."""
         delivery = await outbox.get(self._store, part.delivery_id)
         assert delivery is not None
-        call = await self._sending.part(delivery, part.n, part.text, reply_to=part.reply_to, resends=part.resends)
+        call = await self._sending.part(
+            delivery, part.n, part.text, reply_to=part.reply_to, resends=part.resends, file=part.attachment
+        )
         intent = self._sending.intent(call, delivery, part.n, "", attempt=part.attempts + 1)
         begin = outbox.move(part.delivery_id, part.n, "ready", "sending", self._clock.now(), attempt=True)
         try:
@@ -217,13 +221,14 @@ class Outbox:
         return await self._record(flight, result, channel)
 
     async def _attempt(self, channel: Channel, flight: Flight) -> SendResult:
+        seconds = FILE_SECONDS if flight.call.file else SEND_SECONDS
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(seconds):
                 if flight.part.native_id:
                     return await channel.edit(flight.call, flight.part.native_id, flight.permit)
                 return await channel.send(flight.call, flight.permit)
         except TimeoutError:
-            return MaybeSent(f"no answer within {SEND_SECONDS:.0f} s")
+            return MaybeSent(f"no answer within {seconds:.0f} s")
         except NotAllowed as error:
             return SendRefused(error.code, str(error))
         except Exception as error:

@@ -15,6 +15,7 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import Part
 from quarterdeck.model.hook import Denial, HookContext, SendSubject
+from quarterdeck.model.message import Attachment
 from quarterdeck.store import events, outbox, people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
@@ -40,6 +41,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     resends: int = 0
     instead: str | None = None  # what took the place of the text that was to be sent
     denied: Denial | None = None  # by a hook; what is sent then is a notice of it, or nothing to another room
+    files: tuple[Attachment, ...] = ()  # behind the texts, a part each
 
 
 class RoomNames:
@@ -96,8 +98,9 @@ class Sending:
         assistant: str = "",
         reply_to: str = "",
         ride: bool = False,
+        files: tuple[Attachment, ...] = (),
     ) -> Outgoing:
-        """A new delivery; `language` is that of what we say beside it.
+        """A new delivery; `language` is that of what we say beside it, `files` come behind the text.
 
         With `ride` (only while the caller holds the idle room) the first part begins at once.
         Where a hook denies it, that delivery is refused; the room gets a notice, but for a message to another room.
@@ -107,7 +110,7 @@ class Sending:
         delivery = Delivery(self._new_id("dlv"), session, turn, connection, room_id, kind, now, language)
         statements, given, denied = list[Statement](), text, None
         if self.hooks is not None and self.hooks.withholds:
-            text, statements, denied = await self._screened(self.hooks, delivery, text, assistant)
+            text, statements, denied = await self._screened(self.hooks, delivery, text, assistant, files)
         if denied is not None:
             statements += self._refused(delivery, denied, now)
             if kind == "message":
@@ -118,7 +121,9 @@ class Sending:
         state = "sent" if rules.rows else "ready"
         statements.append(outbox.insert_delivery(delivery))
         statements += [outbox.insert_part(delivery, n, t, state, now, reply_to=reply_to) for n, t in enumerate(texts)]
-        statements += self._record(delivery, text, assistant)
+        behind = enumerate(files, len(texts))
+        statements += [outbox.insert_part(delivery, n, "", state, now, file=file) for n, file in behind]
+        statements += self._record(delivery, text, assistant, files)
         event: dict[str, object] = {
             "delivery": delivery.id,
             "turn": turn,
@@ -133,17 +138,19 @@ class Sending:
             statements += more
         return Outgoing(
             delivery, tuple(texts), tuple(statements), event, not rules.rows, intent, part,
-            instead=None if text == given else text, denied=denied,
+            instead=None if text == given else text, denied=denied, files=files,
         )  # fmt: skip
 
     async def _screened(
-        self, hooks: Hooks, delivery: Delivery, text: Told, assistant: str
+        self, hooks: Hooks, delivery: Delivery, text: Told, assistant: str, files: tuple[Attachment, ...] = ()
     ) -> tuple[Told, list[Statement], Denial | None]:
         """What is sent in place of a text (a denial's notice, where hooks deny it), and what is to be recorded."""
         about = HookContext(
             assistant, delivery.connection, delivery.session_id, delivery.turn_id, delivery.id, delivery.room_id
         )
-        judged = await hooks.before(SendSubject(delivery.kind, text), about, _unsendable)
+        judged = await hooks.before(
+            SendSubject(delivery.kind, text, tuple(file.name for file in files)), about, _unsendable
+        )
         if (denied := judged.denied) is None:
             return quoted(judged.subject.text), judged.statements, None
         return say(first_of(delivery.language), told_of(denied, "held_back")), judged.statements, denied
@@ -203,11 +210,20 @@ class Sending:
         begin = outbox.move(delivery.id, 0, "ready", "sending", now, attempt=True, riding_intent=name)
         return intent, [*intent.statements, begin]
 
-    async def part(self, delivery: Delivery, n: int, text: str, *, reply_to: str = "", resends: int = 0) -> Part:
+    async def part(
+        self,
+        delivery: Delivery,
+        n: int,
+        text: str,
+        *,
+        reply_to: str = "",
+        resends: int = 0,
+        file: Attachment | None = None,
+    ) -> Part:
         """The platform call of a part; a marked repeat says so and has a key of its own."""
         mark = repeat_mark(delivery.language) if resends else ""
         key = f"{delivery.id}.{n}" + (f".r{resends}" if resends else "")
-        return Part(delivery.connection, await self._rooms.native(delivery.room_id), mark + text, key, reply_to)
+        return Part(delivery.connection, await self._rooms.native(delivery.room_id), mark + text, key, reply_to, file)
 
     def intent(
         self, part: Part, delivery: Delivery, n: int, assistant: str, *, attempt: int, riding: bool = False
@@ -225,7 +241,9 @@ class Sending:
             return (text,)
         return tuple(channel.cut(text)) or (text,)
 
-    def _record(self, delivery: Delivery, text: str, assistant: str) -> list[Statement]:
+    def _record(
+        self, delivery: Delivery, text: str, assistant: str, files: tuple[Attachment, ...] = ()
+    ) -> list[Statement]:
         return self._auditor.record(
             "message.out",
             Actor(id=assistant, kind="assistant") if assistant else SYSTEM,
@@ -236,7 +254,7 @@ class Sending:
                 turn=delivery.turn_id,
                 resource=delivery.id,
             ),
-            content=text.encode(),
+            content="\n".join((text, *(file.blob for file in files))).encode(),
             person=delivery.room_id,
         )
 

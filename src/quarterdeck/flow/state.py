@@ -134,6 +134,7 @@ class TurnState:
     squeezed: list[int] = field(default_factory=list[int])  # bytes to which messages were cut as they were too much
     notes: list[Statement] = field(default_factory=list[Statement])  # what hooks denied, for the turn's last operation
     shown: int = 0  # model calls whose growing answers were shown
+    drafts: bool = True  # the platform has not said yet that it takes none
 
     def keep_in_mind(self, mind: int) -> None:
         """What is kept in mind of the conversation has changed."""

@@ -1,17 +1,19 @@
-"""Showing an answer while it grows: pieces to whoever watches, and edits of one message where a platform can.
+"""Showing an answer while it grows: pieces to whoever watches; on a platform edits of one message, or its own drafts.
 
 Pieces are merged and leave only while somebody watches. On a platform the delivery exists before anything is
-shown, and the first native id is committed as soon as it is known, so that a later attempt edits the same message.
+edited, and the first native id is committed as soon as it is known, so that a later attempt edits the same message.
+A draft is no message: like typing it needs no record, and what a crash leaves of one goes away by itself.
 """
 
 import asyncio
+import zlib
 
 from quarterdeck.flow.live import Piece
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Stream, TurnState
 from quarterdeck.governance.gate import Denied
 from quarterdeck.model.action import StreamTo
-from quarterdeck.model.permit import StreamPermit
+from quarterdeck.model.permit import PresencePermit, StreamPermit
 from quarterdeck.ports import MARK_RESERVE, Channel, Delta, MaybeSent, NotSent, SendRefused, SendResult, Sent
 from quarterdeck.store import outbox
 from quarterdeck.store.operations import Statement, operation
@@ -19,6 +21,7 @@ from quarterdeck.store.outbox import Delivery
 
 PIECE_S = 0.1
 EDIT_S = 1.0
+DRAFT_S = 1.0
 SHOW_SECONDS = 15.0
 TYPING_AFTER_S = 0.5
 TYPING_EVERY_S = 4.5
@@ -72,6 +75,38 @@ async def begin(services: Services, state: TurnState, *, riding: bool) -> list[S
     stream.intent = verdict
     state.stream = stream
     return [*statements, *verdict.statements]
+
+
+class _Presence:
+    """Typing until there is a text, then drafts of it where they are wanted; neither more often than is of use."""
+
+    def __init__(self, channel: Channel, permit: PresencePermit, state: TurnState, now: float) -> None:
+        self._channel = channel
+        self._room = permit.route.partition("/")[2]
+        self._permit = permit
+        self._state = state
+        self._number = zlib.crc32(state.turn_id.encode()) & 0x7FFFFFFF or 1
+        self._drafted: str = ""
+        self._next_typing = now + TYPING_AFTER_S
+        self._next_draft = 0.0
+
+    async def signal(self, now: float, text: str) -> None:
+        """Show what is due: typing, or a draft that grew."""
+        if not text:
+            if self._channel.capabilities.typing and now >= self._next_typing:
+                self._next_typing = now + TYPING_EVERY_S
+                await self._channel.typing(self._room, self._permit)
+        elif self._drafts and now >= self._next_draft and text != self._drafted:
+            self._drafted, self._next_draft = text, now + DRAFT_S
+            self._state.drafts = await self._channel.draft(self._room, self._number, text, self._permit)
+
+    @property
+    def _drafts(self) -> bool:
+        return self._state.drafts and self._state.rules.streaming and self._channel.capabilities.drafts
+
+    def close(self) -> None:
+        """The model call is over."""
+        self._permit.close()
 
 
 class Show:
@@ -129,14 +164,8 @@ class Show:
 
     async def beside(self) -> None:
         """Runs beside the model call until `end`: late pieces, edits on the platform, typing."""
-        channel = self._services.directory.sending(self._state.rules.name)
         stream = self._state.stream
-        typing = channel is not None and channel.capabilities.typing
-        presence = None
-        if typing:
-            native = await self._services.rooms.native(self._state.room_id)
-            presence = self._services.gate.presence(self._state.rules.name, native)
-        next_typing = self._services.clock.monotonic() + TYPING_AFTER_S
+        presence = await self._presence()
         next_edit = 0.0
         try:
             while not await self._ended_within(PIECE_S):
@@ -145,12 +174,20 @@ class Show:
                 if stream and stream.permit and self._grown.is_set() and now >= next_edit:
                     self._grown.clear()
                     next_edit = now + await self._edit(stream)
-                if presence and channel and not self._text and now >= next_typing:
-                    next_typing = now + TYPING_EVERY_S
-                    await channel.typing(presence.route.partition("/")[2], presence)
+                if presence:
+                    await presence.signal(now, self.text)
         finally:
             if presence:
                 presence.close()
+
+    async def _presence(self) -> "_Presence | None":
+        """The signals of presence that the turn's platform knows; None where it knows none."""
+        services, rules = self._services, self._state.rules
+        channel = services.directory.sending(rules.name)
+        if channel is None or not (channel.capabilities.typing or channel.capabilities.drafts):
+            return None
+        permit = services.gate.presence(rules.name, await services.rooms.native(self._state.room_id))
+        return _Presence(channel, permit, self._state, services.clock.monotonic())
 
     async def _ended_within(self, seconds: float) -> bool:
         try:

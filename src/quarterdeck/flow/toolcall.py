@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from quarterdeck.base.errors import BadInput, Refused, Retry
-from quarterdeck.flow import context, forms, screening
+from quarterdeck.flow import context, files, forms, screening
 from quarterdeck.flow.arguments import check_arguments
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.modelcall import ModelCalls
@@ -204,6 +204,7 @@ class ToolCalls:
             state.rules.name,
             state.room_id,
             state.newest.identity_id,
+            files.at_hand(state),
         )
         self._s.crash.reach("tool.before")
         try:

@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from quarterdeck.model.message import Attachment
+
 Effect = Literal["none", "rows", "external"]
 
 
@@ -70,9 +72,10 @@ class ToolRun(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One platform call of a delivery: text to a room, at most the channel's limit long.
+    """One platform call of a delivery: text to a room, at most the channel's limit long, or a file.
 
-    `key` is the idempotency key for platforms that have one: the same over every attempt.
+    `key` is the idempotency key for platforms that have one: the same over every attempt. With a `file` the text is
+    what goes with it, mostly nothing.
     """
 
     connection: str
@@ -80,6 +83,7 @@ class Part(msgspec.Struct, frozen=True):
     text: str
     key: str
     reply_to: str = ""
+    file: Attachment | None = None
 
     kind = "send"
 
@@ -89,8 +93,11 @@ class Part(msgspec.Struct, frozen=True):
         return f"{self.connection}/{self.room}"
 
     def digest(self) -> str:
-        """Digest of exactly what the room will show."""
-        return digest_of(b"send", self.route.encode(), self.text.encode(), self.key.encode(), self.reply_to.encode())
+        """Digest of exactly what the room will show; of a file its bytes', name and type."""
+        shown = (self.text, self.key, self.reply_to)
+        if self.file is not None:
+            shown += (self.file.blob, self.file.name, self.file.mime)
+        return digest_of(b"send", self.route.encode(), *(one.encode() for one in shown))
 
 
 class StreamTo(msgspec.Struct, frozen=True):

@@ -56,14 +56,16 @@ class ToolSubject(msgspec.Struct, frozen=True, tag_field="place", tag="tool"):
     arguments: str
 
 
-class SendSubject(msgspec.Struct, frozen=True, tag_field="place", tag="send"):
+class SendSubject(msgspec.Struct, frozen=True, tag_field="place", tag="send", omit_defaults=True):
     """A whole text that is about to be sent, before it is cut. `text` may be changed.
 
-    `kind` is answer, notice (words of the system) or message (to another room).
+    `kind` is answer, notice (words of the system) or message (to another room). `files` are the names of files that go
+    with it.
     """
 
     kind: str
     text: str
+    files: tuple[str, ...] = ()
 
 
 HookSubject = RouteSubject | ModelSubject | ToolSubject | SendSubject

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from quarterdeck.model.message import Attachment
 from quarterdeck.store.database import Store
 from quarterdeck.store.events import ADD, ADDED, RAISE, RAISED, Found
 from quarterdeck.store.operations import Statement
@@ -23,7 +24,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class PartRow(msgspec.Struct, frozen=True):
-    """One row of `parts`; `seq` is the order of its room."""
+    """One row of `parts`; `seq` is the order of its room, `file` an Attachment as JSON."""
 
     seq: int
     delivery_id: str
@@ -40,6 +41,12 @@ class PartRow(msgspec.Struct, frozen=True):
     not_before: float
     error: str
     updated_at: float
+    file: str
+
+    @property
+    def attachment(self) -> Attachment | None:
+        """The file that it is, where it is one."""
+        return msgspec.json.decode(self.file, type=Attachment) if self.file else None
 
 
 _PART = columns(PartRow)
@@ -70,13 +77,14 @@ def insert_part(
     reply_to: str = "",
     attempts: int = 0,
     error: str = "",
+    file: Attachment | None = None,
 ) -> Statement:
     """A new part of a delivery, stored as it was cut."""
     return Statement(
         "parts.insert",
         "INSERT INTO parts (tenant, delivery_id, n, connection, room_id, text, reply_to, state, native_id, attempts,"
-        " resends, first_at, not_before, error, updated_at) VALUES (:tenant, :delivery, :n, :connection, :room, :text,"
-        " :reply_to, :state, '', :attempts, 0, 0, 0, :error, :now)",
+        " resends, first_at, not_before, error, updated_at, file) VALUES (:tenant, :delivery, :n, :connection, :room,"
+        " :text, :reply_to, :state, '', :attempts, 0, 0, 0, :error, :now, :file)",
         {
             "tenant": TENANT,
             "delivery": delivery.id,
@@ -89,9 +97,17 @@ def insert_part(
             "attempts": attempts,
             "error": error,
             "now": now,
+            "file": stored(file),
         },
         expect=1,
     )
+
+
+def stored(file: Attachment | None) -> str:
+    """A file as its part has it: what is sent of it, and no more."""
+    if file is None:
+        return ""
+    return msgspec.json.encode(Attachment(file.name, file.mime, file.size, file.blob)).decode()
 
 
 def move(

@@ -7,7 +7,8 @@ rest:
         @pytest.fixture
         async def platform(self) -> AsyncIterator[ChannelUnderTest]: ...
 
-What is not asked here: formats, groups, files, buttons. They differ, and belong into the channel's own tests.
+What a channel can do is read from its capabilities: files and drafts are asked for where it declares them. What is
+not asked here: formats, groups, buttons. They differ, and belong into the channel's own tests.
 """
 
 import asyncio
@@ -18,11 +19,13 @@ from typing import Literal, Protocol
 from quarterdeck.base.errors import Retry
 from quarterdeck.model.action import Part, StreamTo
 from quarterdeck.model.inbound import Acceptance, Accepted, Duplicate, Inbound
+from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import MintingKey, PresencePermit, StreamPermit
 from quarterdeck.ports import MARK_RESERVE, Channel, MaybeSent, NotSent, SendRefused, SendResult, Sent
 from quarterdeck.testing.checking import SECONDS, check, permit_for, refused, until
 
 Trouble = Literal["drop_before", "drop_after", "limit", "server_error", "blocked"]
+FILES = (("notes.txt", "text/plain"), ("two words; more.bin", ""), ("Grüße.pdf", "application/pdf"))
 LOOKS = 20  # at what must not happen; each is a round trip to the stand-in, which gives the channel its chance
 
 
@@ -76,6 +79,18 @@ class ChannelUnderTest(Protocol):
 
     async def shown(self) -> Sequence[str]:
         """The bot's messages in `room`, as people see them, in order."""
+        ...
+
+    def keep(self, content: bytes) -> str:
+        """Put bytes where the channel's FileSource finds them; the digest to ask for."""
+        ...
+
+    async def files(self) -> Sequence[tuple[str, bytes]]:
+        """(name, bytes) of the bot's files in `room`, in order; the name is empty where the platform keeps none."""
+        ...
+
+    async def drafts(self) -> Sequence[str]:
+        """The texts of the drafts that `room` was shown, in order."""
         ...
 
     async def effects(self) -> int:
@@ -255,6 +270,50 @@ class ChannelConformance:
         check(again == Sent(native) and final == Sent(native), "edits keep the message's id")
         check(list(await platform.shown()) == ["hello you"], "an edit changes the one message")
 
+    async def test_a_growing_answer_is_a_draft_and_no_message(self, platform: ChannelUnderTest) -> None:
+        if not platform.channel.capabilities.drafts:
+            return
+        permit = _presence(platform)
+        kept = [await platform.channel.draft(platform.room, 7, text, permit) for text in ("hel", "hello")]
+        check(kept == [True, True], "a draft that was shown may be followed by another")
+        check(list(await platform.drafts()) == ["hel", "hello"], "a draft shows the text so far")
+        check(list(await platform.shown()) == [], "a draft is no message")
+        before = await platform.effects()
+        permit.close()
+        await refused(platform.channel.draft(platform.room, 7, "late", permit), "a draft")
+        check(await platform.effects() == before, "a draft after the turn's end reaches nobody")
+        await platform.unreachable.draft(platform.room, 7, "x", _presence(platform))  # raises nothing
+
+    async def test_a_file_arrives_as_it_is(self, platform: ChannelUnderTest) -> None:
+        if not platform.channel.capabilities.file_bytes:
+            return
+        for n, (name, mime) in enumerate(FILES):
+            content = f"{name} \r\n--\x00".encode()
+            file = Attachment(name, mime, len(content), platform.keep(content))
+            part = Part(platform.connection, platform.room, "", f"dlv_{n}.0", file=file)
+            result = await platform.channel.send(part, permit_for(part))
+            check(isinstance(result, Sent) and bool(result.native_id), f"a file gives the platform's id: {result}")
+            shown, arrived = (await platform.files())[-1]
+            check(arrived == content, "a file's bytes arrive as they are")
+            check(shown in ("", name), f"a file keeps its name: {shown!r}")
+        check(len(await platform.files()) == len(FILES), "a file is one message")
+
+    async def test_a_file_needs_a_permit_for_its_bytes(self, platform: ChannelUnderTest) -> None:
+        if not platform.channel.capabilities.file_bytes:
+            return
+        asked, other = (Attachment("a.txt", "text/plain", 1, platform.keep(one)) for one in (b"a", b"b"))
+        allowed, part = (Part(platform.connection, platform.room, "", "k", file=file) for file in (asked, other))
+        await refused(platform.channel.send(part, permit_for(allowed)), "sending other bytes")
+        check(await platform.effects() == 0, "a permit for other bytes sends nothing")
+
+    async def test_a_file_whose_bytes_are_gone_is_refused(self, platform: ChannelUnderTest) -> None:
+        if not platform.channel.capabilities.file_bytes:
+            return
+        part = Part(platform.connection, platform.room, "", "k", file=Attachment("a.txt", "text/plain", 1, "0" * 64))
+        result = await platform.channel.send(part, permit_for(part))
+        check(isinstance(result, SendRefused), f"bytes that are gone will never be sent: {result}")
+        check(await platform.effects() == 0, "nothing is sent in place of a file")
+
     async def test_a_cut_connection_leaves_the_fate_open(self, platform: ChannelUnderTest) -> None:
         await platform.trouble("drop_after")
         check(isinstance(await _send(platform, "one", "k1"), MaybeSent), "no answer to a send: it may have arrived")
@@ -292,6 +351,10 @@ class ChannelConformance:
     async def test_closing_twice_is_harmless(self, platform: ChannelUnderTest) -> None:
         await platform.channel.close()
         await platform.channel.close()
+
+
+def _presence(platform: ChannelUnderTest) -> PresencePermit:
+    return PresencePermit(MintingKey(), f"{platform.connection}/{platform.room}")
 
 
 def _part(platform: ChannelUnderTest, text: str, key: str = "dlv_1.0") -> Part:

@@ -160,7 +160,7 @@ async def build(
     gate = Gate(clock, new_id, auditor, PriceBook())
     blobs = Blobs(data.blobs, clock, points)
     builder = Builder(
-        config, client, secrets, clock, log, stack, plugins, [Service(name="store", run=partial(_watch, failed))]
+        config, client, secrets, clock, log, stack, plugins, blobs, [Service(name="store", run=partial(_watch, failed))]
     )
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
     tools: dict[str, Tool] = {}

@@ -23,7 +23,7 @@ from quarterdeck.governance.audit import Auditor
 from quarterdeck.net.client import Client
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.plugins.build import Parts, Plugins
-from quarterdeck.ports import Channel, Hook, ModelProfile, Provider, Tool
+from quarterdeck.ports import Channel, FileSource, Hook, ModelProfile, Provider, Tool
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Builder:
     log: EventLog
     stack: AsyncExitStack
     plugins: Plugins
+    files: FileSource
     services: list[Service] = field(default_factory=list[Service])  # what runs beside, such as a download
 
     async def provider(self, name: str, one: ProviderConfig) -> Provider:
@@ -113,13 +114,15 @@ class Builder:
 
             telegram = decode_settings(one.options, TelegramSettings, path)
             token = await self.secrets.read(telegram.token, f"{path}.token")
-            return TelegramChannel(name, telegram, token, self.client, self.clock, self.log, streaming=one.streaming)
+            return TelegramChannel(
+                name, telegram, token, self.client, self.clock, self.log, self.files, streaming=one.streaming
+            )
         from quarterdeck.channels.loopback.adapter import LoopbackChannel
         from quarterdeck.channels.loopback.settings import LoopbackSettings
 
         loopback = decode_settings(one.options, LoopbackSettings, path)
         token = await self.secrets.read(loopback.token, f"{path}.token")
-        return LoopbackChannel(name, loopback, token, self.client, self.clock, self.log)
+        return LoopbackChannel(name, loopback, token, self.client, self.clock, self.log, self.files)
 
     async def tools(self, posting: Posting) -> dict[str, Tool]:
         """All built-in tools (one that needs a table of its own only where that is given), and those of plugins."""

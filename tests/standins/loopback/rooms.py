@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 
+from tests.standins.loopback.files import Files
 from tests.standins.loopback.refusals import Refused
 from tests.standins.loopback.values import Entry, Event, Note, Post, Room, Settings, Version
 
@@ -13,11 +14,12 @@ MAX_MESSAGES = 1_000_000
 class Rooms:
     """Every message of every room, in the order in which they became visible."""
 
-    def __init__(self, settings: Settings, note: Note) -> None:
+    def __init__(self, settings: Settings, files: Files, note: Note) -> None:
         self.rooms: dict[str, Room] = {}
         self._entries: dict[str, dict[str, Entry]] = {}
         self._keys: OrderedDict[tuple[str, str], tuple[float, Entry]] = OrderedDict()
         self._count = 0
+        self._files = files
         self._note = note
         self._settings = settings
         self.set(settings)
@@ -55,17 +57,18 @@ class Rooms:
 
     def post(self, room: str, post: Post) -> Entry:
         """What the bot sends. Raises Refused."""
-        self._check(room, post.text)
+        self._check(room, post.text or (post.file.name if post.file else ""))
         if (entry := self._known(room, post.key)) is not None:
             entry.posts += 1
             self._note("message", room=room, id=entry.id, key=post.key, repeated=True)
             return entry
         at = time.time()
         entry = Entry(id=self.next_id(), author=BOT, text=post.text, at=at, key=post.key, reply_to=post.reply_to)
+        entry.file = self._files.keep(post.file) if post.file else None
         self._entries[room][entry.id] = entry
         if post.key is not None and self._settings.keys:
             self._keys[room, post.key] = (at, entry)
-        self._note("message", room=room, id=entry.id, key=post.key, repeated=False, text=post.text)
+        self._note("message", room=room, id=entry.id, key=post.key, repeated=False, text=post.text, file=entry.file)
         return entry
 
     def edit(self, room: str, native_id: str, text: str) -> Entry:

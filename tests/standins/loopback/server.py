@@ -61,8 +61,8 @@ class LoopbackStandin:
         self._numbers = itertools.count(1)
         self._faults = Faults()
         self._feed = Feed(self._note)
-        self._rooms = Rooms(settings, self._note)
-        files = Files()
+        self._files = files = Files()
+        self._rooms = Rooms(settings, files, self._note)
         self._wire = Wire(self._feed, self._rooms, files, self._note)
         self._people = People(self._feed, self._rooms, files)
 
@@ -91,6 +91,10 @@ class LoopbackStandin:
     def messages(self, room: str) -> list[Entry]:
         """What the room shows, oldest first."""
         return self._rooms.entries(room)
+
+    def file(self, native_id: str) -> bytes:
+        """The bytes of a file."""
+        return self._files.get(native_id).data
 
     @property
     def acks(self) -> list[Ack]:

@@ -48,12 +48,21 @@ class Event(msgspec.Struct, frozen=True):
     attachments: tuple[Attachment, ...] = ()
 
 
+class Upload(msgspec.Struct, frozen=True):
+    """A file; in JSON `data` is base64."""
+
+    name: str
+    mime: str
+    data: bytes
+
+
 class Post(msgspec.Struct, frozen=True):
-    """The body of a message that the bot sends."""
+    """The body of a message that the bot sends; with a file the text may be empty."""
 
     text: str
     key: str | None = None
     reply_to: str | None = None
+    file: Upload | None = None
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -84,6 +93,7 @@ class Entry(msgspec.Struct, kw_only=True):
     revision: int = 1
     posts: int = 1
     edits: list[Version] = msgspec.field(default_factory=list)
+    file: Attachment | None = None
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -101,14 +111,6 @@ class Effect(msgspec.Struct, frozen=True):
     at: float
     key: str | None
     body: str
-
-
-class Upload(msgspec.Struct, frozen=True):
-    """An attachment to inject; in JSON `data` is base64."""
-
-    name: str
-    mime: str
-    data: bytes
 
 
 class Inject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

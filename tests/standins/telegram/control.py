@@ -10,6 +10,7 @@
     GET  /_control/requests    every request: method, parameters, when, status (None: still open, 0: cut)
     GET  /_control/acked       every confirmation: offset, update ids, when
     GET  /_control/events      the raw journal; `event` narrows it to one kind
+    GET  /_control/file?id=     the bytes of a file
     GET  /_control/poller      {"polling": bool, "pending": updates not confirmed}
 
 GET sent, requests (`method` narrows it), acked and events wait up to `timeout` seconds for at least `min`
@@ -103,6 +104,7 @@ def control_routes(state: State) -> list[web.RouteDef]:
         web.get("/_control/requests", control.requests),
         web.get("/_control/acked", control.acked),
         web.get("/_control/events", control.events),
+        web.get("/_control/file", control.file),
         web.get("/_control/poller", control.poller),
     ]
 
@@ -164,6 +166,12 @@ class _Control:
         event = request.query.get("event", "")
         journal = self._state.journal
         return await self._listing(request, event, "", lambda records: journal.of(event) if event else list(records))
+
+    async def file(self, request: web.Request) -> web.Response:
+        stored = self._state.files.get(request.query.get("id", ""))
+        if stored is None:
+            raise web.HTTPNotFound
+        return web.Response(body=stored.content)
 
     async def poller(self, request: web.Request) -> web.Response:
         updates = self._state.updates

@@ -161,6 +161,7 @@ _METHODS: Mapping[str, Method] = MappingProxyType({
     "sendmessagedraft": messages.send_message_draft,
     "sendchataction": messages.send_chat_action,
     "sendphoto": files.send_photo,
+    "sendvoice": files.send_voice,
     "senddocument": files.send_document,
     "editmessagetext": messages.edit_message_text,
     "deletemessage": messages.delete_message,

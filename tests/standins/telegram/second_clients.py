@@ -90,6 +90,10 @@ class Client(ABC):
         """Upload a document and return its file id."""
 
     @abstractmethod
+    async def send_voice(self, content: bytes) -> str:
+        """Upload a voice note and return its file id."""
+
+    @abstractmethod
     async def download(self, file_id: str) -> bytes:
         """Fetch a file by way of getFile."""
 
@@ -145,6 +149,10 @@ class Ptb(Client):
         message = await _ptb(self._bot.send_document(PERSON, content, filename=name, caption=caption))
         return message.document.file_id if message.document else ""
 
+    async def send_voice(self, content: bytes) -> str:
+        message = await _ptb(self._bot.send_voice(PERSON, content, filename="voice.ogg"))
+        return message.voice.file_id if message.voice else ""
+
     async def download(self, file_id: str) -> bytes:
         file = await _ptb(self._bot.get_file(file_id))
         return bytes(await _ptb(file.download_as_bytearray()))
@@ -192,6 +200,10 @@ class Aiogram(Client):
         file = BufferedInputFile(content, name)
         message = await _aio(self._bot.send_document(PERSON, file, caption=caption))
         return message.document.file_id if message.document else ""
+
+    async def send_voice(self, content: bytes) -> str:
+        message = await _aio(self._bot.send_voice(PERSON, BufferedInputFile(content, "voice.ogg")))
+        return message.voice.file_id if message.voice else ""
 
     async def download(self, file_id: str) -> bytes:
         file = await _aio(self._bot.get_file(file_id))

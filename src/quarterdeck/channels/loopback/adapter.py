@@ -19,8 +19,8 @@ from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.net import client as net
 from quarterdeck.net.outgoing import Outgoing, Response, Timeouts
 from quarterdeck.ports import (
-    Capabilities,
     ChannelHealth,
+    FileSource,
     IntakePort,
     MaybeSent,
     NotSent,
@@ -38,7 +38,14 @@ class LoopbackChannel:
     """Implements ports.Channel."""
 
     def __init__(
-        self, name: str, settings: LoopbackSettings, token: Secret, client: net.Client, clock: Clock, log: EventLog
+        self,
+        name: str,
+        settings: LoopbackSettings,
+        token: Secret,
+        client: net.Client,
+        clock: Clock,
+        log: EventLog,
+        files: FileSource,
     ) -> None:
         self._name = name
         self._settings = settings
@@ -46,15 +53,9 @@ class LoopbackChannel:
         self._client = client
         self._clock = clock
         self._log = log
+        self._files = files
         self._health = ChannelHealth(alive=False, authenticated=False)
-        self.capabilities = Capabilities(
-            text_limit=settings.limit,
-            edits=settings.edits,
-            typing=True,
-            idempotent_sends=settings.keys,
-            idempotency_window=settings.key_seconds if settings.keys else 0.0,
-            files_in=True,
-        )
+        self.capabilities = settings.capabilities
 
     def cut(self, text: str) -> Sequence[str]:
         """See ports.Channel.cut."""
@@ -122,7 +123,14 @@ class LoopbackChannel:
     async def send(self, part: Part, permit: Permit) -> SendResult:
         """See ports.Channel.send."""
         permit.spend(part)
-        return await self._say(part.room, part.text, part.key, part.reply_to)
+        upload = None
+        if part.file is not None:
+            try:
+                content = await self._files.read(part.file.blob)
+            except NotFound as error:
+                return SendRefused("file_gone", str(error))
+            upload = wire.WireUpload(part.file.name, part.file.mime, content)
+        return await self._say(part.room, part.text, part.key, part.reply_to, upload)
 
     async def show(self, stream: StreamTo, text: str, native_id: str, permit: StreamPermit) -> SendResult:
         """See ports.Channel.show."""
@@ -136,13 +144,20 @@ class LoopbackChannel:
         permit.spend(part)
         return await self._edit(part.room, native_id, part.text)
 
+    async def draft(self, room: str, number: int, text: str, permit: PresencePermit) -> bool:
+        """See ports.Channel.draft. There are none here."""
+        permit.check(self._name, room)
+        return False
+
     async def typing(self, room: str, permit: PresencePermit) -> None:
         """See ports.Channel.typing."""
         permit.check(self._name, room)
         await self._call(self._out("POST", f"/rooms/{quote(room, safe='')}/typing", b"{}"))
 
-    async def _say(self, room: str, text: str, key: str, reply_to: str) -> SendResult:
-        body = msgspec.json.encode(wire.WireSend(text, key if self._settings.keys else "", reply_to))
+    async def _say(
+        self, room: str, text: str, key: str, reply_to: str, file: wire.WireUpload | None = None
+    ) -> SendResult:
+        body = msgspec.json.encode(wire.WireSend(text, key if self._settings.keys else "", reply_to, file))
         answer = await self._call(self._out("POST", f"/rooms/{quote(room, safe='')}/messages", body))
         if not isinstance(answer, Response):
             return answer

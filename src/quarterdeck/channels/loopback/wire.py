@@ -67,12 +67,21 @@ class WireError(msgspec.Struct, frozen=True):
     retry_after: float | None = None
 
 
+class WireUpload(msgspec.Struct, frozen=True):
+    """A file that is sent; in JSON its bytes are base64."""
+
+    name: str
+    mime: str
+    data: bytes
+
+
 class WireSend(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message to a room."""
 
     text: str
     key: str = ""
     reply_to: str = ""
+    file: WireUpload | None = None
 
 
 def inbound(connection: str, event: WireEvent) -> Inbound | None:

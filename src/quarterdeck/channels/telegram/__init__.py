@@ -4,8 +4,12 @@
     updates.py   what did a person do? (an update becomes an Inbound)
     markdown.py  how does a model's Markdown look on Telegram?
     cutting.py   where is a long answer cut?
+    media.py     by which method does a file go?
+    able.py      what can a connection do?
     wire.py      what is asked of the Bot API, and what do its answers mean?
-    adapter.py   the calls, and nothing that can be decided without one
+    calls.py     how is one call made?
+    sending.py   how does a part get there, and what became of it?
+    adapter.py   the channel: receiving, and the permits of what is sent
 
-All but the adapter are pure.
+The last three make calls; the others are pure.
 """

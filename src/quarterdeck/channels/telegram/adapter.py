@@ -7,7 +7,6 @@ Therefore an offset is sent once, to confirm what is committed, and then no more
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from random import SystemRandom
 from typing import TypeVar
@@ -16,34 +15,22 @@ from urllib.parse import quote
 import msgspec
 
 from quarterdeck.base.clock import Clock
-from quarterdeck.base.errors import ConfigRefused, Conflict, NotFound, QuarterdeckError, Refused, Retry
+from quarterdeck.base.errors import Conflict, NotFound, QuarterdeckError, Refused, Retry
 from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
-from quarterdeck.channels.telegram import cutting, markdown, updates, wire
+from quarterdeck.channels.telegram import able, cutting, updates, wire
+from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls
+from quarterdeck.channels.telegram.sending import ROOM, Sender
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.model.action import Part, StreamTo
 from quarterdeck.model.inbound import Inbound
 from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.net import client as net
-from quarterdeck.net.outgoing import Outgoing, Timeouts
-from quarterdeck.ports import (
-    MARK_RESERVE,
-    Capabilities,
-    ChannelHealth,
-    IntakePort,
-    MaybeSent,
-    NotSent,
-    SendRefused,
-    SendResult,
-    Sent,
-)
+from quarterdeck.ports import ChannelHealth, FileSource, IntakePort, SendResult
 
 T = TypeVar("T")
 RETRY_S = (0.5, 30.0)
-CALL_SECONDS = 20.0
-PLAIN_REMEMBERED = 1000
-ROOM = wire.TEXT_UNITS - MARK_RESERVE
 
 
 class TelegramChannel:
@@ -57,30 +44,21 @@ class TelegramChannel:
         client: net.Client,
         clock: Clock,
         log: EventLog,
+        files: FileSource,
         *,
         streaming: str = "off",
     ) -> None:
-        if streaming == "draft":
-            raise ConfigRefused(
-                f"connections.{name}.streaming", "drafts are not built yet", 'Write streaming = "edit" or "off"'
-            )
         self._name = name
-        self._root = settings.api_root.rstrip("/")
         self._poll_seconds = settings.poll_seconds
-        self._token = token
         self._client = client
-        self._clock = clock
         self._log = log
-        self._health = ChannelHealth(alive=False, authenticated=False)
+        self._calls = Calls(settings.api_root, token, client, clock)
+        self._sender = Sender(name, self._calls, files, clock, log)
         self._username = ""
         self._offset = 0  # confirms what is committed; 0 when there is nothing to confirm
         self._wait = settings.poll_seconds  # of the next poll
-        self._plain: OrderedDict[str, None] = OrderedDict()  # keys of parts whose HTML Telegram could not parse
-        self._limited = ("", 0.0)  # the room that last met a limit, and the monotonic time of its end
         self._random = SystemRandom()
-        self.capabilities = Capabilities(
-            text_limit=wire.TEXT_UNITS, edits=streaming == "edit", typing=True, idempotent_sends=False, files_in=True
-        )
+        self.capabilities = able.capabilities(streaming)
 
     def cut(self, text: str) -> Sequence[str]:
         """See ports.Channel.cut. The limit counts UTF-16 code units of the visible text."""
@@ -120,7 +98,7 @@ class TelegramChannel:
     async def _introduce(self) -> None:
         me = _decode(await self._ask("getMe", wire.Nothing()), updates.User)
         self._username = me.username
-        self._note(alive=True, authenticated=True, detail=f"bot @{me.username}")
+        self._calls.note(alive=True, authenticated=True, detail=f"bot @{me.username}")
 
     async def _poll(self, intake: IntakePort) -> None:
         body = wire.GetUpdates(self._wait, updates.WANTED, self._offset)
@@ -128,7 +106,7 @@ class TelegramChannel:
         ids = _decode(given, tuple[updates.UpdateId, ...])
         raws = _decode(given, tuple[msgspec.Raw, ...])
         self._offset, self._wait = 0, self._poll_seconds
-        self._note(alive=True, authenticated=True, heard=True, detail=f"bot @{self._username}")
+        self._calls.note(alive=True, authenticated=True, heard=True, detail=f"bot @{self._username}")
         if ids:
             await self._accept(intake, [self._read(one.update_id, raw) for one, raw in zip(ids, raws, strict=True)])
 
@@ -167,7 +145,7 @@ class TelegramChannel:
                 await intake.accept(act)
             except QuarterdeckError as error:  # raised again by the caller when the other rooms are done
                 return update_id, error
-            self._note(inbound=True)
+            self._calls.note(inbound=True)
         return None
 
     def _read(self, update_id: int, raw: msgspec.Raw) -> updates.Update:
@@ -183,15 +161,14 @@ class TelegramChannel:
         return self._fetch(file, max_bytes)
 
     async def _fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
-        given = await self._call("getFile", wire.GetFile(file.native_id))
+        given = await self._calls.call("getFile", wire.GetFile(file.native_id))
         if not isinstance(given, wire.Answer):
             raise Retry(given.reason)
         if given.code == 400:  # "file is too big" (server, do_get_file), "invalid file_id" (seen)
             raise Refused(f"Telegram does not give {file.name}: {given.reason}")
         if not given.ok:
             raise Retry(given.reason, _retry_after(given))
-        path = quote(_decode(given, wire.FilePath).file_path)
-        out = self._out("GET", f"/file/bot{self._token.reveal()}/{path}", None, max_bytes=max_bytes)
+        out = self._calls.file(quote(_decode(given, wire.FilePath).file_path), max_bytes)
         try:
             async with self._client.stream(out) as answer:
                 if answer.status == 404:
@@ -210,150 +187,59 @@ class TelegramChannel:
     async def send(self, part: Part, permit: Permit) -> SendResult:
         """See ports.Channel.send."""
         permit.spend(part)
-        text, html = self._text(part)
-        return await self._deliver(part, wire.send_message(part.room, text, html=html, reply_to=part.reply_to))
+        return await self._sender.send(part)
 
     async def edit(self, part: Part, native_id: str, permit: Permit) -> SendResult:
         """See ports.Channel.edit."""
         permit.spend(part)
-        text, html = self._text(part)
-        return await self._deliver(part, wire.edit_message(part.room, native_id, text, html=html), native_id)
+        return await self._sender.edit(part, native_id)
 
     async def show(self, stream: StreamTo, text: str, native_id: str, permit: StreamPermit) -> SendResult:
-        """See ports.Channel.show. Plain text: Markdown that still grows would flicker; `edit` formats it."""
+        """See ports.Channel.show."""
         permit.check(stream)
-        text = cutting.head(text, ROOM)
-        if not text.strip():
-            return NotSent("there is nothing to show yet")
-        if native_id:
-            return await self._say(stream.room, wire.edit_message(stream.room, native_id, text, html=False), native_id)
-        return await self._say(stream.room, wire.send_message(stream.room, text, html=False))
+        return await self._sender.show(stream, text, native_id)
+
+    async def draft(self, room: str, number: int, text: str, permit: PresencePermit) -> bool:
+        """See ports.Channel.draft."""
+        permit.check(self._name, room)
+        return await self._sender.draft(room, number, text)
 
     async def typing(self, room: str, permit: PresencePermit) -> None:
         """See ports.Channel.typing."""
         permit.check(self._name, room)
-        given = await self._call("sendChatAction", wire.SendChatAction(room))
-        if not isinstance(given, wire.Answer) or not given.ok:
-            self._log.info("telegram.typing_failed", connection=self._name, reason=given.reason)
-
-    def _text(self, part: Part) -> tuple[str, bool]:
-        """What goes over the wire, and whether it is HTML."""
-        rendered = markdown.render(part.text)
-        return (rendered.visible, False) if part.key in self._plain else (rendered.html, True)
-
-    async def _deliver(
-        self, part: Part, body: wire.SendMessage | wire.EditMessageText, native_id: str = ""
-    ) -> SendResult:
-        result = await self._say(part.room, body, native_id)
-        if not isinstance(result, SendRefused) or result.code != wire.CANNOT_PARSE or part.key in self._plain:
-            return result
-        # Nothing was sent and this permit is used up: the next attempt, under its own, sends the plain text.
-        self._plain[part.key] = None
-        if len(self._plain) > PLAIN_REMEMBERED:
-            self._plain.popitem(last=False)
-        self._log.warning("telegram.not_parsed", connection=self._name, part=part.key, reason=result.reason)
-        return NotSent(result.reason, 0.0)
-
-    async def _say(self, room: str, body: wire.SendMessage | wire.EditMessageText, native_id: str = "") -> SendResult:
-        method = "sendMessage" if isinstance(body, wire.SendMessage) else "editMessageText"
-        given = await self._call(method, body)
-        if not isinstance(given, wire.Answer):
-            return given
-        result = wire.fate(given, native_id)
-        if isinstance(result, Sent):
-            self._note(alive=True, authenticated=True, outbound=True)
-        elif isinstance(result, NotSent) and given.code == 429:
-            return self._paced(room, result)
-        elif given.said and given.code in (401, 404):
-            self._note(authenticated=False, detail=_TOKEN)
-        return result
-
-    def _paced(self, room: str, limited: NotSent) -> NotSent:
-        """Telegram does not say which limit was met. A second room while the first still waits means: the bot's."""
-        other, until = self._limited
-        now = self._clock.monotonic()
-        self._limited = (room, now + (limited.retry_after or 0.0))
-        if other in ("", room) or until <= now:
-            return limited
-        return NotSent(limited.reason, limited.retry_after, room_only=False)
+        await self._sender.typing(room)
 
     # --- both -------------------------------------------------------------------------------------------------
 
     def health(self) -> ChannelHealth:
         """See ports.Channel.health. `detail` names the bot, or says what is wrong and what to do."""
-        return self._health
+        return self._calls.health
 
     async def close(self) -> None:
         """The client is shared; nothing of its own is held."""
 
     async def _ask(self, method: str, body: wire.Body, wait: float = 0.0) -> wire.Answer:
         """A call of the receiving side. Raises Retry after noting what is wrong; `retry_after` where it is known."""
-        given = await self._call(method, body, wait)
+        given = await self._calls.call(method, body, wait)
         if not isinstance(given, wire.Answer):
             self._wait = 0  # the next poll answers at once, so that health is soon known again
-            self._note(alive=False, detail=given.reason)
+            self._calls.note(alive=False, detail=given.reason)
             raise Retry(given.reason)
         if given.ok:
             return given
         if given.said and given.code in (401, 404):
             self._username = ""
-            self._note(alive=False, authenticated=False, detail=_TOKEN)
-            raise Retry(_TOKEN, wire.REFUSED_TOKEN_SECONDS)
+            self._calls.note(alive=False, authenticated=False, detail=REFUSED_TOKEN)
+            raise Retry(REFUSED_TOKEN, wire.REFUSED_TOKEN_SECONDS)
         if given.code == 409:  # server: process_get_updates_query, abort_long_poll
             problem = _WEBHOOK if "webhook" in given.reason.lower() else _OTHER
-            self._note(alive=False, detail=problem)
+            self._calls.note(alive=False, detail=problem)
             raise Retry(problem)
         self._wait = 0
-        self._note(alive=False, detail=given.reason)
+        self._calls.note(alive=False, detail=given.reason)
         raise Retry(given.reason, _retry_after(given))
 
-    async def _call(self, method: str, body: wire.Body, wait: float = 0.0) -> wire.Answer | NotSent | MaybeSent:
-        path = f"/bot{self._token.reveal()}/{method}"
-        out = self._out("POST", path, msgspec.json.encode(body), seconds=wait + CALL_SECONDS)
-        try:
-            answer = await self._client.request(out)
-        except net.NotSent as error:
-            return NotSent(str(error), room_only=False)
-        except net.NetError as error:
-            return MaybeSent(str(error))
-        return wire.answer(answer.status, answer.body)
 
-    def _out(
-        self, method: str, path: str, body: bytes | None, *, seconds: float = CALL_SECONDS, max_bytes: int = 10_000_000
-    ) -> Outgoing:
-        return Outgoing(
-            method=method,
-            url=self._root + path,
-            trusted=True,
-            headers={"Content-Type": "application/json"} if body else {},
-            body=body,
-            timeouts=Timeouts(first_byte=seconds, idle=CALL_SECONDS, total=seconds + CALL_SECONDS),
-            max_bytes=max_bytes,
-        )
-
-    def _note(
-        self,
-        *,
-        alive: bool | None = None,
-        authenticated: bool | None = None,
-        inbound: bool = False,
-        outbound: bool = False,
-        heard: bool = False,
-        detail: str | None = None,
-    ) -> None:
-        old, now = self._health, self._clock.now()
-        self._health = ChannelHealth(
-            old.alive if alive is None else alive,
-            old.authenticated if authenticated is None else authenticated,
-            now if inbound else old.last_inbound,
-            now if outbound else old.last_outbound,
-            old.detail if detail is None else detail,
-            now if heard else old.last_heard,
-            old.refused if authenticated is None else not authenticated,
-        )
-
-
-_TOKEN = "Telegram refuses the bot's token; ask @BotFather for a valid one"  # noqa: S105
 _OTHER = "another process polls this bot; stop it, or give this connection a bot of its own"
 _WEBHOOK = "a webhook is set for this bot, so it cannot be polled; whoever set it must remove it (deleteWebhook)"
 

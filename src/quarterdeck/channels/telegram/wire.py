@@ -24,7 +24,13 @@ _BAD_REQUESTS = (
     ("message_too_long", "too_long"),
     ("text must be non-empty", "empty"),
     ("message text is empty", "empty"),
+    ("photo_invalid_dimensions", "bad_photo"),
+    ("image_process_failed", "bad_photo"),
+    ("voice_messages_forbidden", "no_voice"),
+    ("message caption is too long", "too_long"),
 )
+FORM_REFUSED = ("bad_photo", "no_voice")
+"""A file may still be taken as a document."""
 
 
 # --- what is asked --------------------------------------------------------------------------------------------
@@ -70,6 +76,16 @@ class SendChatAction(msgspec.Struct, frozen=True):
     action: str = "typing"
 
 
+class SendMessageDraft(msgspec.Struct, frozen=True):
+    """api: sendMessageDraft (aiogram 3.31.0, methods/send_message_draft.py): a preview of up to 4096 units that is gone
+    after 30 seconds unless it is sent again; `draft_id` is not 0, and the same for one growing answer.
+    """
+
+    chat_id: str
+    draft_id: int
+    text: str
+
+
 class GetUpdates(msgspec.Struct, frozen=True, omit_defaults=True):
     """api: getUpdates. An `offset` above an update's id confirms that update; 0 is left out and confirms nothing."""
 
@@ -88,7 +104,7 @@ class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
 
-Body = SendMessage | EditMessageText | SendChatAction | GetUpdates | GetFile | Nothing
+Body = SendMessage | EditMessageText | SendMessageDraft | SendChatAction | GetUpdates | GetFile | Nothing
 
 
 def send_message(room: str, text: str, *, html: bool, reply_to: str = "") -> SendMessage:

@@ -100,6 +100,17 @@ class GuardedChannel:
         self._failed(where, error)
         return MaybeSent(f"the plugin failed in {where}: {type(error).__name__}")
 
+    async def draft(self, room: str, number: int, text: str, permit: PresencePermit) -> bool:
+        """See ports.Channel.draft; at most 5 s."""
+        try:
+            async with asyncio.timeout(TYPING_SECONDS):
+                return await self._inner.draft(room, number, text, permit) is True
+        except NotAllowed:
+            raise
+        except FAULTS as error:
+            self._failed("draft", error)
+            return False
+
     async def typing(self, room: str, permit: PresencePermit) -> None:
         """See ports.Channel.typing; at most 5 s."""
         try:

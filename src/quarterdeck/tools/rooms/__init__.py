@@ -1,1 +1,1 @@
-"""A message to another room: an effect that is rows of ours, committed with the tool's result, so never unknown."""
+"""A message to a room: an effect that is rows of ours, committed with the tool's result, so never unknown."""

@@ -1,0 +1,16 @@
+"""What can a Telegram connection do? Declared here, kept by the adapter, checked by the kit, shown in the docs."""
+
+from quarterdeck.channels.telegram import media, wire
+from quarterdeck.ports import Capabilities
+
+
+def capabilities(streaming: str = "off") -> Capabilities:
+    """Of a connection that shows growing answers so. No key of ours is known to Telegram, so no send is idempotent."""
+    return Capabilities(
+        text_limit=wire.TEXT_UNITS,
+        edits=streaming == "edit",
+        drafts=streaming == "draft",
+        typing=True,
+        files_in=True,
+        file_bytes=media.FILE_BYTES,
+    )

@@ -1,0 +1,87 @@
+"""How is one call to the Bot API made, and what do calls tell of the connection's health?"""
+
+import msgspec
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.secrets import Secret
+from quarterdeck.channels.telegram import wire
+from quarterdeck.net import client as net
+from quarterdeck.net.outgoing import Outgoing, Part, Timeouts
+from quarterdeck.ports import ChannelHealth, MaybeSent, NotSent
+
+CALL_SECONDS = 20.0
+UPLOAD_SECONDS = 240.0
+REFUSED_TOKEN = "Telegram refuses the bot's token; ask @BotFather for a valid one"  # noqa: S105
+
+
+class Calls:
+    """The calls of one bot, and its four facts."""
+
+    def __init__(self, root: str, token: Secret, client: net.Client, clock: Clock) -> None:
+        self._root = root.rstrip("/")
+        self._token = token
+        self._client = client
+        self._clock = clock
+        self.health = ChannelHealth(alive=False, authenticated=False)
+
+    async def call(self, method: str, body: wire.Body, wait: float = 0.0) -> wire.Answer | NotSent | MaybeSent:
+        """One call with a JSON body. `wait` is how many seconds the server may take by what it is asked."""
+        out = self._out("POST", self._method(method), msgspec.json.encode(body), seconds=wait + CALL_SECONDS)
+        return await self._request(out)
+
+    async def upload(self, method: str, form: tuple[Part, ...]) -> wire.Answer | NotSent | MaybeSent:
+        """One call with a file in it (api, "Sending files": multipart/form-data)."""
+        timeouts = Timeouts(first_byte=UPLOAD_SECONDS, idle=CALL_SECONDS, total=UPLOAD_SECONDS + CALL_SECONDS)
+        url = self._root + self._method(method)
+        return await self._request(Outgoing(method="POST", url=url, trusted=True, multipart=form, timeouts=timeouts))
+
+    def file(self, path: str, max_bytes: int) -> Outgoing:
+        """What is to be asked for a file that getFile named."""
+        return self._out("GET", f"/file/bot{self._token.reveal()}/{path}", None, max_bytes=max_bytes)
+
+    def note(
+        self,
+        *,
+        alive: bool | None = None,
+        authenticated: bool | None = None,
+        inbound: bool = False,
+        outbound: bool = False,
+        heard: bool = False,
+        detail: str | None = None,
+    ) -> None:
+        """Remember what became of a call; what is not given stays as it was."""
+        old, now = self.health, self._clock.now()
+        self.health = ChannelHealth(
+            old.alive if alive is None else alive,
+            old.authenticated if authenticated is None else authenticated,
+            now if inbound else old.last_inbound,
+            now if outbound else old.last_outbound,
+            old.detail if detail is None else detail,
+            now if heard else old.last_heard,
+            old.refused if authenticated is None else not authenticated,
+        )
+
+    def _method(self, method: str) -> str:
+        return f"/bot{self._token.reveal()}/{method}"
+
+    async def _request(self, out: Outgoing) -> wire.Answer | NotSent | MaybeSent:
+        try:
+            answer = await self._client.request(out)
+        except net.NotSent as error:
+            return NotSent(str(error), room_only=False)
+        except net.NetError as error:
+            return MaybeSent(str(error))
+        return wire.answer(answer.status, answer.body)
+
+    def _out(
+        self, method: str, path: str, body: bytes | None, *, seconds: float = CALL_SECONDS, max_bytes: int = 10_000_000
+    ) -> Outgoing:
+        return Outgoing(
+            method=method,
+            url=self._root + path,
+            trusted=True,
+            headers={"Content-Type": "application/json"} if body else {},
+            body=body,
+            timeouts=Timeouts(first_byte=seconds, idle=CALL_SECONDS, total=seconds + CALL_SECONDS),
+            max_bytes=max_bytes,
+        )
