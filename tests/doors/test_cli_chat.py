@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import pty
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.doors.commands import SCRIPTED, Desk
+from tests.doors.screen import terminal
 from tests.waiting import until
 
 pytestmark = pytest.mark.proves("channel.terminal")
@@ -24,62 +22,6 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path, "scripted/help")
 
 
-class Screen:
-    """What a person sees and types."""
-
-    def __init__(self, process: asyncio.subprocess.Process, leader: int) -> None:
-        self.process = process
-        self.seen = ""
-        self._leader = leader
-
-    def read(self) -> None:
-        try:
-            self.seen += os.read(self._leader, 65_536).decode(errors="replace")
-        except (BlockingIOError, OSError):  # EIO: the other side has closed
-            return
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._leader, keys)
-
-    async def sees(self, text: str) -> None:
-        """Wait for a text behind what was waited for before."""
-
-        def there() -> bool:
-            self.read()
-            return text in self.seen
-
-        await until(there, 30, f"{text!r} on the screen, which shows {self.seen!r}")
-        self.seen = self.seen.partition(text)[2]
-
-    async def ends(self) -> int:
-        async with asyncio.timeout(45):
-            return await self.process.wait()
-
-
-@asynccontextmanager
-async def terminal(desk: Desk, *words: str) -> AsyncIterator[Screen]:
-    leader, follower = pty.openpty()
-    os.set_blocking(leader, False)
-    control = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", control + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"),
-        *("-m", "quarterdeck", "chat", *words),
-        cwd=desk.folder,
-        env=desk.environ({"TERM": "dumb"}),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    try:
-        yield Screen(process, leader)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        os.close(leader)
-
-
 @pytest.mark.parametrize("running", [True, False], ids=["beside a gateway", "without one"])
 async def test_a_conversation(desk: Desk, running: bool) -> None:
     @asynccontextmanager
@@ -90,7 +32,7 @@ async def test_a_conversation(desk: Desk, running: bool) -> None:
         async with desk.gateway():
             yield
 
-    async with gateway(), terminal(desk) as screen:
+    async with gateway(), terminal(desk, "chat") as screen:
         await screen.sees("you> ")
         screen.type(b"good day\r")
         await screen.sees("(queued)")
@@ -106,7 +48,7 @@ async def test_a_conversation(desk: Desk, running: bool) -> None:
 
 
 async def test_ctrl_c_stops_the_turn_and_then_leaves(desk: Desk) -> None:
-    async with desk.gateway(), terminal(desk) as screen:
+    async with desk.gateway(), terminal(desk, "chat") as screen:
         await screen.sees("you> ")
         screen.type(b"/status\r")
         await screen.sees("I am idle")
@@ -136,7 +78,8 @@ async def test_a_second_ctrl_c_leaves_a_turn_that_does_not_stop(desk: Desk) -> N
         writer.close()
 
     desk.data.mkdir()
-    async with await asyncio.start_unix_server(answer, str(desk.data / "control.sock")), terminal(desk) as screen:
+    slow = await asyncio.start_unix_server(answer, str(desk.data / "control.sock"))
+    async with slow, terminal(desk, "chat") as screen:
         await screen.sees("you> ")
         screen.type(b"do something slow\r")
         await screen.sees("(tool slow)")

@@ -143,7 +143,7 @@ def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
         model = model or f"gemini/{GEMINI_MODEL}"
         notes.append("provider gemini picked up from GEMINI_API_KEY")
     if environ.get("OLLAMA_HOST"):
-        providers["ollama"] = {"kind": "openai-compatible", "base_url": _ollama_url(environ["OLLAMA_HOST"])}
+        providers["ollama"] = {"kind": "openai-compatible", "base_url": ollama_url(environ["OLLAMA_HOST"])}
         model = model or f"ollama/{OLLAMA_MODEL}"
         notes.append("provider ollama picked up from OLLAMA_HOST")
     document: Table = {"providers": providers}
@@ -163,7 +163,7 @@ def _openai(environ: Mapping[str, str]) -> Table:
     return {"kind": kind, "base_url": elsewhere or OPENAI_URL, "api_keys": keys}
 
 
-def _ollama_url(host: str) -> str:
+def ollama_url(host: str) -> str:
     """OLLAMA_HOST is a host, host:port or address; the server's wildcard means this machine for a client."""
     parts = urlsplit(host if "://" in host else f"http://{host}")
     name = parts.hostname or ""

@@ -26,6 +26,17 @@ IDENTITY = Argument("identity", "An identity's id, as `people list` shows it.")
 OTHER = Argument("other", "The other one's.")
 TURNS = (*PAGE, Argument("--session", "Only those of this session.", usual=""))
 YES = Argument("--yes", "Ask nothing.", kind="flag")
+BEGUN = (
+    YES,
+    Argument("--provider", "Who answers, such as openai, anthropic, gemini, ollama or other.", usual=""),
+    Argument("--base-url", "Its address, where it is not the service's own.", usual=""),
+    Argument("--key-file", "File with its key, which only you may read; else it is asked for.", usual=""),
+    Argument("--model", "The model's name, or a part that only one has.", usual=""),
+    Argument("--template", "blank, team, support or personal.", usual=""),
+    Argument("--purpose", "What the assistant is for.", usual=""),
+    Argument("--owner", "Who is responsible for it.", usual=""),
+    Argument("--contact", "How to reach whoever is.", usual=""),
+)
 ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all")
 SCHEMA = Argument("--json-schema", "Print the file's schema for editors.", kind="flag")
 MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
@@ -83,7 +94,7 @@ def asked(name: str, text: str, *arguments: Argument) -> Command:
 
 # fmt: off
 COMMANDS: tuple[Command, ...] = (
-    Command("init", "Write a commented configuration and instruction files where there are none.", "init:init", (YES,)),
+    Command("init", "Find a model that answers, and write configuration and instruction files.", "init:init", BEGUN),
     Command("up", "Run the gateway in the foreground until SIGTERM.", "up:up", (ROLE,)),
     Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
     Command("tour", "Try the main claims on this machine: half a minute, no key.", "tour.programme:tour", (SABOTAGE,)),

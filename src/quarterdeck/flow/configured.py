@@ -122,8 +122,14 @@ def own_prices(config: Config) -> dict[str, Price]:
 def price_asks(config: Config) -> tuple[Ask, ...]:
     """The models whose list price is to be found: those without a price of one's own, at a vendor's address."""
     own = own_prices(config)
-    asks = [_ask(route, config.providers[_provider(route)]) for route in sorted(routes(config) - own.keys())]
-    return tuple(ask for ask in asks if ask.vendor or _public(ask.url))
+    asks = [price_ask(route, config.providers[_provider(route)]) for route in sorted(routes(config) - own.keys())]
+    return tuple(ask for ask in asks if ask is not None)
+
+
+def price_ask(route: str, provider: ProviderConfig) -> Ask | None:
+    """How a model's list price is asked for; None where no vendor can have one."""
+    ask = _ask(route, provider)
+    return ask if ask.vendor or _public(ask.url) else None
 
 
 def _provider(route: str) -> str:

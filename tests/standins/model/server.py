@@ -28,7 +28,7 @@ Reading = Callable[[bytes], Question]
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Accepted keys, known models (none: any), limits in tokens and bytes.
+    """Accepted keys (none: no key is needed), known models (none: any), limits in tokens and bytes.
 
     `delay`: seconds before every answer. `keep`: how many requests stay in memory.
     """
@@ -142,6 +142,8 @@ class ModelStandin:
         return await self._send(http, call, question, compose(asked, script, call.digest), fault)
 
     def _check_key(self, http: web.Request) -> None:
+        if not self._settings.keys:
+            return
         given = http.headers.get("Authorization", "")
         if not given.startswith("Bearer "):
             raise Refused("You didn't provide an API key.", status=401)

@@ -1,0 +1,110 @@
+"""What is written, and where? Nothing that is there is overwritten: every file is made, or it is not ours."""
+
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck.base.config import LoadedConfig
+from quarterdeck.base.errors import BadInput
+from quarterdeck.base.secrets import SecretRef
+from quarterdeck.base.settings import ProviderConfig
+from quarterdeck.cli.settings import load
+
+KEYS = "secrets"
+"""The folder of keys below DATA_DIR; nobody else may look into it. (`keys` holds those of the record.)"""
+
+
+class Assistant(msgspec.Struct, frozen=True):
+    """The first assistant's table, as far as it was asked for."""
+
+    model: str
+    owner: str = ""
+    contact: str = ""
+
+
+def tables(name: str, one: ProviderConfig, assistant: Assistant) -> str:
+    """The tables of a provider and its assistant, as TOML."""
+    lines = [f"[providers.{name}]", f"kind = {_text(one.kind)}"]
+    lines += [f"{key} = {_text(str(value))}" for key, value in one.options.items()]
+    if one.base_url:
+        lines.append(f"base_url = {_text(one.base_url)}")
+    if one.api_keys:
+        lines.append(f"api_keys = [{', '.join(map(_reference, one.api_keys))}]")
+    lines += ["", "[assistants.default]"]
+    lines += [f"{key} = {_text(value)}" for key, value in msgspec.structs.asdict(assistant).items() if value]
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def loaded(text: str, beside: Path) -> Generator[tuple[LoadedConfig, Path]]:
+    """The configuration that `text` makes in the folder of the file `beside`, and the draft that holds it."""
+    draft = beside.with_name(f".{beside.name}.{os.getpid()}")
+    with draft.open("x", encoding="utf-8") as handle:
+        handle.write(text)
+    try:
+        yield load(str(draft)), draft
+    finally:
+        draft.unlink()
+
+
+def write_config(text: str, file: Path) -> None:
+    """Make the configuration file: whole, and only where there is none. Raises BadInput."""
+    with loaded(text, file) as (_, draft):
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            raise taken(file) from None
+    print(f"wrote  {file}")
+
+
+def taken(file: Path) -> BadInput:
+    """There is a configuration already."""
+    return BadInput(str(file), "it is there already, and is kept", "Edit it, or name another file with --config")
+
+
+def keep_key(key: str, name: str, data_dir: Path) -> Path:
+    """Write a key into a file of its own that only we may read; the path. An older file is kept."""
+    folder = data_dir / KEYS
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number = 1
+    while True:
+        file = folder / (name if number == 1 else f"{name}-{number}")
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            number += 1
+            continue
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(key + "\n")
+        return file
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write what is not there yet, and say so."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_new(folder / name, text)
+
+
+def write_new(file: Path, text: str) -> None:
+    """Write a file where there is none."""
+    try:
+        with file.open("x", encoding="utf-8") as handle:
+            handle.write(text)
+    except FileExistsError:
+        print(f"kept   {file}")
+    else:
+        print(f"wrote  {file}")
+
+
+def _reference(one: SecretRef) -> str:
+    name, value = ("env", one.env) if one.env else ("file", one.file or "")
+    return f"{{ {name} = {_text(value or '')} }}"
+
+
+def _text(value: str) -> str:
+    """A basic string of TOML; printable text is written as in JSON."""
+    return msgspec.json.encode(value).decode()
