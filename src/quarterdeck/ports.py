@@ -1,10 +1,9 @@
 """The seams for what varies: channels, providers, tools and hooks. Wiring gives each its dependencies by constructor.
 
 What every implementation promises
-- An effect starts only after `permit.spend(action)` with the action that is really about to happen; a permit
-  that does not fit raises NotAllowed and nothing leaves the process.
-- Cancellation ends a call soon and is not swallowed; what was begun at the socket is reported by the next
-  recovery, not guessed.
+- An effect starts only after `permit.spend(action)` with the action that is about to happen; where that does not fit
+  it raises NotAllowed and nothing leaves the process.
+- Cancellation ends a call soon and is not swallowed; what was begun is reported by the next recovery, not guessed.
 - No call waits without a deadline. No implementation keeps a queue of things that a person could miss.
 """
 
@@ -81,10 +80,9 @@ class Capabilities(msgspec.Struct, frozen=True):
 class ChannelHealth(msgspec.Struct, frozen=True):
     """The four facts of a connection; times are Unix seconds, 0 for never.
 
-    `last_heard` is when the platform last answered the receiving side, with or without news (a poll, a heartbeat):
-    where it stands still while `alive` is True, the connection is deaf. A channel that never sets it cannot be
-    found deaf. `refused`: the platform said that it does not let this account in (`authenticated` is False also
-    before anybody has asked).
+    `last_heard`: when the platform last answered the receiving side, with or without news. Where it stands still while
+    `alive` is True, the connection is deaf; where it is never set, it cannot be found deaf. `refused`: the platform
+    said that it does not let this account in (`authenticated` is False also before anybody has asked).
     """
 
     alive: bool
@@ -210,10 +208,9 @@ request (context), or nothing but a mended one (invalid)."""
 
 
 class ProviderFailed(QuarterdeckError):
-    """A model call brought no answer. `retryable` says whether the same request may work later, or with another key.
+    """A model call brought no answer. `retryable`: whether the same request may work later, or with another key.
 
-    `usage` is what the provider reported before it failed, None where it said nothing; then the reserved
-    amount is settled.
+    `usage` is what the provider reported before it failed; None (it said nothing): the reserved amount is settled.
     """
 
     code = "provider_failed"
@@ -322,8 +319,7 @@ class Provider(Protocol):
 class Rows:
     """Rows of ours that a tool's effect consists of; opaque to the tool, committed by flow with result and outcome.
 
-    `committed` is called after that commit, to hint whoever works on the rows. `denied` says why the rows are only
-    the record of what was not to be.
+    `committed` is called after that commit, as a hint. `denied` says why the rows only record what was not to be.
     """
 
     __slots__ = ("committed", "denied", "statements")

@@ -145,12 +145,11 @@ async def build(
     """
     config, clock = loaded.config, SystemClock()
     plugins = Plugins(config)
-    new_id, points = IdSource(clock), crash.from_environment(environ)
+    new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
     level = Level(config.log.level)
     log = make_logger(level, config.log.format)
     data = _hold(config, stack)
     applied = migrate(data.database)
-    failed = asyncio.Event()
     store = SqliteStore(data.database, points, lambda error: failed.set())
     stack.push_async_callback(store.close)
     client = Client(user_agent=f"quarterdeck/{VERSION}")

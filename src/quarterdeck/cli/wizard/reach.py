@@ -11,7 +11,7 @@ import msgspec
 
 from quarterdeck.api.control.lists import reach
 from quarterdeck.base.clock import Clock, SystemClock
-from quarterdeck.base.errors import Retry
+from quarterdeck.base.errors import NotFound, Retry
 from quarterdeck.base.secrets import SecretReader
 from quarterdeck.base.settings import Config, ProviderConfig
 from quarterdeck.cli.wizard.trouble import Look, Trouble, clock, diagnose, proxy_variable
@@ -39,6 +39,13 @@ class Reached(msgspec.Struct, frozen=True):
     warning: Trouble | None = None
 
 
+class _NoFiles:
+    """Nothing is sent here that has a file."""
+
+    async def read(self, digest: str) -> bytes:
+        raise NotFound(f"there is no file {digest}")
+
+
 async def ask(
     name: str, one: ProviderConfig, url: str, environ: Mapping[str, str], seconds: float = LIST_SECONDS
 ) -> Reached | Trouble:
@@ -49,7 +56,7 @@ async def ask(
         stack.push_async_callback(client.close)
         log = make_logger(Level("error"), "text")
         secrets, nothing = SecretReader(environ, ours), Config()
-        builder = Builder(nothing, client, secrets, ours, log, stack, Plugins(nothing))
+        builder = Builder(nothing, client, secrets, ours, log, stack, Plugins(nothing), _NoFiles())
         provider = await builder.provider(name, one)
         try:
             async with asyncio.timeout(seconds):
