@@ -274,7 +274,7 @@ def test_one_json_object_instead_of_a_stream() -> None:
     calls = [{"id": "a", "function": {"name": "f", "arguments": "{}"}}, {"function": {"name": "f", "arguments": "[]"}}]
     answer = {"model": "m1", "choices": [{"message": {"content": None, "tool_calls": calls}, "finish_reason": "stop"}]}
     raw = b"\n " + json.dumps(answer | {"usage": {"prompt_tokens": 3, "completion_tokens": 2}}).encode()
-    message = AssistantMessage("", (ToolCall("a", "f", "{}"), ToolCall("call_1", "f", "[]")))
+    message = AssistantMessage("", (ToolCall("a", "f", "{}"), ToolCall(f"call_{CALL.digest()[:20]}01", "f", "[]")))
     assert read(raw[:1], raw[1:9], raw[9:]) == ModelAnswer(message, "tool_calls", Usage(3, 2), "m1")
     assert failed(b'{"choices": [').kind == "server"
     assert failed(b'{"object": "list", "data": []}').kind == "server"
