@@ -167,7 +167,7 @@ async def build(
     directory = _directory(config, plugins.found, providers, tools)
     rooms = RoomNames(store)
     hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
-    sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
+    sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
     turns = Turns(
