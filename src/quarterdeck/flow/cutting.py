@@ -13,9 +13,10 @@ Texts = Annotated[tuple[str, ...], msgspec.Meta(max_length=1_000)]
 
 
 def cut(channel: Channel, connection: str, text: str, log: EventLog) -> Sequence[str]:
-    """At least one text, in reading order; cut by length where the channel cannot."""
+    """At least one text, in reading order; cut by length where the channel cannot, or finds nothing to be seen."""
     try:
-        return msgspec.convert(channel.cut(text), Texts) or (text,)
+        if texts := msgspec.convert(channel.cut(text), Texts):
+            return texts
     except Exception as error:
         log.error("send.cut_failed", connection=connection, exc_info=error)
     room = max(1, channel.capabilities.text_limit - MARK_RESERVE)
