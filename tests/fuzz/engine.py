@@ -5,7 +5,9 @@
 Ends with the number of targets in which something was found. What libFuzzer says of each is in FOLDER/TARGET.log.
 """
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -20,7 +22,8 @@ engine: Any = importlib.import_module("atheris")  # an extra, which has no types
 def main() -> None:
     """What is imported here is instrumented once, for all children."""
     folder, names, *options = sys.argv[1:]
-    with engine.instrument_imports(include=["quarterdeck"], enable_loader_override=False):
+    quiet = contextlib.redirect_stderr(io.StringIO())  # it says a line for every module
+    with quiet, engine.instrument_imports(include=["quarterdeck"], enable_loader_override=False):
         from tests.fuzz.targets import TARGETS
     bad = 0
     for name in names.split(","):

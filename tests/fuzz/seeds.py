@@ -45,8 +45,8 @@ RESPONSES = (
 GEMINI = (
     (
         b'data: {"candidates":[{"content":{"parts":[{"text":"H"},{"text":"h","thought":true}]}}]}'
-        b'\r\n\r\ndata: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"s"}]},"finishReason":'
-        b'"STOP"}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2},"modelVersion":"g"}\r\n\r\n'
+        b'\r\n\r\ndata: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"s"}]},'
+        b'"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":2},"modelVersion":"g"}\r\n\r\n'
     ),
     b'[{"promptFeedback":{"blockReason":"SAFETY"}},{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}]',
     b'data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}]}\r\n\r\n{"error":{"code":503,"status":"UNAVAILABLE"}}',

@@ -384,7 +384,9 @@ def _app(g: Gateway, url: str) -> Application:
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
-            embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
+            embedder=Embedder(
+                g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log, g.sending.hooks
+            ),
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
             ready=g.unready, public_url=url, version=VERSION,
             web_routes=console.routes(g, url, VERSION),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ToolCall
@@ -21,7 +22,7 @@ from quarterdeck.providers.anthropic.state import CallMark, TextMark
 from quarterdeck.providers.anthropic.usage import Figures, at_least, reckon
 from quarterdeck.providers.http import calls
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT
 
 MAX_BLOCKS = 1000
 _FINISH: Mapping[str, FinishReason] = {

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ToolCall
@@ -19,7 +20,7 @@ from quarterdeck.providers.gemini import failure, names
 from quarterdeck.providers.gemini.marks import Mark, Marks, keep
 from quarterdeck.providers.http import calls
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
 
 MAX_TAIL = 16 * 1024
 """Bytes of what stands behind the last event that are looked at for an error."""

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.turn import Usage
 from quarterdeck.ports import Embeddings, ProviderFailed
 from quarterdeck.providers.gemini.contents import Text
 from quarterdeck.providers.gemini.models import path, plain
-from quarterdeck.providers.http.wire import UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import believe, estimate_tokens
 
 MAX_TEXTS = 100
 

@@ -10,11 +10,11 @@ from typing import cast
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.message import ToolCall
 from quarterdeck.ports import ProviderFailed
-from quarterdeck.providers.http.wire import UNREADABLE
 
 Schema = dict[str, object]
 

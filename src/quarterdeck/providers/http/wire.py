@@ -7,7 +7,6 @@ from typing import Protocol
 
 import msgspec
 
-from quarterdeck.base.outside import UNREADABLE as UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.turn import ModelAnswer, Usage

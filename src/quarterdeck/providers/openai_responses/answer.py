@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ProviderState, ToolCall
@@ -18,7 +19,7 @@ from quarterdeck.ports import ProviderFailed
 from quarterdeck.providers.http import calls
 from quarterdeck.providers.http.openai_errors import broken_off
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
 from quarterdeck.providers.openai_responses.replay import BETWEEN, Called, Kept, Said, Thought, keep
 
 T = TypeVar("T")
