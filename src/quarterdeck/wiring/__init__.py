@@ -143,8 +143,7 @@ async def build(
 
     Without `channels` no connection's secret is needed; what is to be sent waits for a gateway.
     """
-    config, clock = loaded.config, SystemClock()
-    plugins = Plugins(config)
+    config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
     new_id, points = IdSource(clock), crash.from_environment(environ)
     level = Level(config.log.level)
     log = make_logger(level, config.log.format)
