@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from quarterdeck.base.clock import SystemClock
+from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.secrets import Secret, SecretReader, SecretRef
 from quarterdeck.base.settings import Config, ProviderConfig
 from quarterdeck.net.client import Client
@@ -15,6 +16,7 @@ from quarterdeck.ports import Provider
 from quarterdeck.providers.http.adapter import Endpoint
 from quarterdeck.providers.local.fetching import Fetching
 from quarterdeck.providers.scripted.provider import ScriptedProvider
+from quarterdeck.store.blobs import Blobs
 from quarterdeck.testing.provider import ProviderUnderTest, Trouble
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.demo import demo_model
@@ -105,8 +107,8 @@ def served(
     async def subject(folder: Path) -> AsyncGenerator[ProviderUnderTest]:
         async with standin() as running, Client() as client, AsyncExitStack() as stack:
             config, clock = Config(data_dir=str(folder)), SystemClock()
-            secrets = SecretReader({"KEY": key}, clock)
-            build = Builder(config, client, secrets, clock, KeptLog(), stack, Plugins(config))
+            secrets, blobs = SecretReader({"KEY": key}, clock), Blobs(folder, clock, CrashPoints())
+            build = Builder(config, client, secrets, clock, KeptLog(), stack, Plugins(config), blobs)
             made = [
                 await build.provider(
                     "main",
