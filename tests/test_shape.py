@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import grimp
 import pytest
 
+from quarterdeck.base.settings import BUILT_IN_KINDS
+from tests.providers.subjects import SUBJECTS
 from tests.shape_rules import SOURCE_RULES, TEST_RULES, TEXT_RULES, Rule, cycles, unplaced
 from tests.shape_source import PACKAGE, ROOT, Source, tracked
 
@@ -52,3 +54,7 @@ def test_every_top_level_package_has_its_layer() -> None:
     packages = {source.path.removeprefix(PACKAGE).split("/")[0] for source in python_below(PACKAGE)}
     missing = unplaced(layers, {name.removesuffix(".py") for name in packages} - {"__init__"})
     assert not missing, f"without a layer in pyproject.toml: {missing}"
+
+
+def test_every_kind_of_provider_is_held_to_the_contract() -> None:
+    assert set(SUBJECTS) == set(BUILT_IN_KINDS), "tests/providers/subjects.py gives every kind its stand-in"

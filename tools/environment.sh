@@ -74,4 +74,8 @@ echo "Installing Python packages into .venv ($kind)" >&2
 pip=(.venv/bin/python -m pip --disable-pip-version-check -qq install --no-warn-script-location)
 "${pip[@]}" --require-hashes "${locks[@]/#/--requirement=}"
 "${pip[@]}" --no-deps --no-build-isolation --editable .
+if [ "$kind" = dev ]; then
+    "${pip[@]}" --require-hashes --only-binary :all: --requirement=requirements/fuzz.txt ||
+        echo "No fuzzing here: there is no wheel of atheris for this machine" >&2
+fi
 printf '%s\n' "$state" >"$ready"

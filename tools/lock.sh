@@ -18,9 +18,10 @@ compile "$@" pyproject.toml --constraint requirements/bounds.in --output-file re
 compile "$@" requirements/build.in --constraint requirements/run.txt --output-file requirements/build.txt
 compile "$@" pyproject.toml requirements/build.in --extra dev --constraint requirements/run.txt \
     --constraint requirements/build.txt --output-file requirements/dev.txt
+compile "$@" requirements/fuzz.in --constraint requirements/dev.txt --output-file requirements/fuzz.txt
 
 said="python_full_version < '3\.15'"  # of every line, as [tool.uv] has it
-sed -i "s/$said and //; s/ and $said//; s/ ; $said//" requirements/{run,build,dev}.txt
+sed -i "s/$said and //; s/ and $said//; s/ ; $said//" requirements/{run,build,dev,fuzz}.txt
 
 if grep -nE '://|^ *(-i|-f|--index|--extra-index|--find-links)|'"$PWD" requirements/*.txt; then
     echo "a lock file names a download address or a path of this machine" >&2

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from quarterdeck.actions.embeddings import Embedder, EmbeddingFailed
@@ -11,11 +12,14 @@ from quarterdeck.base.errors import BadInput, NotAllowed, NotFound, Retry
 from quarterdeck.flow.directory import EmbeddingRules
 from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.model.action import ModelCall
+from quarterdeck.model.hook import HookEvent, HookOutcome, ModelSubject, ShownMessage
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import Usage
 from quarterdeck.ports import Embeddings, FailureKind, ProviderFailed
 from tests.flow.doubles import Held, Model
+from tests.flow.test_hooks import Do, HookDouble, deny, hook, records
 from tests.flow.world import World
+from tests.waiting import until
 
 pytestmark = pytest.mark.proves("v1.embeddings")
 
@@ -55,7 +59,9 @@ def embedder(world: World) -> Embedder:
     p = world.parts
     p.directory.embeddings = EmbeddingRules("main/e", ("main/e", "main/none"))
     s = p.services
-    return Embedder(world.store, p.directory, p.gate, p.auditor, world.clock, p.crash, s.metrics, s.log)
+    return Embedder(
+        world.store, p.directory, p.gate, p.auditor, world.clock, p.crash, s.metrics, s.log, p.sending.hooks
+    )
 
 
 def failure(kind: FailureKind, *, retryable: bool, usage: Usage | None = None) -> ProviderFailed:
@@ -143,3 +149,77 @@ async def test_what_a_dead_process_asked_for_gets_its_outcome(idle_world: World,
     await idle_world.restart()
     assert intents(idle_world) == [("model", "lost")]
     assert ledger(idle_world)[-1] == ("settle", 10, 0)
+
+
+# --- hooks ----------------------------------------------------------------------------------------------------
+
+
+async def with_hook(world: World, do: Do | None = None, *on: str, seconds: float = 5.0) -> HookDouble:
+    """A started world whose model calls are shown to a hook."""
+    seen = hook(world, *(on or ("before_model", "after_model")), do=do, seconds=seconds)
+    world.main = Vectors()
+    await world.start()
+    return seen
+
+
+async def louder(event: HookEvent) -> Any:
+    if not isinstance(event.subject, ModelSubject) or event.outcome:
+        return None
+    messages = tuple(msgspec.structs.replace(one, text=f"{one.text}!") for one in event.subject.messages)
+    return msgspec.structs.replace(event.subject, messages=messages)
+
+
+@pytest.mark.proves("hook.before_model", "hook.after_model")
+async def test_hooks_are_shown_the_texts_and_may_change_them(idle_world: World) -> None:
+    seen = await with_hook(idle_world, louder)
+    await embedder(idle_world).embed("e", ["a", "bb"], None, SYSTEM)
+    assert isinstance(idle_world.main, Vectors)
+    assert idle_world.main.asked_for == [("e", "a!", "bb!")]
+    await until(lambda: len(seen.events) == 2)
+    before, after = seen.events
+    assert (before.about.step, before.about.connection) == ("embedding", "api")
+    assert before.subject == ModelSubject("main/e", "", (ShownMessage("user", "a"), ShownMessage("user", "bb")))
+    assert after.outcome == HookOutcome("done")
+    assert [rule for rule, _ in records(idle_world, "hook.changed")] == ["hook:h"]
+
+
+@pytest.mark.proves("hook.before_model")
+async def test_hooks_may_deny_vectors(idle_world: World) -> None:
+    await with_hook(idle_world, deny)
+    with pytest.raises(NotAllowed, match=r"it is not done here \(rule hook:h\)\. Ask Ada\."):
+        await embedder(idle_world).embed("e", ["a"], None, SYSTEM)
+    assert intents(idle_world) == []
+    assert records(idle_world, "model.denied") == [("hook:h", "Denied by hook:h: it is not done here. Ask Ada.")]
+
+
+async def emptied(event: HookEvent) -> Any:
+    assert isinstance(event.subject, ModelSubject)
+    return msgspec.structs.replace(event.subject, messages=(ShownMessage("user", ""),))
+
+
+@pytest.mark.proves("hook.before_model")
+async def test_a_hook_cannot_empty_a_text(idle_world: World) -> None:
+    await with_hook(idle_world, emptied, "before_model")
+    with pytest.raises(NotAllowed, match="its change cannot be used: a text is empty"):
+        await embedder(idle_world).embed("e", ["a"], None, SYSTEM)
+
+
+@pytest.mark.proves("hook.before_model", "hook.after_model")
+async def test_a_hook_that_waits_leaves_no_attempt_open(idle_world: World) -> None:
+    """A first attempt failed; whoever asked leaves while the hook thinks about the second."""
+    held = Held()
+
+    async def second(event: HookEvent) -> Any:
+        if event.on == "before_model" and len(seen.on("before_model")) == 2:
+            await held.wait()
+
+    seen = await with_hook(idle_world, second)
+    assert isinstance(idle_world.main, Vectors)
+    idle_world.main.failures = [failure("overload", retryable=True)]
+    asking = asyncio.create_task(embedder(idle_world).embed("e", ["a"], None, SYSTEM))
+    await held.reached()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert intents(idle_world) == [("model", "failed")]
+    await until(lambda: [event.outcome.state for event in seen.on("after_model") if event.outcome] == ["failed"])

@@ -194,7 +194,7 @@ class World:
         directory = self._directory(providers, tools)
         rooms = RoomNames(store)
         hooks = Hooks(self.hooks, auditor, clock, new_id, metrics, log) if self.hooks else None
-        sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
+        sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
         outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
         tools["send_message"] = SendMessageTool(Posting(store, directory, sending, outbox).post)
         history = History(store, HISTORY_BYTES)

@@ -194,7 +194,7 @@ def test_nothing_is_read_after_the_end() -> None:
 def test_ids_of_calls_are_unique() -> None:
     blocks = [begin(n, TOOL.format(1, "x")) for n in range(2)] + [begin(2, '"type":"tool_use","name":"y"')]
     answer, _ = read(stream(start(), *blocks, end("tool_use")))
-    assert [call.id for call in answer.message.calls] == ["toolu_1", "toolu_1_", "call_2"]
+    assert [call.id for call in answer.message.calls] == ["toolu_1", "toolu_1_", f"call_{CALL.digest()[:20]}02"]
 
 
 def test_calls_of_an_answer_that_was_cut_short_are_dropped() -> None:

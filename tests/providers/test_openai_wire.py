@@ -274,7 +274,7 @@ def test_one_json_object_instead_of_a_stream() -> None:
     calls = [{"id": "a", "function": {"name": "f", "arguments": "{}"}}, {"function": {"name": "f", "arguments": "[]"}}]
     answer = {"model": "m1", "choices": [{"message": {"content": None, "tool_calls": calls}, "finish_reason": "stop"}]}
     raw = b"\n " + json.dumps(answer | {"usage": {"prompt_tokens": 3, "completion_tokens": 2}}).encode()
-    message = AssistantMessage("", (ToolCall("a", "f", "{}"), ToolCall("call_1", "f", "[]")))
+    message = AssistantMessage("", (ToolCall("a", "f", "{}"), ToolCall(f"call_{CALL.digest()[:20]}01", "f", "[]")))
     assert read(raw[:1], raw[1:9], raw[9:]) == ModelAnswer(message, "tool_calls", Usage(3, 2), "m1")
     assert failed(b'{"choices": [').kind == "server"
     assert failed(b'{"object": "list", "data": []}').kind == "server"
@@ -284,18 +284,22 @@ def test_one_json_object_instead_of_a_stream() -> None:
 @pytest.mark.parametrize(
     ("parts", "calls"),
     [
-        ([{"index": 0, "function": {"name": "f"}}, {"index": 1, "function": {"name": "g"}}], "call_0 f, call_1 g"),
+        ([{"index": 0, "function": {"name": "f"}}, {"index": 1, "function": {"name": "g"}}], "MADE00 f, MADE01 g"),
         ([{"index": 0, "id": "a"}, {"index": 0, "id": "b", "function": {"name": "g"}}], "a , b g"),
         ([{"id": "a", "function": {"name": "f"}}, {"function": {"arguments": "1"}}, {"id": "b"}], "a f1, b "),
-        ([{"function": {"name": "f", "arguments": "1"}}, {"function": {"name": "g"}}], "call_0 f1, call_1 g"),
-        ([{"index": 0, "function": {"name": "f"}}, {"index": 0, "function": {"name": "f"}}], "call_0 f"),
+        ([{"function": {"name": "f", "arguments": "1"}}, {"function": {"name": "g"}}], "MADE00 f1, MADE01 g"),
+        ([{"index": 0, "function": {"name": "f"}}, {"index": 0, "function": {"name": "f"}}], "MADE00 f"),
         ([{"index": 0, "id": "a"}, {"index": 1, "id": "a"}, {"index": 2, "id": "a_"}], "a , a_ , a__ "),
-        ([{"index": 7, "id": "call_1"}, {"index": 5}], "call_1 , call_1_ "),
+        ([{"index": 7, "id": "MADE01"}, {"index": 5}], "MADE01 , MADE01_ "),
     ],
 )  # fmt: skip
 def test_calls_without_ids_or_indices(parts: list[dict[str, object]], calls: str) -> None:
-    answer = read(*(tool(**part) for part in parts), delta("tool_calls"), DONE)
-    assert ", ".join(f"{call.id} {call.name}{call.arguments}" for call in answer.message.calls) == calls
+    made = f"call_{CALL.digest()[:20]}"
+    given = (json.loads(json.dumps(part).replace("MADE", made)) for part in parts)
+    answer = read(*(tool(**part) for part in given), delta("tool_calls"), DONE)
+    assert ", ".join(f"{call.id} {call.name}{call.arguments}" for call in answer.message.calls) == calls.replace(
+        "MADE", made
+    )
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,9 @@ def test_a_refusal_is_text() -> None:
 def test_calls_without_ids_get_some() -> None:
     items = [{"type": "function_call", "name": "f", "arguments": "1"} for _ in range(2)]
     twice = [{"type": "function_call", "call_id": "a", "name": "f"} for _ in range(2)]
-    assert [call.id for call in read(over(output=items)).message.calls] == ["call_0", "call_1"]
+    assert [call.id for call in read(over(output=items)).message.calls] == [
+        f"call_{CALL.digest()[:20]}{n:02}" for n in range(2)
+    ]
     assert [call.id for call in read(over(output=twice)).message.calls] == ["a", "a_"]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import BadInput, QuarterdeckError
-from quarterdeck.flow.indexing import BYTES, MESSAGES, Indexer
+from quarterdeck.flow.indexing import BYTES, MESSAGES, Indexer, words
 from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, ToolCall, ToolResult, UserMessage
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.store import events, messages, search, sessions
@@ -80,9 +80,23 @@ async def test_every_kind_of_message_is_found_by_its_words(store: Mortal) -> Non
     assert await found(store, "FRIDGE") == ["In the fridge.", "the fridge was opened", "in the fridge"]
     assert await found(store, "the fri") == await found(store, "fridge")
     assert await found(store, "fri the") == []  # only the last word may be a beginning
-    assert await found(store, "secretargument") == await found(store, "hidden") == []
+    assert await found(store, "look secretargument") == ["Let me look look for secretargument"]
+    assert await found(store, "hidden") == []
     (one,) = await search.find(store, "opened", "", 0, 5)
     assert (one.session_id, one.position, one.part, one.role, one.title) == (session, 2, 3, "event", "About r1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ('{"to": "Gr\\u00fc\\u00dfe", "n": [1, {"deep": true}], "no": null}', "post to Grüße n 1 deep True no"),
+        ("{}", "post"),
+        ("not JSON", "post not JSON"),
+        ("[" * 2_000, "post " + "[" * 2_000),
+    ],
+)
+def test_what_can_be_found_of_a_call(arguments: str, text: str) -> None:
+    assert words(AssistantMessage("", (ToolCall("c", "post", arguments),))) == ("assistant", f" {text}")
 
 
 async def test_a_session_can_be_named_and_pages_go_on(store: Mortal) -> None:

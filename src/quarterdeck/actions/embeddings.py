@@ -1,4 +1,4 @@
-"""Vectors of texts: a model call outside of any turn, with intent, permit, settlement and record like every other."""
+"""Vectors of texts: a model call outside of any turn, with hooks, intent, permit, settlement and record as always."""
 
 import asyncio
 import random
@@ -9,12 +9,14 @@ from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import BadInput, NotAllowed, NotFound, QuarterdeckError, Retry
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.hooks import Hooks
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.gate import Denied, Gate, Intent, Scope
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import ModelCall
+from quarterdeck.model.hook import HookContext, HookOutcome, ModelSubject, ShownMessage
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import Usage
 from quarterdeck.observe.metrics import Metrics
@@ -49,6 +51,7 @@ class Embedder:
         crash: CrashPoints,
         metrics: Metrics,
         log: EventLog,
+        hooks: Hooks | None = None,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -58,6 +61,7 @@ class Embedder:
         self._crash = crash
         self._metrics = metrics
         self._log = log
+        self._hooks = hooks
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def embed(self, model: str, texts: Sequence[str], dimensions: int | None, actor: Actor) -> Embeddings:
@@ -87,13 +91,18 @@ class Embedder:
     ) -> Embeddings:
         """Attempts, as far as they help. Each has an intent of its own, committed with the failed one's outcome."""
         tries, closing = 0, list[Statement]()
+        about = HookContext(connection=CONNECTION, step=STEP, person=people.identity_id(CONNECTION, actor.id))
         while True:
             tries += 1
-            call = provider.prepare_embedding(route.partition("/")[2], texts, dimensions)
-            intent, permit = await self._permitted(call, tries, closing, actor)
+            subject = ModelSubject(route, "", tuple(ShownMessage("user", text) for text in texts))
+            subject, noted = await self._screened(subject, about, closing)
+            shown = [message.text for message in subject.messages]
+            call = provider.prepare_embedding(route.partition("/")[2], shown, dimensions)
+            intent, permit = await self._permitted(call, tries, [*closing, *noted], actor)
             try:
                 found = await self._ask(provider, call, permit, intent.row.created_at)
             except ProviderFailed as failed:
+                self._tell(subject, about, HookOutcome("failed", detail=str(failed)))
                 self._log.warning("embedding.failed", route=route, kind=failed.kind, reason=str(failed))
                 closing = self._gate.close(intent.row, "failed", usage=failed.usage, detail=str(failed))
                 if not failed.retryable or tries > self._directory.retries(call.provider):
@@ -106,11 +115,34 @@ class Embedder:
                     await self._close(closing)
                     raise
             except BaseException:  # cut: nobody knows what was used
+                self._tell(subject, about, HookOutcome("failed"))
                 await self._close(self._gate.close(intent.row, "lost"))
                 raise
             else:
+                self._tell(subject, about, HookOutcome("done"))
                 await self._close(self._gate.close(intent.row, "done", usage=found.usage))
                 return found
+
+    async def _screened(
+        self, subject: ModelSubject, about: HookContext, closing: list[Statement]
+    ) -> tuple[ModelSubject, list[Statement]]:
+        """The texts as hooks want them, and what is to be recorded of it. Raises NotAllowed, which is recorded."""
+        if self._hooks is None:
+            return subject, []
+        try:
+            judged = await self._hooks.before(subject, about, _unusable)
+        except BaseException:
+            if closing:
+                await self._close(closing)
+            raise
+        if (denied := judged.denied) is not None:
+            await self._close([*closing, *judged.statements])
+            raise NotAllowed(denied.rule, denied.reason, denied.next_step or "Ask whoever runs this.")
+        return judged.subject, judged.statements
+
+    def _tell(self, subject: ModelSubject, about: HookContext, outcome: HookOutcome) -> None:
+        if self._hooks is not None:
+            self._hooks.after(subject, about, outcome)
 
     async def _permitted(
         self, call: ModelCall, tries: int, closing: list[Statement], actor: Actor
@@ -151,6 +183,10 @@ class Embedder:
 
     async def _close(self, statements: list[Statement]) -> None:
         await commit_patiently(self._store, operation("embedding_outcome", statements), self._log)
+
+
+def _unusable(subject: ModelSubject) -> str:
+    return "" if all(message.text for message in subject.messages) else "a text is empty"
 
 
 def _told(failed: ProviderFailed) -> QuarterdeckError:

@@ -1,4 +1,4 @@
-"""Forking a conversation: a new one on the web page whose history is a copy; the original is not touched."""
+"""Forking a conversation: a new one on the web page whose history, with what is kept in mind, is a copy."""
 
 import asyncio
 import re
@@ -15,7 +15,7 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.governance.principal import Principal
 from quarterdeck.model.inbound import Room, Sender
 from quarterdeck.model.message import AssistantMessage, SystemEvent, ToolResult, UserMessage, decode
-from quarterdeck.store import forks, people, sessions, views
+from quarterdeck.store import forks, people, pins, sessions, summaries, views
 from quarterdeck.store.database import Store
 from quarterdeck.store.forks import Copied, Fork, Original
 from quarterdeck.store.messages import StoredMessage
@@ -82,9 +82,9 @@ class Forks:
                 people.know_room(CONNECTION, room, now),
                 people.know_identity(CONNECTION, sender, now),
                 sessions.create(new, now),
-                forks.insert(fork),
+                forks.insert(fork, source.model),
                 self._auditor.record("change.session.fork", actor, about, outcome="begun"),
-                riding(msgspec.structs.replace(sessions.fresh(new, now), forked_from=source.id)),
+                riding(msgspec.structs.replace(sessions.fresh(new, now), forked_from=source.id, model=source.model)),
             )
         )
         await self._finish(new.id)
@@ -119,14 +119,26 @@ class Forks:
         if page:
             copied = [Copied(one, _event(one), _shown(fork, one)) for one in page]
             head = sessions.advance(fork.session_id, len(page), now)
-            await self._store.commit(operation("fork", head, forks.copy(fork, copied, now)))
+            summary = await self._summary(fork, page)
+            await self._store.commit(operation("fork", head, forks.copy(fork, copied, now), summary))
             self._live.committed(fork.session_id)
             return
         about = Subject(connection=CONNECTION, session=fork.session_id, resource=fork.source_id)
-        statements: list[Statement] = [*forks.done(fork)]
+        pinned = await pins.of_session(self._store, fork.source_id, fork.forgotten)
+        kept = [(self._new_id("pin"), pin) for pin in pinned if pin.position <= fork.until_position]
+        statements: list[Statement] = [*forks.done(fork, kept)]
         statements += self._auditor.record("change.session.fork", SYSTEM, about, outcome="done")
         await self._store.commit(operation("fork", statements))
         self._wake(fork.session_id)
+
+    async def _summary(self, fork: Fork, page: Sequence[Original]) -> list[Statement]:
+        """The summary that stands for the oldest messages, where the last of these is on the page."""
+        until = (fork.until_position, fork.until_part)
+        summary = await summaries.newest(self._store, fork.source_id, fork.forgotten, until)
+        for back, one in enumerate(reversed(page)):
+            if summary is not None and (one.position, one.part) == (summary.position, summary.part):
+                return [forks.summarized(fork, summary, self._new_id("sum"), back)]
+        return []
 
     async def _cut(self, source: Session, position: int, part: int) -> tuple[int, int]:
         """The newest message up to a place at which every call before it has its result."""

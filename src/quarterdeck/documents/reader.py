@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck.base.errors import Refused
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.documents.formats import LIBRARIES, kind_of
 
 SECONDS = 30.0
@@ -61,7 +62,7 @@ class Reader:
             raise Unreadable(f"it could not be read within {SECONDS:.0f} s") from None
         try:
             found = _answer.decode(said)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise Unreadable("it is too large or too tangled to be read") from None
         if found.error:
             raise Unreadable(found.error)

@@ -1,15 +1,20 @@
 """Indexing: makes messages findable behind the fact, so that no turn waits for it (see store/search.py)."""
 
 import asyncio
+from typing import cast
+
+import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.model.message import (
     AssistantMessage,
     LateResults,
     Message,
     SystemEvent,
+    ToolCall,
     ToolResult,
     UserMessage,
     decode,
@@ -99,18 +104,37 @@ class Indexer:
 
 
 def words(message: Message) -> tuple[str, str]:
-    """(role, text) of a message as it can be found; what a model thought and called is not."""
+    """(role, text) of a message as it can be found, calls of tools included; what a model thought is not."""
     match message:
         case UserMessage():
             return "user", " ".join((message.text, *(file.name for file in message.attachments)))
         case AssistantMessage():
-            return "assistant", message.text
+            return "assistant", " ".join((message.text, *(called(call) for call in message.calls)))
         case ToolResult():
             return "tool", message.text
         case SystemEvent():
             return "event", message.text
         case LateResults():
             return "results", "\n".join(one.text for one in message.results)
+
+
+def called(call: ToolCall) -> str:
+    """A call as a person would look for it: the tool's name, then what stands in its arguments."""
+    found = [call.name]
+    try:
+        left: list[object] = [msgspec.json.decode(call.arguments)]
+    except UNREADABLE:
+        return f"{call.name} {call.arguments}"
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            pairs = cast("dict[str, object]", one).items()
+            left += reversed([part for pair in pairs for part in pair])
+        elif isinstance(one, list):
+            left += reversed(cast("list[object]", one))
+        elif one is not None:
+            found.append(str(one))
+    return " ".join(found)
 
 
 async def _wait(life: Life, seconds: float) -> None:

@@ -12,12 +12,14 @@ from quarterdeck.flow.budget import Gauge, size_of
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.routes import Routes
+from quarterdeck.flow.screening import ModelDenied
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Pending, TurnState
 from quarterdeck.flow.streaming import Show
 from quarterdeck.governance.gate import Denied
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import ToolSpec
+from quarterdeck.model.hook import Denial
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, Usage, model_step
 from quarterdeck.ports import ModelProfile, ModelRequest, OnDelta, Provider, ProviderFailed
@@ -62,7 +64,7 @@ class ModelCalls:
         step, shown, statements = model_step(steps + 1), None, list[Statement]()
         if self._s.hooks is not None:
             request, shown, statements = await screening.screen_request(self._s.hooks, state, step, route, request)
-        statements += self._check(state, step, provider, profile, provider.prepare(request), riding)
+        statements = self._check(state, step, provider, profile, provider.prepare(request), riding, statements)
         assert state.pending is not None
         state.pending.shown = shown
         state.pending.size = 0 if request.files else size_of(messages, state.past) + self._overhead(state, profile)
@@ -79,7 +81,7 @@ class ModelCalls:
         asking, shown, statements = request(route.partition("/")[2]), None, list[Statement]()
         if self._s.hooks is not None:
             asking, shown, statements = await screening.screen_request(self._s.hooks, state, step, route, asking)
-        statements += self._check(state, step, provider, profile, provider.prepare(asking), riding=True)
+        statements = self._check(state, step, provider, profile, provider.prepare(asking), True, statements)
         assert state.pending is not None
         state.pending.shown = shown
         return statements
@@ -126,13 +128,19 @@ class ModelCalls:
         profile: ModelProfile,
         call: ModelCall,
         riding: bool,
+        noted: list[Statement],
     ) -> list[Statement]:
+        """What is to be committed for a call, behind what hooks had noted; sets `state.pending`.
+
+        Raises ModelDenied, whose record is left for the turn's end in `state.notes`.
+        """
         allowed = (*self._s.directory.models, state.assistant.model, *state.assistant.fallback)
         verdict = self._s.gate.check(call, state.scope(step, models=allowed), riding=riding)
         if isinstance(verdict, Denied):
-            raise ProviderFailed("invalid", verdict.sentence, retryable=False)
+            state.notes += [*noted, *verdict.statements]
+            raise ModelDenied(Denial(verdict.rule, verdict.reason, verdict.next_step))
         state.pending = Pending(step, provider, profile, call, verdict)
-        return list(verdict.statements)
+        return [*noted, *verdict.statements]
 
     def committed(self, state: TurnState, receipt: Receipt) -> None:
         """The operation with the next intent is on disk; its permits can be minted."""

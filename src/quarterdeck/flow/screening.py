@@ -15,7 +15,7 @@ from quarterdeck.store.operations import Statement
 
 
 class ModelDenied(ProviderFailed):
-    """A hook does not want this model call. Another model would be asked the same, so none is."""
+    """A hook or the policy does not want this model call. No other model is asked in its place."""
 
     def __init__(self, denial: Denial) -> None:
         super().__init__("invalid", denial.sentence, retryable=False)

@@ -7,6 +7,8 @@ import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound
+from quarterdeck.base.supervise import EventLog
+from quarterdeck.flow.cutting import cut
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.hooks import Hooks, told_of
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
@@ -75,6 +77,7 @@ class Sending:
         rooms: RoomNames,
         clock: Clock,
         new_id: Callable[[str], str],
+        log: EventLog,
         hooks: Hooks | None = None,
     ) -> None:
         self._directory = directory
@@ -83,6 +86,7 @@ class Sending:
         self._rooms = rooms
         self._clock = clock
         self._new_id = new_id
+        self._log = log
         self.hooks = hooks
 
     async def compose(
@@ -239,7 +243,7 @@ class Sending:
         channel = self._directory.channel(rules.name)
         if rules.rows or channel is None:
             return (text,)
-        return tuple(channel.cut(text)) or (text,)
+        return cut(channel, rules.name, text, self._log)
 
     def _record(
         self, delivery: Delivery, text: str, assistant: str, files: tuple[Attachment, ...] = ()

@@ -132,7 +132,9 @@ class TurnState:
     lane_empty: bool = False  # nothing was left in the lane when it was read; what comes behind wakes it
     prepared: bool = False  # this attempt has prepared its first request
     squeezed: list[int] = field(default_factory=list[int])  # bytes to which messages were cut as they were too much
-    notes: list[Statement] = field(default_factory=list[Statement])  # what hooks denied, for the turn's last operation
+    notes: list[Statement] = field(
+        default_factory=list[Statement]
+    )  # denials of model calls, for the turn's last operation
     shown: int = 0  # model calls whose growing answers were shown
     drafts: bool = True  # the platform has not said yet that it takes none
 

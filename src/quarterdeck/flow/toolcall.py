@@ -26,7 +26,7 @@ from quarterdeck.model.hook import Denial, HookOutcome, ToolSubject
 from quarterdeck.model.message import ToolCall, ToolResult
 from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, ModelStep, ToolStep, model_step, tool_step
-from quarterdeck.ports import ProviderFailed, Rows, Tool, ToolContext, ToolOutcomeUnknown
+from quarterdeck.ports import ProviderFailed, Rows, Tool, ToolContext, ToolOutcomeUnknown, ToolOutput
 from quarterdeck.store import events, inbox, journal, sessions
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 
@@ -209,7 +209,7 @@ class ToolCalls:
         self._s.crash.reach("tool.before")
         try:
             async with asyncio.timeout(state.assistant.turn_seconds):
-                output = await plan.tool.run(plan.run, about, plan.permit)
+                output = _sound(await plan.tool.run(plan.run, about, plan.permit))
         except (Refused, Retry) as error:
             finished = Finished(ToolResult(call.id, call.name, f"Failed. {error}", "error"), "failed")
         except ToolOutcomeUnknown as error:
@@ -291,9 +291,7 @@ class ToolCalls:
             self._result_event(state, plan, finished, now),
         ]
         if finished.rows is not None:
-            for statement in finished.rows.statements:
-                assert isinstance(statement, Statement)
-                statements.append(statement)
+            statements += [one for one in finished.rows.statements if isinstance(one, Statement)]
         return statements
 
     def _result_event(self, state: TurnState, plan: Planned, finished: Finished, now: float) -> Statement:
@@ -319,6 +317,23 @@ class ToolCalls:
         """Whether the model is not to be asked again: it has been asked often enough, or the client is to act."""
         asked = context.model_steps(state.journal)
         return asked >= state.assistant.max_steps or bool(context.handed(state.journal))
+
+
+class BadOutput(Exception):
+    """What a run brought cannot be recorded. It never leaves this file."""
+
+
+def _sound(output: object) -> ToolOutput:
+    """Raises BadOutput for what is no output of a tool."""
+    if not isinstance(output, ToolOutput):
+        raise BadOutput(f"it brought a {type(output).__name__}")
+    found = msgspec.structs.asdict(output)
+    rows = found["rows"]
+    if not isinstance(found["text"], str) or not isinstance(rows, Rows | None):
+        raise BadOutput("its output has fields of other types")
+    if rows is not None and not all(isinstance(one, Statement) for one in rows.statements):
+        raise BadOutput("its rows are no statements")
+    return output
 
 
 def _given(call: ToolCall, spec: ToolSpec) -> ToolResult:

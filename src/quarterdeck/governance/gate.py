@@ -179,13 +179,16 @@ class Gate:
         return Intent(row, action, scope.assistant, tuple(statements))
 
     def _denied(self, action: Action, scope: Scope, decision: Deny) -> Denied:
+        denied = Denied(decision.rule, decision.reason, decision.next_step, ())
+        named = isinstance(action, Part | StreamTo)  # its reason names the room, and that may be a person's own id
         statements = self._auditor.record(
             f"{action.kind}.denied",
             Actor(id=scope.assistant or "quarterdeck", kind="assistant" if scope.assistant else "system"),
             self._about(action, scope),
             decision=Decision(effect="deny", policy_digest=POLICY_DIGEST, rule=decision.rule),
+            content=b"" if named else denied.sentence.encode(),
         )
-        return Denied(decision.rule, decision.reason, decision.next_step, tuple(statements))
+        return msgspec.structs.replace(denied, statements=tuple(statements))
 
     def _about(self, action: Action, scope: Scope) -> Subject:
         resource = action.route

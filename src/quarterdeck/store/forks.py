@@ -1,18 +1,21 @@
 """Forks: a conversation that begins as a copy of another one, copied in slices behind a durable cursor.
 
 Each copied message stands at an event of its own (`message.copied`) and has that event's position. `origin` is its
-position too, or 0 where the original's model was not shown it any more.
+position too, or 0 where the original's model was not shown it any more. What is kept in mind comes along: the summary
+with the last message that it stands for, the pins with the end of the copy.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from quarterdeck.store import events
+from quarterdeck.store import events, pins
 from quarterdeck.store.database import Store
 from quarterdeck.store.messages import StoredMessage
 from quarterdeck.store.operations import Statement
+from quarterdeck.store.pins import Pin
 from quarterdeck.store.rows import columns, value, values
+from quarterdeck.store.summaries import Summary
 from quarterdeck.store.tenancy import TENANT
 
 
@@ -44,8 +47,8 @@ class Original(StoredMessage, frozen=True):
     origin: int = 0
 
 
-def insert(fork: Fork) -> list[Statement]:
-    """A new fork; until it is done, no turn of its session runs."""
+def insert(fork: Fork, model: str) -> list[Statement]:
+    """A new fork, which is asked of the same model; until it is done, no turn of its session runs."""
     marks = ", ".join(":" + name for name in Fork.__struct_fields__)
     return [
         Statement(
@@ -56,8 +59,9 @@ def insert(fork: Fork) -> list[Statement]:
         ),
         Statement(
             "sessions.forked",
-            "UPDATE sessions SET forked_from = :source, controller = 'waiting' WHERE tenant = :tenant AND id = :id",
-            {"tenant": TENANT, "id": fork.session_id, "source": fork.source_id},
+            "UPDATE sessions SET forked_from = :source, model = :model, controller = 'waiting'"
+            " WHERE tenant = :tenant AND id = :id",
+            {"tenant": TENANT, "id": fork.session_id, "source": fork.source_id, "model": model},
             expect=1,
         ),
     ]
@@ -110,9 +114,32 @@ def _message(session_id: str, back: int, one: Copied) -> Statement:
     )
 
 
-def done(fork: Fork) -> list[Statement]:
-    """All is copied: the assistant has the conversation."""
+def summarized(fork: Fork, summary: Summary, new_id: str, back: int) -> Statement:
+    """The original's summary, at the copy of the last message that it stands for: `back` events behind the head."""
+    return Statement(
+        "forks.summary",
+        "INSERT INTO summaries (tenant, id, session_id, position, part, text, messages, turn_id, model, created_at)"
+        " SELECT :tenant, :id, :session, head - :back, 0, :text, :messages, :turn, :model, :created FROM sessions"
+        " WHERE tenant = :tenant AND id = :session",
+        {
+            "tenant": TENANT,
+            "id": new_id,
+            "session": fork.session_id,
+            "back": back,
+            "text": summary.text,
+            "messages": summary.messages,
+            "turn": summary.turn_id,
+            "model": summary.model,
+            "created": summary.created_at,
+        },
+        expect=1,
+    )
+
+
+def done(fork: Fork, pinned: Sequence[tuple[str, Pin]]) -> list[Statement]:
+    """All is copied: the pins come along under new ids, and the assistant has the conversation."""
     return [
+        *(pins.insert(new_id, fork.session_id, pin.text, pin.created_at) for new_id, pin in pinned),
         Statement(
             "forks.done",
             "UPDATE forks SET state = 'done' WHERE tenant = :tenant AND session_id = :id AND state = 'copying'",

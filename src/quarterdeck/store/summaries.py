@@ -44,12 +44,17 @@ def drop(summary_id: str, now: float) -> Statement:
     )
 
 
-async def newest(store: Store, session_id: str, after: int) -> Summary | None:
-    """The summary in force of what was said behind position `after`."""
+END = (2**62, 0)
+"""A place behind every message."""
+
+
+async def newest(store: Store, session_id: str, after: int, until: tuple[int, int] = END) -> Summary | None:
+    """The summary in force of what was said behind position `after`, up to a message's (position, part)."""
     rows = await store.fetch(
         f"SELECT {columns(Summary)} FROM summaries WHERE tenant = :tenant AND session_id = :session"
-        " AND position > :after AND dropped_at IS NULL ORDER BY position DESC, part DESC LIMIT 1",
-        {"tenant": TENANT, "session": session_id, "after": after},
+        " AND position > :after AND (position, part) <= (:position, :part) AND dropped_at IS NULL"
+        " ORDER BY position DESC, part DESC LIMIT 1",
+        {"tenant": TENANT, "session": session_id, "after": after, "position": until[0], "part": until[1]},
     )
     return value(Summary, rows[0]) if rows else None
 

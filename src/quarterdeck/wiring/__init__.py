@@ -143,8 +143,7 @@ async def build(
 
     Without `channels` no connection's secret is needed; what is to be sent waits for a gateway.
     """
-    config, clock = loaded.config, SystemClock()
-    plugins = Plugins(config)
+    config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
     level = Level(config.log.level)
     log = make_logger(level, config.log.format)
@@ -166,7 +165,7 @@ async def build(
     directory = _directory(config, plugins.found, providers, tools)
     rooms = RoomNames(store)
     hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
-    sending = Sending(directory, gate, auditor, rooms, clock, new_id, hooks)
+    sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
     turns = Turns(
@@ -383,7 +382,9 @@ def _app(g: Gateway, url: str) -> Application:
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
             outbox=g.outbox, sending=g.sending, auditor=g.auditor, blobs=g.blobs, clock=g.clock, new_id=g.new_id,
             metrics=g.metrics, log=g.log, crash=g.crash, started_at=g.started_at, tokens=g.tokens, signin=g.signin,
-            embedder=Embedder(g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log),
+            embedder=Embedder(
+                g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log, g.sending.hooks
+            ),
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
             ready=g.unready, public_url=url, version=VERSION,
             web_routes=console.routes(g, url, VERSION),

@@ -23,7 +23,7 @@ from quarterdeck.governance.audit import Auditor
 from quarterdeck.net.client import Client
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.plugins.build import Parts, Plugins
-from quarterdeck.ports import Channel, FileSource, Hook, ModelProfile, Provider, Tool
+from quarterdeck.ports import Channel, FileSource, Hook, Provider, Tool
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,11 @@ class Builder:
         return provider
 
     def _demo(self, name: str) -> Provider:
-        """The demo model: the OpenAI-compatible wire, spoken to our own child process, and its download.
-
-        The engine hangs up after every stream, whatever its headers say, so no connection is kept.
-        """
-        from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
-        from quarterdeck.providers.local.demo import LIMITS, STARTER_PROMPTS, SYSTEM_PROMPT
+        """The demo model in our own child process, and its download."""
+        from quarterdeck.providers.http.adapter import Endpoint
         from quarterdeck.providers.local.engine import LocalEngine
-        from quarterdeck.providers.local.fetching import Fetching, UntilFetched
-        from quarterdeck.providers.openai_compatible.adapter import ChatWire
-        from quarterdeck.providers.openai_compatible.dialect import Dialect
+        from quarterdeck.providers.local.fetching import Fetching
+        from quarterdeck.wiring.demo import demo_model
 
         data_dir = Path(self.config.data_dir)
         engine = LocalEngine(data_dir)
@@ -89,19 +84,9 @@ class Builder:
             found = await engine.endpoint()
             return Endpoint(found.base_url, Secret(found.key))
 
-        profile = ModelProfile(
-            demo=True,
-            tools=False,
-            system=SYSTEM_PROMPT,
-            history_messages=LIMITS.history,
-            max_tokens=LIMITS.max_tokens,
-            starters=STARTER_PROMPTS,
-        )
-        wire = ChatWire(profile, Dialect("max_tokens", LIMITS.temperature))
-        model = HttpProvider(name, self.client, endpoint, self.clock, wire, headers={"Connection": "close"})
         fetching = Fetching(data_dir, self.log)
         self.services.append(Service(name=f"fetch.{name}", run=fetching.run, stop_seconds=5.0))
-        return UntilFetched(model, fetching)
+        return demo_model(name, self.client, self.clock, endpoint, fetching)
 
     async def channel(self, name: str, one: ConnectionConfig) -> Channel:
         """A connection's channel."""

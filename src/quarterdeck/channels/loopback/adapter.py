@@ -9,6 +9,7 @@ import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound, Retry
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.loopback import wire
@@ -229,7 +230,7 @@ class LoopbackChannel:
 def _decode(answer: Response, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.body, type=kind)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Retry(f"the server's answer cannot be read: {error}") from error
 
 

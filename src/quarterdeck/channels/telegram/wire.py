@@ -6,6 +6,7 @@ telegram-bot-api/Client.cpp at commit 025884ae) or say "seen": reported by many 
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.ports import MaybeSent, NotSent, SendRefused, SendResult, Sent
 
 TEXT_UNITS = 4096
@@ -193,7 +194,7 @@ def answer(status: int, body: bytes) -> Answer:
     """Read an answer, whatever it is."""
     try:
         return Answer(status, msgspec.json.decode(body, type=Envelope))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return Answer(status, None)
 
 
@@ -226,7 +227,7 @@ def _sent(result: msgspec.Raw, native_id: str) -> SendResult:
         return Sent(native_id)
     try:
         return Sent(str(msgspec.json.decode(result, type=MessageId).message_id))
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return MaybeSent("the answer to a send names no message")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ToolCall
@@ -19,8 +20,9 @@ from quarterdeck.providers.anthropic.blocks import Redacted, Thinking
 from quarterdeck.providers.anthropic.failure import broken_off
 from quarterdeck.providers.anthropic.state import CallMark, TextMark
 from quarterdeck.providers.anthropic.usage import Figures, at_least, reckon
+from quarterdeck.providers.http import calls
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT
 
 MAX_BLOCKS = 1000
 _FINISH: Mapping[str, FinishReason] = {
@@ -173,11 +175,11 @@ class Reading:
             raise ProviderFailed("cut", "the answer broke off", retryable=True, usage=self.reported)
         finish = _FINISH.get(self._stop)
         # Calls of an answer that was cut short or withheld may be incomplete; they are never run.
-        calls = tuple(self._calls()) if finish is None else ()
+        made = tuple(self._calls()) if finish is None else ()
         thoughts = "".join(slot.text for slot in self._of("thinking"))
         kept = state.keep(list(self._layout()), self._call.model) if finish is None else None
-        message = AssistantMessage("".join(slot.text for slot in self._of("text")), calls, thoughts, kept)
-        return ModelAnswer(message, finish or ("tool_calls" if calls else "stop"), self._reckon(), self._model)
+        message = AssistantMessage("".join(slot.text for slot in self._of("text")), made, thoughts, kept)
+        return ModelAnswer(message, finish or ("tool_calls" if made else "stop"), self._reckon(), self._model)
 
     def _read(self, data: bytes, last: bool = False) -> str:
         """One event; the text that is new in it. An event that the end of the body cut in two is none."""
@@ -264,12 +266,8 @@ class Reading:
 
     def _calls(self) -> Iterable[ToolCall]:
         """The calls in the order in which they began, each with an id of its own."""
-        taken: set[str] = set()
-        for number, slot in enumerate(self._of("tool_use")):
-            call_id = slot.id or f"call_{number}"
-            while call_id in taken:
-                call_id += "_"
-            taken.add(call_id)
+        slots = self._of("tool_use")
+        for call_id, slot in zip(calls.ids(self._call, (slot.id for slot in slots)), slots, strict=True):
             yield ToolCall(call_id, slot.name, slot.arguments)
 
     def _fail(self, what: str) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.turn import Usage
 from quarterdeck.ports import FailureKind, ProviderFailed
 from quarterdeck.providers.http import failure
-from quarterdeck.providers.http.wire import UNREADABLE, Refusal
+from quarterdeck.providers.http.wire import Refusal
 
 _KINDS: Mapping[str, FailureKind] = {
     "authentication_error": "auth",

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.message import AssistantMessage, Attachment, SystemEvent, ToolCall, UserMessage
 from quarterdeck.model.message import ToolResult as Result
 from quarterdeck.ports import ModelRequest
@@ -18,7 +19,6 @@ from quarterdeck.providers.anthropic import state
 from quarterdeck.providers.anthropic.blocks import Block, Document, Image, Source, Text, ToolResult, ToolUse, Turn
 from quarterdeck.providers.anthropic.files import Place
 from quarterdeck.providers.http import notes
-from quarterdeck.providers.http.wire import UNREADABLE
 
 EMPTY = "(empty message)"
 BEGIN = notes.SYSTEM_EVENT + "What came before is not shown."

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.ports import ListedModel, ProviderFailed
-from quarterdeck.providers.http.wire import UNREADABLE
 
 PAGE = 1000
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.message import AssistantMessage, ProviderState
 from quarterdeck.providers.anthropic.blocks import Block, Redacted, Text, Thinking, ToolUse
-from quarterdeck.providers.http.wire import UNREADABLE
 
 WIRE = "anthropic"
 

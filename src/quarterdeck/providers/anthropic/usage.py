@@ -6,8 +6,9 @@ anthropic 2.14.0, types/usage.py: all that was read is `input_tokens`, `cache_cr
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.turn import Usage
-from quarterdeck.providers.http.wire import UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import believe, estimate_tokens
 
 
 class Details(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ order tools, system, messages; a mark finds what was kept up to 20 blocks before
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import Options, ToolSpec
 from quarterdeck.ports import ModelRequest, ProviderFailed
@@ -31,7 +32,7 @@ from quarterdeck.providers.anthropic.blocks import (
     Turn,
 )
 from quarterdeck.providers.anthropic.settings import Settings
-from quarterdeck.providers.http.wire import UNREADABLE, estimate_tokens
+from quarterdeck.providers.http.wire import estimate_tokens
 
 MIN_BUDGET = 1024
 GONE = "This tool is no longer offered."

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ToolCall
@@ -17,8 +18,9 @@ from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.providers.gemini import failure, names
 from quarterdeck.providers.gemini.marks import Mark, Marks, keep
+from quarterdeck.providers.http import calls
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
 
 MAX_TAIL = 16 * 1024
 """Bytes of what stands behind the last event that are looked at for an error."""
@@ -198,14 +200,9 @@ class Reading:
         return ModelAnswer(message, finish or ("tool_calls" if made else "stop"), self._reckon(), self._model)
 
     def _tool_calls(self, made: list[tuple[_Call, str]]) -> tuple[ToolCall, ...]:
-        """Each call with an id of its own; where the API gives none it is made up, another one for each request."""
-        taken: set[str] = set()
+        """Each call with an id of its own."""
         found: list[ToolCall] = []
-        for number, (call, _) in enumerate(made):
-            call_id = call.id or f"call_{self._call.digest()[:20]}{number:02}"
-            while call_id in taken:
-                call_id += "_"
-            taken.add(call_id)
+        for (call, _), call_id in zip(made, calls.ids(self._call, (call.id or "" for call, _ in made)), strict=True):
             arguments = bytes(call.args).decode(errors="replace") if call.args != _NONE else "{}"
             found.append(ToolCall(call_id, names.returned(call.name or ""), arguments))
         return tuple(found)

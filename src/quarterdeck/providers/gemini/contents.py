@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.message import AssistantMessage, Said, SystemEvent, ToolCall, ToolResult, UserMessage
 from quarterdeck.providers.gemini import names
 from quarterdeck.providers.gemini.files import Chosen
 from quarterdeck.providers.gemini.marks import WAIVER, pieces, recall
 from quarterdeck.providers.gemini.models import NEWEST, generation
 from quarterdeck.providers.http import notes
-from quarterdeck.providers.http.wire import UNREADABLE
 
 EMPTY = "(an empty message)"
 BEGUN = f"{notes.SYSTEM_EVENT}This conversation began earlier."

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.asking import Effort
 from quarterdeck.ports import ListedModel, ProviderFailed
-from quarterdeck.providers.http.wire import UNREADABLE
 
 _NUMBERED = re.compile(r"gemini-(\d+)(?:\.(\d+))?")
 _LATEST = re.compile(r"gemini-[a-z-]*latest")

@@ -14,8 +14,8 @@ from typing import cast
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.ports import ProviderFailed
-from quarterdeck.providers.http.wire import UNREADABLE
 
 Schema = dict[str, object]
 

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.turn import Usage
 from quarterdeck.ports import Embeddings, ProviderFailed
 from quarterdeck.providers.gemini.contents import Text
 from quarterdeck.providers.gemini.models import path, plain
-from quarterdeck.providers.http.wire import UNREADABLE, estimate_tokens
+from quarterdeck.providers.http.wire import believe, estimate_tokens
 
 MAX_TEXTS = 100
 
@@ -78,5 +79,6 @@ def read(call: ModelCall, body: bytes) -> Embeddings:
     asked = len(msgspec.json.decode(call.body, type=_Request).requests)
     if len(vectors) != asked or not all(vectors):
         raise ProviderFailed("server", f"{len(vectors)} vectors came for {asked} texts", retryable=True)
-    tokens = found.usage_metadata.prompt_token_count
-    return Embeddings(vectors, Usage(tokens or call.reserve_in, 0, reported=tokens > 0), plain(call.model))
+    said = found.usage_metadata.prompt_token_count
+    told = believe(said, 1, call.reserve_in)
+    return Embeddings(vectors, Usage(told, 0, reported=told == said), plain(call.model))

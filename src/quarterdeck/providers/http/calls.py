@@ -1,16 +1,20 @@
-"""How is a tool, or the call of one, written so that no endpoint refuses it? Pure."""
+"""How is a tool, or the call of one, written so that no endpoint refuses it, and named so that no two are mixed up?
+
+Pure.
+"""
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
+from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.message import ToolCall
 from quarterdeck.ports import ProviderFailed
-from quarterdeck.providers.http.wire import UNREADABLE
 
 Schema = dict[str, object]
 
@@ -76,6 +80,17 @@ def _alternatives(schema: Mapping[str, object]) -> Iterable[object]:
     definitions = schema.get("$defs")
     if isinstance(definitions, dict):
         yield from cast("Schema", definitions).values()
+
+
+def ids(asked: ModelCall, given: Iterable[str]) -> Iterator[str]:
+    """The ids of an answer's calls, each its own; where none was given it is made up, another one for each request."""
+    taken: set[str] = set()
+    for number, one in enumerate(given):
+        call_id = one or f"call_{asked.digest()[:20]}{number:02}"
+        while call_id in taken:
+            call_id += "_"
+        taken.add(call_id)
+        yield call_id
 
 
 class CallIds:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.ports import ListedModel, ProviderFailed
-from quarterdeck.providers.http.wire import UNREADABLE
 
 _REASONS = re.compile(r"(?:^|/)(?:o\d|gpt-[5-9])(?!.*chat)")
 

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.turn import Usage
 from quarterdeck.ports import Embeddings, ProviderFailed
-from quarterdeck.providers.http.wire import UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import believe, estimate_tokens
 
 TARGET = "/embeddings"
 MAX_TEXTS = 256

@@ -12,9 +12,6 @@ from quarterdeck.model.action import ModelCall
 from quarterdeck.model.turn import ModelAnswer, Usage
 from quarterdeck.ports import Embeddings, ListedModel, ModelProfile, ModelRequest, ProviderFailed
 
-UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""What decoding raises for bytes from outside; the last for brackets nested without end."""
-
 MAX_EVENT = 1024 * 1024
 """Bytes of one line of a stream; a longer one is not an answer."""
 

@@ -12,14 +12,16 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ProviderState, ToolCall
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
+from quarterdeck.providers.http import calls
 from quarterdeck.providers.http.openai_errors import broken_off
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
 from quarterdeck.providers.openai_compatible import details
 from quarterdeck.providers.openai_compatible.messages import WIRE
 
@@ -204,9 +206,9 @@ class Reading:
             raise ProviderFailed("server", "the answer holds nothing", retryable=True, usage=self.reported)
         finish = _FINISH.get(self._finish) or ("refusal" if self._refused else None)
         # Calls of an answer that was cut short or withheld may be incomplete; they are never run.
-        calls = tuple(self._calls()) if finish is None else ()
-        message = AssistantMessage("".join(self._text), calls, "".join(self._reasoning)[:MAX_REASONING], self._state())
-        return ModelAnswer(message, finish or ("tool_calls" if calls else "stop"), self._reckon(), self._model)
+        made = tuple(self._calls()) if finish is None else ()
+        message = AssistantMessage("".join(self._text), made, "".join(self._reasoning)[:MAX_REASONING], self._state())
+        return ModelAnswer(message, finish or ("tool_calls" if made else "stop"), self._reckon(), self._model)
 
     def _state(self) -> ProviderState | None:
         """What the same model may want back with this message."""
@@ -301,12 +303,7 @@ class Reading:
 
     def _calls(self) -> Iterable[ToolCall]:
         """The calls in the order in which they began, each with an id of its own."""
-        taken: set[str] = set()
-        for number, slot in enumerate(self._slots):
-            call_id = slot.id or f"call_{number}"
-            while call_id in taken:
-                call_id += "_"
-            taken.add(call_id)
+        for call_id, slot in zip(calls.ids(self._call, (slot.id for slot in self._slots)), self._slots, strict=True):
             yield ToolCall(call_id, slot.name, "".join(slot.arguments))
 
     def _fail(self, what: str) -> None:

@@ -10,14 +10,16 @@ from typing import TypeVar
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ProviderState, ToolCall
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
+from quarterdeck.providers.http import calls
 from quarterdeck.providers.http.openai_errors import broken_off
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, UNREADABLE, believe, estimate_tokens
+from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
 from quarterdeck.providers.openai_responses.replay import BETWEEN, Called, Kept, Said, Thought, keep
 
 T = TypeVar("T")
@@ -303,15 +305,10 @@ class Reading:
 
     def _calls(self) -> Iterable[ToolCall]:
         """The calls in the order in which they stand, each with an id of its own."""
-        taken: set[str] = set()
-        for index in sorted(self._items):
+        places = [index for index in sorted(self._items) if self._items[index].type == "function_call"]
+        given = (self._items[index].call_id or self._items[index].id or "" for index in places)
+        for index, call_id in zip(places, calls.ids(self._call, given), strict=True):
             item = self._items[index]
-            if item.type != "function_call":
-                continue
-            call_id = item.call_id or item.id or f"call_{index}"
-            while call_id in taken:
-                call_id += "_"
-            taken.add(call_id)
             arguments = item.arguments or "".join(self._pieces.get(index, ()))
             yield ToolCall(call_id, item.name or "", arguments)
 

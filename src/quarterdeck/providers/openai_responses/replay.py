@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.message import AssistantMessage, ProviderState
-from quarterdeck.providers.http.wire import UNREADABLE
 
 WIRE = "openai-responses"
 BETWEEN = "\n\n"
