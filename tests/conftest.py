@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgresql import postgresql  # noqa: F401  a fixture for all
+
 COMPLETE = os.environ.get("REQUIRE_SERVICES") == "1"
 PROOFS = Path(__file__).parents[1] / "test-results/proofs.json"
 

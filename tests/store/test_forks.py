@@ -19,6 +19,7 @@ from quarterdeck.governance.audit import SYSTEM, Auditor
 from quarterdeck.governance.principal import OWNER
 from quarterdeck.store import forks, sessions
 from quarterdeck.store.operations import operation
+from quarterdeck.store.sqlite import SqliteStore
 from tests.flow.doubles import Log
 from tests.store.mortal import Killed, Mortal
 from tests.store.seeding import Vocabulary, seed
@@ -31,7 +32,7 @@ TURNS = 60
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Mortal]:
     seed(tmp_path / "q.db", 1, TURNS, Vocabulary())
-    store = Mortal(tmp_path / "q.db", CrashPoints(), lambda error: None)
+    store = Mortal(SqliteStore(tmp_path / "q.db", CrashPoints(), lambda error: None))
     yield store
     await store.close()
 
@@ -110,7 +111,7 @@ async def test_two_who_copy_make_one_copy(store: Mortal) -> None:
 
 async def test_an_export_holds_one_page_at_a_time(tmp_path: Path) -> None:
     seed(tmp_path / "long.db", 1, 5_000, Vocabulary())
-    store = Mortal(tmp_path / "long.db", CrashPoints(), lambda error: None)
+    store = Mortal(SqliteStore(tmp_path / "long.db", CrashPoints(), lambda error: None))
     clock = SystemClock()
     exports = Exports(store, Auditor(clock, IdSource(clock)), clock)
     for form in ("markdown", "html", "json"):

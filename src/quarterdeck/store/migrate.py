@@ -6,14 +6,15 @@ from importlib import resources
 from pathlib import Path
 
 from quarterdeck.base.errors import NewerSchema
+from quarterdeck.store.dialect import Dialect, migration
 from quarterdeck.store.sqlite import connect
 
 
-def known() -> list[tuple[int, str, str]]:
+def known(dialect: Dialect = "sqlite") -> list[tuple[int, str, str]]:
     """(number, name, SQL) of every migration that this version has, in order."""
     folder = resources.files("quarterdeck.store") / "migrations"
     files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
-    return [(int(name[:4]), name[5:-4], (folder / name).read_text("utf-8")) for name in files]
+    return [(int(name[:4]), name[5:-4], migration((folder / name).read_text("utf-8"), dialect)) for name in files]
 
 
 def migrate(path: Path) -> list[str]:
