@@ -108,6 +108,12 @@ def commit() -> str:
     return said.stdout.strip() or "unknown"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=("sqlite", "postgresql"), default="sqlite", help="what the worlds of tests/flow live on"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Proofs(), "proofs")
     if COMPLETE:

@@ -7,6 +7,7 @@ the audit verifier) reads SQLite; of PostgreSQL it is given a copy, made here wi
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from quarterdeck.store.migrate import migrate
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sqlite import SqliteStore
 from tests.postgresql import Cluster
+
+COPY_S = 30.0
 
 Failed = Callable[[BaseException], None]
 
@@ -44,10 +47,6 @@ class SqliteFile:
         """A store over it."""
         return SqliteStore(self.path, crash or CrashPoints(), failed)
 
-    async def file(self) -> Path:
-        """Its rows as a file of SQLite."""
-        return self.path
-
 
 class PostgresqlDatabase:
     """A database of PostgreSQL; `url` is where."""
@@ -66,11 +65,13 @@ class PostgresqlDatabase:
         """A store over it."""
         return await PostgresqlStore.open(self.url, crash or CrashPoints(), failed)
 
-    async def file(self) -> Path:
-        """Its rows as a file of SQLite, made anew."""
+    @property
+    def path(self) -> Path:
+        """Its rows as of now, as a file of SQLite; made by a thread, because a loop may be running here."""
         path = self._folder / "copy.db"
         path.unlink(missing_ok=True)
-        await copy(self.url, path)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, copy(self.url, path)).result(COPY_S)
         return path
 
 

@@ -33,7 +33,7 @@ class Cluster:
         self._folder = folder
         self._bin = programs()
         self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         self._names = count(1)
         self._run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync")
 

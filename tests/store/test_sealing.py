@@ -53,7 +53,7 @@ async def test_a_clock_that_was_set_back_is_recorded_and_the_record_verifies(sto
         clock.ahead = ahead  # the entry before is sealed under the new time
         await store.commit(operation("start", auditor.record("test.done", SYSTEM, Subject())))
         await sealer.seal()
-    report = await asyncio.to_thread(verify, await database.file(), key.public_key())
+    report = await asyncio.to_thread(verify, database.path, key.public_key())
     assert report.ok, report.findings
     assert [found["code"] for found in report.findings] == ["clock"]
     assert re.search("signed 35[0-9]{2} s before", report.findings[0]["what"])

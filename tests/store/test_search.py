@@ -129,7 +129,7 @@ async def test_a_kill_anywhere_loses_nothing_and_has_nothing_twice(store: Mortal
     store.dies_in = 0
     await all_read(store)
     assert deaths > 10
-    with contextlib.closing(sqlite3.connect(await database.file())) as file:
+    with contextlib.closing(sqlite3.connect(database.path)) as file:
         texts = [row[0].split()[0] for row in file.execute("SELECT text FROM search ORDER BY rowid")]
     assert texts == everything
 

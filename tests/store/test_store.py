@@ -206,5 +206,5 @@ async def test_closing_commits_what_was_admitted_and_admits_no_more(database: Da
     with pytest.raises(Retry):
         await store.commit(op(put("late")))
     await store.close()
-    with closing(sqlite3.connect(await database.file())) as file:
+    with closing(sqlite3.connect(database.path)) as file:
         assert file.execute("SELECT COUNT(*) FROM uploads").fetchone() == (300,)
