@@ -6,12 +6,11 @@ the audit verifier) reads SQLite; of PostgreSQL it is given a copy, made here wi
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import asyncpg
 import pytest
 
 from quarterdeck.base.crash import CrashPoints
@@ -21,8 +20,7 @@ from quarterdeck.store.migrate import migrate
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sqlite import SqliteStore
 from tests.postgresql import Cluster
-
-COPY_S = 30.0
+from tests.reading import Reader
 
 Failed = Callable[[BaseException], None]
 
@@ -47,15 +45,22 @@ class SqliteFile:
         """A store over it."""
         return SqliteStore(self.path, crash or CrashPoints(), failed)
 
+    def rows(self, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
+        """What a connection of its own reads."""
+        with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as file:
+            file.row_factory = sqlite3.Row
+            return [dict(row) for row in file.execute(sql, params).fetchall()]
+
 
 class PostgresqlDatabase:
     """A database of PostgreSQL; `url` is where."""
 
     name = "postgresql"
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, reader: Reader) -> None:
         self._folder = folder
-        self.url = url
+        self._reader = reader
+        self.url = reader.url
 
     async def migrate(self) -> None:
         """Bring it to the newest schema."""
@@ -67,64 +72,27 @@ class PostgresqlDatabase:
 
     @property
     def path(self) -> Path:
-        """Its rows as of now, as a file of SQLite; made by a thread, because a loop may be running here."""
+        """Its rows as of now, as a file of SQLite."""
         path = self._folder / "copy.db"
-        path.unlink(missing_ok=True)
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, copy(self.url, path)).result(COPY_S)
+        self._reader.copy(path)
         return path
+
+    def rows(self, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
+        """What SQLite would answer."""
+        return self._reader.rows(sql, params)
 
 
 Database = SqliteFile | PostgresqlDatabase
 
 
-async def copy(url: str, path: Path) -> None:
-    """Every table of a database of PostgreSQL as one of SQLite, with the same names and values, as of one moment."""
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            columns = await connection.fetch(
-                "SELECT table_name, column_name, data_type FROM information_schema.columns"
-                " WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"
-            )
-            tables: dict[str, list[str]] = {}
-            for table, column, kind in columns:
-                if kind != "tsvector":
-                    tables.setdefault(table, []).append(column)
-            with closing(sqlite3.connect(path)) as file, file:
-                for table, names in tables.items():
-                    listed = ", ".join(f'"{name}"' for name in names)
-                    file.execute(f'CREATE TABLE "{table}" ({listed})')
-                    rows = await connection.fetch(f'SELECT {listed} FROM "{table}" ORDER BY 1')
-                    marks = ", ".join("?" * len(names))
-                    file.executemany(f'INSERT INTO "{table}" VALUES ({marks})', [tuple(row) for row in rows])
-    finally:
-        await connection.close()
-
-
-async def empty(url: str) -> None:
-    """Let nobody be connected to a migrated database, and take all rows out of it."""
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
-        await connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        tables = await connection.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-            " AND tablename NOT IN ('schema_migrations', 'commit_base')"
-        )
-        await connection.execute("; ".join(f'DELETE FROM "{name}"' for (name,) in tables))
-    finally:
-        await connection.close()
-
-
 @pytest.fixture(scope="session")
-def postgresql_url(postgresql: Cluster) -> str:
+def postgresql_reader(postgresql: Cluster) -> Generator[Reader]:
     """A migrated database that tests have one after the other: a new one for each would take far longer."""
     url = postgresql.create()
     asyncio.run(migrate_postgresql.migrate(url))
-    return url
+    reader = Reader(url)
+    yield reader
+    reader.close()
 
 
 def new_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Database:
@@ -133,9 +101,9 @@ def new_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Dat
         file = SqliteFile(folder)
         migrate(file.path)
         return file
-    url: str = request.getfixturevalue("postgresql_url")
-    asyncio.run(empty(url))
-    return PostgresqlDatabase(folder, url)
+    reader: Reader = request.getfixturevalue("postgresql_reader")
+    reader.empty()
+    return PostgresqlDatabase(folder, reader)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import Database, new_database, postgresql_url
+from tests.databases import Database, new_database, postgresql_reader
 from tests.flow.rest import broken_rules
 from tests.flow.world import World
 
-__all__ = ["postgresql_url"]
+__all__ = ["postgresql_reader"]
 
 
 @pytest.fixture
 def database(tmp_path: Path, request: pytest.FixtureRequest) -> Database:
     """What worlds live on: SQLite, or what --database says."""
-    return new_database(request.config.getoption("--database"), tmp_path, request)
+    return new_database(str(request.config.getoption("--database")), tmp_path, request)
 
 
 @pytest.fixture

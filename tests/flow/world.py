@@ -307,11 +307,7 @@ class World:
         return Book(self.path)
 
     def rows(self, sql: str, **params: object) -> list[dict[str, Any]]:
-        book = Book(self.path)
-        try:
-            return book.rows(sql, **params)
-        finally:
-            book.close()
+        return self.database.rows(sql, params)
 
     def outcomes(self) -> list[str | None]:
         """Outcomes of the inbox, in the order of acceptance."""

@@ -14,7 +14,6 @@ from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, 
 from quarterdeck.store.people import Identity
 from quarterdeck.store.sessions import NewSession
 from tests.databases import Database
-from tests.waiting import until
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
 NEW = NewSession("default", "web", "room", "idy", "a title")
@@ -172,8 +171,8 @@ async def test_the_use_of_tokens_is_written(store: Store) -> None:
 async def test_a_cancelled_caller_does_not_cut_its_commit(store: Store) -> None:
     kept: list[Receipt] = []
     commit = asyncio.create_task(store.commit(op(*(put(f"w{n}") for n in range(50))), kept.append))
-    await until(lambda: commit.get_loop().time() and not commit.done())
-    await asyncio.sleep(0)
+    done, _ = await asyncio.wait((commit,), timeout=0)  # it has begun
+    assert not done
     commit.cancel()
     with pytest.raises(asyncio.CancelledError):
         await commit
@@ -199,7 +198,7 @@ async def test_a_slow_scan_holds_up_no_commit(store: Store) -> None:
 async def test_closing_commits_what_was_admitted_and_admits_no_more(database: Database) -> None:
     store = await database.open()
     tasks = [asyncio.create_task(store.commit(op(put(f"w{n:03}")))) for n in range(300)]
-    await asyncio.sleep(0)
+    await asyncio.wait(tasks, timeout=0)  # all have begun
     closing_it = asyncio.create_task(store.close())
     await asyncio.gather(*tasks)
     await closing_it
