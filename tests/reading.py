@@ -7,7 +7,7 @@ import asyncio
 import re
 import sqlite3
 import threading
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,7 @@ class Reader:
         self._connection: Any = None
         self._tables: dict[str, list[str]] = {}
 
-    def rows(self, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
+    def rows(self, sql: str, params: Mapping[str, object] | Sequence[object]) -> list[dict[str, Any]]:
         """What SQLite answers to a query, if its tables had the rows that they have now."""
         with closing(sqlite3.connect(":memory:", check_same_thread=False)) as file:
             file.row_factory = sqlite3.Row
@@ -63,17 +63,22 @@ class Reader:
             if self._connection is not None:
                 self._connection.terminate()
             self._connection = await asyncpg.connect(self.url, timeout=10)
-            columns = await self._connection.fetch(
-                "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
-                " AND data_type <> 'tsvector' ORDER BY table_name, ordinal_position"
-            )
-            self._tables = {}
-            for table, column in columns:
-                self._tables.setdefault(table, []).append(column)
+            await self._look(self._connection)
         return self._connection
+
+    async def _look(self, connection: Any) -> None:
+        columns = await connection.fetch(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND data_type <> 'tsvector' ORDER BY table_name, ordinal_position"
+        )
+        self._tables = {}
+        for table, column in columns:
+            self._tables.setdefault(table, []).append(column)
 
     async def _copy(self, file: sqlite3.Connection, wanted: set[str] | None) -> None:
         connection = await self._connected()
+        if not set(wanted or ()) <= set(self._tables):
+            await self._look(connection)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for table in self._chosen(wanted):
                 listed = ", ".join(f'"{name}"' for name in self._tables[table])
