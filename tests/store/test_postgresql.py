@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -37,7 +38,7 @@ async def store(database: PostgresqlDatabase) -> AsyncIterator[PostgresqlStore]:
     await store.close()
 
 
-async def connected(database: PostgresqlDatabase) -> "asyncpg.Connection[asyncpg.Record]":
+async def connected(database: PostgresqlDatabase) -> Any:
     return await asyncpg.connect(database.url, timeout=10)
 
 
