@@ -24,6 +24,14 @@ KILLS = [
     ("dm", "group.after_commit:5"),
     ("dm", "send.after:1"),
     ("dm", "op.seal.before:1"),
+    ("tool_external", "op.tool_result.before:1"),
+    ("steer_tool", "op.take.after:1"),
+    ("streamed", "op.stream_id.after:1"),
+    ("stop", "op.accept.after:2"),
+    ("tool_row", "op.end_turn.before:1"),
+    ("attachment", "op.media.after:1"),
+    ("api_message", "group.after_commit:6"),
+    ("findable", "op.search.after:1"),
 ]
 
 
