@@ -9,8 +9,9 @@ wanted=(
     "git git"           # the list of tracked files
     "chromium chromium" # browser tests
     "initdb postgresql" # the second database; tests run a server of their own from it
+    "pgbouncer pgbouncer" # in front of that
 )
-PATH=$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin) # where Debian keeps its programs
+PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin) # where Debian keeps its programs
 
 missing_packages() {
     local entry
