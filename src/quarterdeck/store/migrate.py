@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def migrate(path: Path) -> list[str]:
         return [f"{number:04d}_{name}" for number, name, _ in new]
     finally:
         connection.close()
+
+
+def applied(path: Path) -> dict[int, float]:
+    """Numbers of the migrations that the database at `path` has, with the time of each (Unix seconds)."""
+    if not path.exists():
+        return {}
+    with closing(connect(path, read_only=True)) as connection:
+        try:
+            rows = connection.execute("SELECT version, applied_at FROM schema_migrations").fetchall()
+        except sqlite3.OperationalError:  # it has no table yet
+            return {}
+    return {int(number): float(at) for number, at in rows}
 
 
 def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> None:

@@ -39,6 +39,20 @@ async def migrate(url: str) -> list[str]:
     return applied
 
 
+async def applied(url: str) -> dict[int, float]:
+    """Numbers of the migrations that the database has, with the time of each (Unix seconds). Raises as `migrate`."""
+    with errors.told():
+        connection = await connect(Address(url))
+        try:
+            await connection.execute("BEGIN")
+            await connection.execute(_TABLE)
+            rows = await connection.fetch("SELECT version, applied_at FROM schema_migrations")
+            await connection.execute("ROLLBACK")
+        finally:
+            await connection.close(timeout=CLOSE_S)
+    return {int(number or 0): float(at or 0) for number, at in rows}
+
+
 async def _all(connection: Connection) -> list[str]:
     await connection.execute(_LOCK, timeout=MIGRATION_S)
     await connection.execute(_TABLE)

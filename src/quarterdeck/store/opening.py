@@ -1,14 +1,15 @@
 """Which database is it, and how is it opened? `database` of the configuration is the only thing that says."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
 from typing import TypeVar
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import ConfigRefused, Retry
+from quarterdeck.store import migrate as migrate_sqlite
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
-from quarterdeck.store.migrate import migrate
 from quarterdeck.store.sqlite import SqliteStore
 
 SQLITE = "sqlite"
@@ -26,16 +27,39 @@ async def open_store(
     `on_failure` hears of a commit whose fate is unknown. Raises NewerSchema, ConfigRefused, or Retry where a server
     was not reached in WAIT_S.
     """
+    applied = await migrate(database, data)
     if database == SQLITE:
-        applied = migrate(data.database)
         return SqliteStore(data.database, crash, on_failure), applied
+    with _driver():
+        from quarterdeck.store.postgresql import PostgresqlStore
+    return await _patiently(lambda: PostgresqlStore.open(database, crash, on_failure)), applied
+
+
+async def migrate(database: str, data: DataDir) -> list[str]:
+    """Bring the database to this version's schema; the names of what that took. Raises as `open_store` does."""
+    if database == SQLITE:
+        return migrate_sqlite.migrate(data.database)
+    with _driver():
+        from quarterdeck.store import migrate_postgresql
+    return await _patiently(lambda: migrate_postgresql.migrate(database))
+
+
+async def applied_migrations(database: str, data: DataDir) -> dict[int, float]:
+    """Numbers of the migrations that the database has, with the time of each (Unix seconds); it is not changed."""
+    if database == SQLITE:
+        return migrate_sqlite.applied(data.database)
+    with _driver():
+        from quarterdeck.store import migrate_postgresql
+    return await migrate_postgresql.applied(database)
+
+
+@contextlib.contextmanager
+def _driver() -> Generator[None]:
     try:
-        from quarterdeck.store import migrate_postgresql, postgresql
+        yield
     except ImportError as error:
         fix = "Install it: pip install 'quarterdeck[postgresql]'"
         raise ConfigRefused("database", f"PostgreSQL needs a package that is not here ({error.name})", fix) from error
-    applied = await _patiently(lambda: migrate_postgresql.migrate(database))
-    return await _patiently(lambda: postgresql.PostgresqlStore.open(database, crash, on_failure)), applied
 
 
 async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
