@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgresql import postgresql  # noqa: F401  a fixture for all
+
 COMPLETE = os.environ.get("REQUIRE_SERVICES") == "1"
 PROOFS = Path(__file__).parents[1] / "test-results/proofs.json"
 
@@ -104,6 +106,12 @@ def commit() -> str:
     except OSError:
         return "unknown"
     return said.stdout.strip() or "unknown"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=("sqlite", "postgresql"), default="sqlite", help="what the worlds of tests/flow live on"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

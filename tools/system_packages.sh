@@ -8,7 +8,10 @@ set -euo pipefail
 wanted=(
     "git git"           # the list of tracked files
     "chromium chromium" # browser tests
+    "initdb postgresql" # the second database; tests run a server of their own from it
+    "pgbouncer pgbouncer" # in front of that
 )
+PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin) # where Debian keeps its programs
 
 missing_packages() {
     local entry
@@ -23,6 +26,10 @@ mapfile -t missing < <(missing_packages)
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     printf 'Installing system packages: %s\n' "${missing[*]}" >&2
     export DEBIAN_FRONTEND=noninteractive
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then # else the package sets up and starts a server
+        mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    fi
     {
         apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
             { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; }

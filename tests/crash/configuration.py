@@ -19,6 +19,7 @@ SECRETS = {
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between scenarios. `keys` and `edits` hold for both sides of the wire; times in seconds."""
 
+    database: str = "sqlite"  # or the address of an empty database of PostgreSQL
     queue: str = "followup"
     debounce_ms: int = 0
     keys: bool = False
@@ -39,6 +40,7 @@ def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
     keys = ["OLD_KEY", "MODEL_KEY"] if settings.old_key else ["MODEL_KEY"]
     lines = [
         'data_dir = "./data"',
+        f"database = {json.dumps(settings.database)}",
         "[server]",
         "port = 0",
         "[limits]",

@@ -13,6 +13,7 @@ from tests.checkers.violation import Violation
 from tests.crash.configuration import SECRETS, Settings, render
 from tests.crash.gateway import Gateway
 from tests.crash.telegram import Telegram, telegram
+from tests.reading import Reader
 from tests.standins import Record
 from tests.standins.loopback import Event, Inject, LoopbackStandin, Person, Room, Upload, loopback_standin
 from tests.standins.loopback import Settings as Platform
@@ -55,6 +56,7 @@ class World:
         bot: Telegram,
         model: ModelStandin,
         chance: random.Random,
+        server: Reader | None = None,
     ) -> None:
         self.folder = folder
         self.gateway = gateway
@@ -66,6 +68,7 @@ class World:
         self.doors = Record(folder / "doors.jsonl")
         self._database = gateway.data / "quarterdeck.db"
         self._reader: sqlite3.Connection | None = None
+        self._server = server
 
     # --- what people do ---------------------------------------------------------------------------------------
 
@@ -171,12 +174,15 @@ class World:
 
     def value(self, query: str, *values: str) -> object:
         """One value of the database; None while there is none."""
-        if self._reader is None and self._database.exists():
-            self._reader = sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=5)
         try:
+            if self._server is not None:
+                rows = self._server.rows(query, values)
+                return next(iter(rows[0].values())) if rows else None
+            if self._reader is None and self._database.exists():
+                self._reader = sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=5)
             found = self._reader.execute(query, values).fetchone() if self._reader else None
         except sqlite3.OperationalError:
-            return None  # the file is being made
+            return None  # the file, or the table, is being made
         return found[0] if found else None
 
     def close(self) -> None:
@@ -184,11 +190,15 @@ class World:
         self.doors.close()
         if self._reader is not None:
             self._reader.close()
+        if self._server is not None:
+            self._server.close()
 
     # --- afterwards -------------------------------------------------------------------------------------------
 
     def evidence(self) -> Evidence:
-        """What there is to judge, once the gateway is stopped."""
+        """What there is to judge, once the gateway is stopped; what PostgreSQL has lies beside it as a file."""
+        if self._server is not None:
+            self._server.copy(self._database)
         return read_evidence(self.folder, self._database)
 
     def judge(self, evidence: Evidence) -> list[Violation]:
@@ -208,5 +218,6 @@ async def world(
         model = await stack.enter_async_context(model_standin(record=folder / "model.jsonl"))
         (folder / "config.toml").write_text(render(settings, model.url, platform.url, bot.url))
         gateway = Gateway(folder, SECRETS, crashes, trace)
-        made = World(folder, gateway, platform, bot, model, random.Random(seed))
+        server = None if settings.database == "sqlite" else Reader(settings.database)
+        made = World(folder, gateway, platform, bot, model, random.Random(seed), server)
         yield stack.enter_context(closing(made))

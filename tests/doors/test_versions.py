@@ -7,11 +7,8 @@ import pytest
 from quarterdeck.actions.workspaces import Instructions, Workspaces
 from quarterdeck.base.errors import BadInput, Conflict, NotFound
 from quarterdeck.governance.audit import SYSTEM
-from quarterdeck.store.database import Kept
-from quarterdeck.store.operations import Operation, Receipt
-from quarterdeck.store.sqlite import SqliteStore
 from tests.doors.running import Running
-from tests.store.mortal import Killed
+from tests.store.mortal import Killed, Mortal
 
 FILE = "/api/v1/assistants/default/files/AGENTS.md"
 ANY = {"If-Match": "*"}
@@ -91,23 +88,6 @@ async def test_whoever_saw_another_text_changes_nothing(gateway: Running) -> Non
     assert file.read_text() == "Theirs.\n"
 
 
-class Dying:
-    """The gateway's store, of a process that dies before or after its n-th commit."""
-
-    def __init__(self, inner: SqliteStore, side: str, commits: int) -> None:
-        self._inner, self._side, self._left = inner, side, commits
-        self.fetch, self.scan, self.close = inner.fetch, inner.scan, inner.close
-
-    async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
-        self._left -= 1
-        if self._left == 0 and self._side == "before":
-            raise Killed
-        receipt = await self._inner.commit(operation, kept)
-        if self._left == 0:
-            raise Killed
-        return receipt
-
-
 @pytest.mark.parametrize(
     ("side", "commit", "kept", "then"),
     [
@@ -122,7 +102,8 @@ async def test_a_save_that_is_cut_off_says_how_far_it_came(
 ) -> None:
     p, file = gateway.parts, on_disk(gateway)
     await p.workspaces.write("default", "AGENTS.md", "Old.\n", SYSTEM, anything)
-    dying = Dying(p.store, side, commit)
+    dying = Mortal(p.store)
+    dying.side, dying.dies_in = side, commit
     before = Workspaces(p.configuration, p.directory, dying, p.auditor, p.blobs, p.clock, p.new_id)
     with pytest.raises(Killed):
         await before.write("default", "AGENTS.md", "New.\n", SYSTEM, anything)

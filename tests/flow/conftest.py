@@ -5,14 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import Database, new_database, postgresql_reader
 from tests.flow.rest import broken_rules
 from tests.flow.world import World
 
+__all__ = ["postgresql_reader"]
+
 
 @pytest.fixture
-async def idle_world(tmp_path: Path) -> AsyncIterator[World]:
+def database(tmp_path: Path, request: pytest.FixtureRequest) -> Database:
+    """What worlds live on: SQLite, or what --database says."""
+    return new_database(str(request.config.getoption("--database")), tmp_path, request)
+
+
+@pytest.fixture
+async def idle_world(tmp_path: Path, database: Database) -> AsyncIterator[World]:
     """A world that is set up but not started, for tests that change its settings; checked at the end."""
-    world = World(tmp_path)
+    world = World(tmp_path, database)
     yield world
     if world._parts is not None:
         await world.rest()
@@ -29,9 +38,9 @@ async def world(idle_world: World) -> World:
 
 
 @pytest.fixture
-async def loose_world(tmp_path: Path) -> AsyncIterator[World]:
+async def loose_world(tmp_path: Path, database: Database) -> AsyncIterator[World]:
     """A world for tests that leave something open on purpose; nothing is checked at its end."""
-    world = World(tmp_path)
+    world = World(tmp_path, database)
     yield world
     if world._parts is not None:
         await world.kill()

@@ -5,9 +5,8 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.store.database import Kept, Row
+from quarterdeck.store.database import Kept, Row, Store
 from quarterdeck.store.operations import Operation, Receipt, Value
-from quarterdeck.store.sqlite import SqliteStore
 
 Hook = Callable[[], Awaitable[object]]
 
@@ -15,7 +14,7 @@ Hook = Callable[[], Awaitable[object]]
 class Spy:
     """A Store over the real one. Hooks run once each, before an operation is handed over or after its commit."""
 
-    def __init__(self, inner: SqliteStore) -> None:
+    def __init__(self, inner: Store) -> None:
         self.inner = inner
         self.committed: list[str] = []
         self.statements: list[str] = []

@@ -13,7 +13,7 @@ import pytest
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import NewerSchema, Retry
-from quarterdeck.store import sqlite as sqlite_module
+from quarterdeck.store.committing import ADMITTED
 from quarterdeck.store.migrate import known, migrate
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, Value, operation
 from quarterdeck.store.sqlite import SqliteStore, connect
@@ -188,12 +188,12 @@ async def test_a_full_queue_says_so_and_keeps_what_it_admitted(store: SqliteStor
     with gates.stop_at("group.before_commit"):
         first = asyncio.create_task(store.commit(op(put("first"))))
         await until(gates.reached.is_set)
-        tasks = [asyncio.create_task(store.commit(op(put(f"w{n}")))) for n in range(sqlite_module.ADMITTED)]
-        await until(lambda: store.waiting == sqlite_module.ADMITTED)
+        tasks = [asyncio.create_task(store.commit(op(put(f"w{n}")))) for n in range(ADMITTED)]
+        await until(lambda: store.waiting == ADMITTED)
         with pytest.raises(Retry):
             await store.commit(op(put("one too many")))
     await asyncio.gather(first, *tasks)
-    assert len(words(path)) == sqlite_module.ADMITTED + 1
+    assert len(words(path)) == ADMITTED + 1
 
 
 async def test_a_cancelled_caller_does_not_cut_its_commit(store: SqliteStore, gates: Gates, path: Path) -> None:

@@ -38,10 +38,9 @@ from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import Capabilities, Channel, Provider, Tool
 from quarterdeck.store import people
 from quarterdeck.store.blobs import Blobs
-from quarterdeck.store.migrate import migrate
 from quarterdeck.store.sessions import NewSession
-from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.tools.rooms.tool import SendMessageTool
+from tests.databases import Database, SqliteFile
 from tests.flow.doubles import LifeLog, Log, Model, Platform, PlatformChannel, TestClock, ToolDouble
 from tests.flow.money import PRICES
 from tests.flow.rest import Book
@@ -97,9 +96,9 @@ class Parts:
 class World:
     """One installation with everything around it. What lies behind the ports outlives a kill."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database: Database | None = None) -> None:
         self.folder = folder
-        self.path = folder / "quarterdeck.db"
+        self.database = database or SqliteFile(folder)
         self.settings = Settings()
         self.clock = TestClock()
         self.log = Log()
@@ -123,10 +122,15 @@ class World:
     def store(self) -> Spy:
         return self.parts.store
 
+    @property
+    def path(self) -> Path:
+        """What is in the database now, as a file of SQLite."""
+        return self.database.path
+
     async def start(self) -> None:
-        await asyncio.to_thread(migrate, self.path)
+        await self.database.migrate()
         self.died = asyncio.Event()
-        self._parts = self._build()
+        self._parts = await self._build()
         p = self._parts
         await load_pauses(p.store, p.directory)
         await recover(p.store, p.directory, p.gate, p.outbox, self.log)
@@ -183,9 +187,10 @@ class World:
         async with asyncio.timeout(10):
             await life.until_ready()
 
-    def _build(self) -> Parts:
+    async def _build(self) -> Parts:
         clock, new_id, points = self.clock, IdSource(self.clock), Places(self._die)
-        store = Spy(SqliteStore(self.path, points, lambda error: self.log.error("service.fatal", exc_info=error)))
+        opened = self.database.open(points, lambda error: self.log.error("service.fatal", exc_info=error))
+        store = Spy(await opened)
         log = LifeLog(self.log, lambda: store.dead)
         metrics, live, auditor = Metrics(), Live(), Auditor(clock, new_id)
         gate, blobs = Gate(clock, new_id, auditor, self._prices()), Blobs(self.folder / "blobs", clock, points)
@@ -302,11 +307,7 @@ class World:
         return Book(self.path)
 
     def rows(self, sql: str, **params: object) -> list[dict[str, Any]]:
-        book = Book(self.path)
-        try:
-            return book.rows(sql, **params)
-        finally:
-            book.close()
+        return self.database.rows(sql, params)
 
     def outcomes(self) -> list[str | None]:
         """Outcomes of the inbox, in the order of acceptance."""

@@ -19,6 +19,7 @@ from quarterdeck.governance.audit import SYSTEM, Auditor
 from quarterdeck.governance.principal import OWNER
 from quarterdeck.store import forks, pins, sessions, summaries
 from quarterdeck.store.operations import Statement, operation
+from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.store.summaries import Summary
 from quarterdeck.store.tenancy import TENANT
 from tests.flow.doubles import Log
@@ -33,7 +34,7 @@ TURNS = 60
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Mortal]:
     seed(tmp_path / "q.db", 1, TURNS, Vocabulary())
-    store = Mortal(tmp_path / "q.db", CrashPoints(), lambda error: None)
+    store = Mortal(SqliteStore(tmp_path / "q.db", CrashPoints(), lambda error: None))
     yield store
     await store.close()
 
@@ -199,7 +200,7 @@ async def test_a_kill_anywhere_keeps_it_in_mind_once(store: Mortal) -> None:
 
 async def test_an_export_holds_one_page_at_a_time(tmp_path: Path) -> None:
     seed(tmp_path / "long.db", 1, 5_000, Vocabulary())
-    store = Mortal(tmp_path / "long.db", CrashPoints(), lambda error: None)
+    store = Mortal(SqliteStore(tmp_path / "long.db", CrashPoints(), lambda error: None))
     clock = SystemClock()
     exports = Exports(store, Auditor(clock, IdSource(clock)), clock)
     for form in ("markdown", "html", "json"):

@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,19 +16,18 @@ from quarterdeck.governance import sealer as sealing
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.sealer import Sealer
 from quarterdeck.governance.tree import Frontier
-from quarterdeck.store.migrate import migrate
+from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
-from quarterdeck.store.sqlite import SqliteStore
 from tests.channels.support import KeptLog
+from tests.databases import Database
 
 HOUR = 3_600.0
 BATCHES = (1, 3, sealing.SLICE + 5)
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    await asyncio.to_thread(migrate, tmp_path / "quarterdeck.db")
-    store = SqliteStore(tmp_path / "quarterdeck.db", CrashPoints(), lambda error: None)
+async def store(database: Database) -> AsyncIterator[Store]:
+    store = await database.open()
     yield store
     await store.close()
 
@@ -47,9 +45,7 @@ class SetClock:
         return time.monotonic()
 
 
-async def test_a_clock_that_was_set_back_is_recorded_and_the_record_verifies(
-    store: SqliteStore, tmp_path: Path
-) -> None:
+async def test_a_clock_that_was_set_back_is_recorded_and_the_record_verifies(store: Store, database: Database) -> None:
     key, clock, log = Ed25519PrivateKey.generate(), SetClock(), KeptLog()
     auditor, sealer = Auditor(clock, IdSource(clock)), Sealer(store, key, clock, CrashPoints(), log)
     for ahead in (HOUR, HOUR, 0.0, 0.0, HOUR):
@@ -57,14 +53,14 @@ async def test_a_clock_that_was_set_back_is_recorded_and_the_record_verifies(
         clock.ahead = ahead  # the entry before is sealed under the new time
         await store.commit(operation("start", auditor.record("test.done", SYSTEM, Subject())))
         await sealer.seal()
-    report = await asyncio.to_thread(verify, tmp_path / "quarterdeck.db", key.public_key())
+    report = await asyncio.to_thread(verify, database.path, key.public_key())
     assert report.ok, report.findings
     assert [found["code"] for found in report.findings] == ["clock"]
     assert re.search("signed 35[0-9]{2} s before", report.findings[0]["what"])
     assert [event for event, _ in log.lines] == ["audit.clock_set_back"]
 
 
-async def test_every_row_is_sealed_in_the_order_of_its_commit(store: SqliteStore) -> None:
+async def test_every_row_is_sealed_in_the_order_of_its_commit(store: Store) -> None:
     clock = SystemClock()
     auditor = Auditor(clock, IdSource(clock))
     sealer = Sealer(store, Ed25519PrivateKey.generate(), clock, CrashPoints(), KeptLog())

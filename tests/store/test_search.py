@@ -10,35 +10,33 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.base.clock import SystemClock
-from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import BadInput, QuarterdeckError
 from quarterdeck.flow.indexing import BYTES, MESSAGES, Indexer, words
 from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, ToolCall, ToolResult, UserMessage
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.store import events, messages, search, sessions
+from quarterdeck.store.database import Store
 from quarterdeck.store.messages import NewMessage
-from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import operation
 from quarterdeck.store.sessions import NewSession
-from quarterdeck.store.sqlite import SqliteStore
+from tests.databases import Database, SqliteFile
 from tests.flow.doubles import Log
 from tests.store.mortal import Killed, Mortal
 from tests.store.seeding import Vocabulary, seed
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Mortal]:
-    migrate(tmp_path / "q.db")
-    store = Mortal(tmp_path / "q.db", CrashPoints(), lambda error: None)
+async def store(database: Database) -> AsyncIterator[Mortal]:
+    store = Mortal(await database.open())
     yield store
     await store.close()
 
 
-def indexer(store: SqliteStore, metrics: Metrics | None = None) -> Indexer:
+def indexer(store: Store, metrics: Metrics | None = None) -> Indexer:
     return Indexer(store, SystemClock(), metrics or Metrics(), Log())
 
 
-async def end_turn(store: SqliteStore, room: str, *said: Message) -> str:
+async def end_turn(store: Store, room: str, *said: Message) -> str:
     """A turn ended with these messages."""
     new = NewSession("default", "web", room, "idy", f"About {room}")
     await store.commit(
@@ -54,13 +52,13 @@ async def end_turn(store: SqliteStore, room: str, *said: Message) -> str:
     return new.id
 
 
-async def all_read(store: SqliteStore) -> None:
+async def all_read(store: Store) -> None:
     one = indexer(store)
     while await one.slice():
         pass
 
 
-async def found(store: SqliteStore, said: str, session: str = "", limit: int = 50) -> list[str]:
+async def found(store: Store, said: str, session: str = "", limit: int = 50) -> list[str]:
     return [one.snippet for one in await search.find(store, said, session, 0, limit)]
 
 
@@ -131,7 +129,7 @@ async def test_operators_are_words(store: Mortal, said: str) -> None:
     assert await found(store, "apple") == ["apple"]
 
 
-async def test_a_kill_anywhere_loses_nothing_and_has_nothing_twice(store: Mortal, tmp_path: Path) -> None:
+async def test_a_kill_anywhere_loses_nothing_and_has_nothing_twice(store: Mortal, database: Database) -> None:
     for n in range(7):  # some turns are larger than a slice, in number and in size
         await end_turn(store, f"r{n}", *(UserMessage(f"word{n}m{k} " + "x" * (n * 700)) for k in range(MESSAGES + 3)))
     everything = [f"word{n}m{k}" for n in range(7) for k in range(MESSAGES + 3)]
@@ -145,8 +143,8 @@ async def test_a_kill_anywhere_loses_nothing_and_has_nothing_twice(store: Mortal
     store.dies_in = 0
     await all_read(store)
     assert deaths > 10
-    with sqlite3.connect(tmp_path / "q.db") as database:
-        texts = [row[0].split()[0] for row in database.execute("SELECT text FROM search ORDER BY rowid")]
+    with contextlib.closing(sqlite3.connect(database.path)) as file:
+        texts = [row[0].split()[0] for row in file.execute("SELECT text FROM search ORDER BY rowid")]
     assert texts == everything
 
 
@@ -173,8 +171,9 @@ async def test_what_waits_is_a_gauge(store: Mortal) -> None:
 
 async def test_a_database_of_an_earlier_version_is_caught_up_with(tmp_path: Path) -> None:
     vocabulary = Vocabulary()
-    seed(tmp_path / "q.db", 3, 40, vocabulary)
-    store = SqliteStore(tmp_path / "q.db", CrashPoints(), lambda error: None)
+    file = SqliteFile(tmp_path)
+    seed(file.path, 3, 40, vocabulary)
+    store = await file.open()
     await all_read(store)
     rows = await store.fetch("SELECT COUNT(*), COUNT(DISTINCT session_id) FROM search", {})
     await store.close()

@@ -10,6 +10,7 @@ from quarterdeck.cli.control import CommandFailed
 from quarterdeck.cli.export_audit import export_bundle
 from quarterdeck.cli.settings import load
 from quarterdeck.store.datadir import DataDir
+from quarterdeck.store.opening import SQLITE
 
 
 def check(command: Command, given: argparse.Namespace) -> int:
@@ -33,7 +34,10 @@ def export(command: Command, given: argparse.Namespace) -> int:
 
 
 def _data(given: argparse.Namespace) -> DataDir:
-    data = DataDir(Path(load(given.config).config.data_dir))
+    config = load(given.config).config
+    data = DataDir(Path(config.data_dir))
+    if config.database != SQLITE:
+        raise CommandFailed("the verifier reads a file of SQLite; a record in PostgreSQL cannot be verified here yet")
     if not data.database.exists():
         raise CommandFailed(f"there is no record in {data.root} yet; `quarterdeck up` begins one")
     return data

@@ -39,6 +39,8 @@ BEGUN = (
 )
 ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all")
 SCHEMA = Argument("--json-schema", "Print the file's schema for editors.", kind="flag")
+SHOW = Argument("--show", "Change nothing, only say what waits.", kind="flag")
+MIGRATED = ("id", "state", "created_at")
 MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
 FOUND = Argument("outcome", "What you found out.", choices=("sent", "failed"))
 SABOTAGE = Argument("--sabotage", "Spoil this scene, to see that the tour notices.", choices=("kill", "proof"))
@@ -141,6 +143,7 @@ COMMANDS: tuple[Command, ...] = (
     listed("audit list", "List the record, newest first.", PAGE, "created_at type actor outcome resource"),
     Command("audit verify", "Check that the record is as it was signed.", "audit:check", PROOF),
     Command("audit export", "Write the sealed record into a new folder for an auditor.", "audit:export", (FOLDER,)),
+    Command("migrate", "Bring the database to this version's schema.", "migrate:bring_up", (SHOW,), MIGRATED),
     Command("new", "Write a small package that brings a channel, a provider or a tool.", "new.create:new", NEW),
     Command("crash-points", "List where tests may kill the process.", "points:crash_points"),
 )

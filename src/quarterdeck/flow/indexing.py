@@ -49,22 +49,21 @@ class Indexer:
         self._lag(0.0)
         seen = -1
         while not life.stopping.is_set():
-            newest = await events.newest(self._store)
-            if newest != seen and await self._catch_up(life):
-                seen = newest
+            seen = await self._catch_up(life, seen)
             await _wait(life, EVERY_S)
 
-    async def _catch_up(self, life: Life) -> bool:
-        """Whether everything that was there is read."""
+    async def _catch_up(self, life: Life, seen: int) -> int:
+        """Read everything that is behind event `seen`; the newest that is read, or `seen` as long as some wait."""
         try:
-            while await self.slice():
+            newest = await events.newest(self._store)
+            while newest != seen and await self.slice():
                 if life.stopping.is_set():
-                    return False
+                    return seen
                 await _wait(life, PAUSE_S)
         except (Retry, Conflict) as error:
             self._log.warning("search.late", reason=str(error))
-            return False
-        return True
+            return seen
+        return newest
 
     async def slice(self) -> bool:
         """Index what comes next; whether there may be more."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quarterdeck.store.database import Row, Store
+from quarterdeck.store.database import SETTLED, Row, Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import value, values
 from quarterdeck.store.tenancy import TENANT
@@ -52,8 +52,9 @@ async def checkpoint(store: Store) -> Checkpoint | None:
 async def unsealed(store: Store, after_rowid: int, limit: int) -> list[Row]:
     """(rowid, leaf hash) of rows that have no position yet, in commit order."""
     rows = await store.fetch(
-        "SELECT rowid, leaf_hash FROM audit WHERE tenant = :tenant AND rowid > :after ORDER BY rowid LIMIT :limit",
-        {"tenant": TENANT, "after": after_rowid, "limit": limit},
+        "SELECT rowid, leaf_hash FROM audit WHERE tenant = :tenant AND rowid > :after AND rowid < :settled"
+        " ORDER BY rowid LIMIT :limit",
+        {"tenant": TENANT, "after": after_rowid, "settled": SETTLED, "limit": limit},
     )
     return list(rows)
 

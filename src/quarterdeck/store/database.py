@@ -1,12 +1,19 @@
-"""The store: commit operations durably, read rows. This file says what any database does; sqlite.py does it."""
+"""The store: commit operations durably, read rows. This file says what any database does; sqlite.py and postgresql.py
+do it.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from quarterdeck.store.operations import Operation, Receipt, Value
 
 Row = tuple[Value, ...]
 Kept = Callable[[Receipt], None]
+
+SETTLED: Final = 2**63 - 1
+"""The parameter `:settled` of whoever reads behind a cursor: rows below it were committed, and no row will come
+between them any more. With one writer that is everything; PostgreSQL puts its own horizon in its place.
+"""
 
 
 class Store(Protocol):

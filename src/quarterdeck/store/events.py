@@ -2,7 +2,7 @@
 
 import msgspec
 
-from quarterdeck.store.database import Store
+from quarterdeck.store.database import SETTLED, Store
 from quarterdeck.store.operations import Statement, Value
 from quarterdeck.store.rows import columns, values
 from quarterdeck.store.tenancy import TENANT
@@ -41,7 +41,7 @@ def insert(session_id: str, back: int, kind: str, data: dict[str, object], now: 
 
 
 RAISE = "UPDATE sessions SET head = head + (SELECT COUNT(*) FROM ("
-RAISED = ")) WHERE tenant = :tenant AND id = :session"
+RAISED = ") found) WHERE tenant = :tenant AND id = :session"
 ADD = (
     "INSERT INTO events (tenant, session_id, seq, kind, data, created_at)"
     " SELECT :tenant, :session, s.head + 1 - ROW_NUMBER() OVER (ORDER BY f.place DESC), :kind,"
@@ -82,13 +82,14 @@ async def after(store: Store, session_id: str, seq: int, limit: int) -> list[Sto
 async def after_any(store: Store, cursor: int, limit: int) -> list[StoredEvent]:
     """Events of all sessions behind the feed's cursor, in commit order; `+` keeps SQLite from an index by tenant."""
     rows = await store.fetch(
-        f"SELECT {columns(StoredEvent)} FROM events WHERE +tenant = :tenant AND id > :cursor ORDER BY id LIMIT :limit",
-        {"tenant": TENANT, "cursor": cursor, "limit": limit},
+        f"SELECT {columns(StoredEvent)} FROM events WHERE +tenant = :tenant AND id > :cursor AND id < :settled"
+        " ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "cursor": cursor, "settled": SETTLED, "limit": limit},
     )
     return values(StoredEvent, rows)
 
 
 async def newest(store: Store) -> int:
     """The feed's newest cursor."""
-    rows = await store.fetch("SELECT COALESCE(MAX(id), 0) FROM events", {})
+    rows = await store.fetch("SELECT COALESCE(MAX(id), 0) FROM events WHERE id < :settled", {"settled": SETTLED})
     return int(rows[0][0] or 0)

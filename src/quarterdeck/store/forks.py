@@ -99,8 +99,8 @@ def _message(session_id: str, back: int, one: Copied) -> Statement:
     return Statement(
         "forks.message",
         "INSERT INTO messages (tenant, session_id, position, part, origin, content, turn_id, inbox_id, created_at)"
-        " SELECT :tenant, :session, head - :back, 0, CASE WHEN :shown THEN head - :back ELSE 0 END, :content, :turn,"
-        " '', :created FROM sessions WHERE tenant = :tenant AND id = :session",
+        " SELECT :tenant, :session, head - :back, 0, CASE WHEN :shown = 1 THEN head - :back ELSE 0 END, :content,"
+        " :turn, '', :created FROM sessions WHERE tenant = :tenant AND id = :session",
         {
             "tenant": TENANT,
             "session": session_id,

@@ -166,7 +166,7 @@ _NAMED = (
     "SELECT json_object('inbox', json_group_array(id), 'outcome', :outcome, 'by', :by) AS data, 1 AS place"
     " FROM (SELECT id FROM inbox WHERE "
 )
-_IF_ANY = " ORDER BY lane_order) HAVING COUNT(*) > 0"
+_IF_ANY = " ORDER BY lane_order) named HAVING COUNT(*) > 0"
 _EDITED_TOLD = _NAMED + _EDITED + _IF_ANY
 _STOPPED_TOLD = _NAMED + "tenant = :tenant AND session_id = :session AND " + _WAITING + _IF_ANY
 

@@ -86,8 +86,8 @@ async def up_to_turn(
     """
     rows = await store.fetch(
         f"SELECT {columns(StoredMessage)} FROM messages WHERE tenant = :tenant AND session_id = :session"
-        " AND position > :after AND origin > :after AND position <= MAX(:position, COALESCE((SELECT MAX(position)"
-        " FROM messages WHERE tenant = :tenant AND session_id = :session AND turn_id = :turn), 0))"
+        " AND position > :after AND origin > :after AND (position <= :position OR position <= (SELECT MAX(position)"
+        " FROM messages WHERE tenant = :tenant AND session_id = :session AND turn_id = :turn))"
         " ORDER BY position DESC, part DESC LIMIT :limit",
         {
             "tenant": TENANT,

@@ -2,18 +2,20 @@
 
 import sqlite3
 import time
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
 from quarterdeck.base.errors import NewerSchema
+from quarterdeck.store.dialect import Dialect, migration
 from quarterdeck.store.sqlite import connect
 
 
-def known() -> list[tuple[int, str, str]]:
+def known(dialect: Dialect = "sqlite") -> list[tuple[int, str, str]]:
     """(number, name, SQL) of every migration that this version has, in order."""
     folder = resources.files("quarterdeck.store") / "migrations"
     files = sorted(f.name for f in folder.iterdir() if f.name.endswith(".sql"))
-    return [(int(name[:4]), name[5:-4], (folder / name).read_text("utf-8")) for name in files]
+    return [(int(name[:4]), name[5:-4], migration((folder / name).read_text("utf-8"), dialect)) for name in files]
 
 
 def migrate(path: Path) -> list[str]:
@@ -41,6 +43,18 @@ def migrate(path: Path) -> list[str]:
         return [f"{number:04d}_{name}" for number, name, _ in new]
     finally:
         connection.close()
+
+
+def applied(path: Path) -> dict[int, float]:
+    """Numbers of the migrations that the database at `path` has, with the time of each (Unix seconds)."""
+    if not path.exists():
+        return {}
+    with closing(connect(path, read_only=True)) as connection:
+        try:
+            rows = connection.execute("SELECT version, applied_at FROM schema_migrations").fetchall()
+        except sqlite3.OperationalError:  # it has no table yet
+            return {}
+    return {int(number): float(at) for number, at in rows}
 
 
 def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> None:

@@ -346,7 +346,7 @@ async def listed(store: Store, state: str, limit: int, before: str) -> list[List
         f"SELECT {columns(Delivery, 'd.')}, {_STATE}, COUNT(*), MIN(CASE WHEN p.n = 0 THEN p.text END), MAX(p.error)"
         f" FROM (SELECT * FROM deliveries WHERE {page} ORDER BY id DESC LIMIT :scanned) d"
         " JOIN parts p ON p.tenant = d.tenant AND p.delivery_id = d.id"
-        f" GROUP BY d.id HAVING :state = '' OR {_STATE} = :state ORDER BY d.id DESC LIMIT :limit",
+        f" GROUP BY {columns(Delivery, 'd.')} HAVING :state = '' OR {_STATE} = :state ORDER BY d.id DESC LIMIT :limit",
         {
             "tenant": TENANT,
             "state": state,

@@ -12,8 +12,9 @@ def belongs(identity: Identity, person: str) -> Statement:
     """An identity belongs to a person, unless somebody else has said otherwise meanwhile."""
     return Statement(
         "identities.belongs",
-        "UPDATE identities SET person_id = :person WHERE tenant = :tenant AND id = :id AND person_id IS :old",
-        {"tenant": TENANT, "id": identity.id, "person": person, "old": identity.person_id},
+        "UPDATE identities SET person_id = :person WHERE tenant = :tenant AND id = :id"
+        " AND COALESCE(person_id, '') = :old",
+        {"tenant": TENANT, "id": identity.id, "person": person, "old": identity.person_id or ""},
         expect=1,
     )
 

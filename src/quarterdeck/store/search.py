@@ -1,8 +1,8 @@
 """Search: which messages hold these words, newest first, and how far the index has read.
 
-The index (SQLite FTS5, tokenizer unicode61 without diacritics) is filled behind the fact: `cursor` says up to where,
-`unread` gives what comes next, `add` indexes it and moves the cursor in one operation, so that a kill neither
-loses a message nor has one twice.
+The index knows words without case and diacritics; `search_sql` has its two dialects. It is filled behind the fact:
+`cursor` says up to where, `unread` gives what comes next, `add` indexes it and moves the cursor in one operation, so
+that a kill neither loses a message nor has one twice.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from quarterdeck.base.errors import BadInput
-from quarterdeck.store.database import Store
+from quarterdeck.store import lexemes, search_sql
+from quarterdeck.store.database import SETTLED, Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.tenancy import TENANT
@@ -100,12 +101,12 @@ def add(entries: Sequence[Entry], old: Cursor, new: Cursor) -> list[Statement]:
 def _insert(entry: Entry) -> Statement:
     return Statement(
         "search.insert",
-        "INSERT INTO search (text, session, tenant, session_id, position, part, role, created_at)"
-        " VALUES (:text, :word, :tenant, :session, :position, :part, :role, :created)",
+        search_sql.INSERT,
         {
             "tenant": TENANT,
             "text": entry.text,
             "word": _word(entry.session_id),
+            "vector": lexemes.vector(entry.text),
             "session": entry.session_id,
             "position": entry.position,
             "part": entry.part,
@@ -117,8 +118,8 @@ def _insert(entry: Entry) -> Statement:
 
 
 def merge(pages: int) -> Statement:
-    """Put small pieces of the index together, about `pages` pages of them (sqlite.org/fts5.html, 6.8)."""
-    return Statement("search.merge", "INSERT INTO search (search, rank) VALUES ('merge', :pages)", {"pages": pages})
+    """Put small pieces of the index together, about `pages` pages of them, where the database does not do that."""
+    return Statement("search.merge", search_sql.MERGE, {"pages": pages})
 
 
 async def cursor(store: Store) -> Cursor:
@@ -133,8 +134,9 @@ async def cursor(store: Store) -> Cursor:
 async def passed(store: Store, event_id: int, limit: int) -> list[Passed]:
     """Events from `event_id` on, in commit order; `+` keeps SQLite from an index by tenant."""
     rows = await store.fetch(
-        f"SELECT {columns(Passed)} FROM events WHERE +tenant = :tenant AND id >= :event ORDER BY id LIMIT :limit",
-        {"tenant": TENANT, "event": event_id, "limit": limit},
+        f"SELECT {columns(Passed)} FROM events WHERE +tenant = :tenant AND id >= :event AND id < :settled"
+        " ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "event": event_id, "settled": SETTLED, "limit": limit},
     )
     return values(Passed, rows)
 
@@ -154,26 +156,33 @@ async def find(store: Store, said: str, session_id: str, before: int, limit: int
 
     Raises BadInput when there is no word in it.
     """
+    words = typed(said)
     rows = await store.scan(
-        "SELECT search.rowid, search.session_id, search.position, search.part, search.role,"
-        " snippet(search, 0, '', '', '…', 24), search.created_at, s.assistant, s.connection, s.title"
-        " FROM search JOIN sessions s ON s.tenant = search.tenant AND s.id = search.session_id"
-        " WHERE search MATCH :match AND search.tenant = :tenant AND (:before = 0 OR search.rowid < :before)"
-        " ORDER BY search.rowid DESC LIMIT :limit",
-        {"tenant": TENANT, "match": match(said, session_id), "before": before, "limit": limit},
+        search_sql.FIND,
+        {
+            "tenant": TENANT,
+            "match": match(words, session_id),
+            "query": lexemes.query(words, PREFIX_FROM),
+            "session": session_id,
+            "before": before,
+            "limit": limit,
+        },
     )
-    return values(Found, rows)
+    return [msgspec.structs.replace(one, snippet=lexemes.excerpt(one.snippet, words)) for one in values(Found, rows)]
 
 
-def match(said: str, session_id: str) -> str:
-    """What a person typed as a query of FTS5: every word quoted, so that nothing in it is an operator; the last
-    one may be a beginning.
-    """
+def typed(said: str) -> list[str]:
+    """The words that a person typed. Raises BadInput when there is none, or too many."""
     words = [word for word in _clean(said).split() if any(letter.isalnum() for letter in word)]
     if not words:
         raise BadInput("q", "has no word to look for", "Write at least one word or number.")
     if len(words) > MOST_WORDS:
         raise BadInput("q", f"has more than {MOST_WORDS} words", "Leave some out.")
+    return words
+
+
+def match(words: Sequence[str], session_id: str) -> str:
+    """Words as a query of FTS5: each quoted, so that nothing in it is an operator; the last one may be a beginning."""
     quoted = [_quote(word) for word in words]
     if len(words[-1]) >= PREFIX_FROM:
         quoted[-1] += "*"

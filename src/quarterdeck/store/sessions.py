@@ -149,7 +149,7 @@ def end_answered(
     return Statement(
         "sessions.end_answered",
         "UPDATE sessions SET head = head + :events, updated_at = :now WHERE tenant = :tenant AND id = :id"
-        " AND fence = :fence AND (untaken_steer = 0 OR :leave) AND stop_at < :position RETURNING head",
+        " AND fence = :fence AND (untaken_steer = 0 OR :leave = 1) AND stop_at < :position RETURNING head",
         {
             "tenant": TENANT,
             "id": session_id,

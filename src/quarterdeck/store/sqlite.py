@@ -16,11 +16,11 @@ from pathlib import Path
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Retry, StoreFailed
+from quarterdeck.store.committing import ADMITTED, Commit
 from quarterdeck.store.database import Kept, Row
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Value
 
 GROUP = 256  # operations in one COMMIT
-ADMITTED = 4096  # operations waiting or running; beyond it `commit` raises Retry
 BUSY_MS = 5_000  # how long a reader waits for the file lock
 SLOW_SCAN_S = 1.0  # readers hold no snapshot longer than this
 UNAVAILABLE = frozenset(
@@ -39,15 +39,8 @@ _UNDO_ONE = ("ROLLBACK TO operation", "RELEASE operation")
 _UNDO_ALL = ("ROLLBACK", "BEGIN")  # what is committed then is empty
 
 
-class _Commit(asyncio.Future[Receipt]):
-    """A commit's end. A task that is cancelled while it waits for this hears of that when the commit has ended."""
-
-    def cancel(self, msg: object = None) -> bool:
-        return False  # the task then keeps the cancellation for its next step
-
-
 _Result = Receipt | BaseException
-_Job = tuple[Operation, _Commit]
+_Job = tuple[Operation, Commit]
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -96,7 +89,7 @@ class SqliteStore:
         self._crash.reach(f"op.{operation.name}.before")
         if self._jobs.qsize() >= ADMITTED:
             raise Retry("too many operations are waiting for the disk", 1.0)
-        done = _Commit(loop=self._loop)
+        done = Commit(loop=self._loop)
         self._jobs.put((operation, done))
         try:
             receipt = await done
@@ -191,7 +184,7 @@ class SqliteStore:
         self._loop.call_soon_threadsafe(_resolve, done)
 
 
-def _resolve(done: list[tuple[_Commit, _Result]]) -> None:
+def _resolve(done: list[tuple[Commit, _Result]]) -> None:
     for future, result in done:
         if isinstance(result, Receipt):
             future.set_result(result)

@@ -85,7 +85,7 @@ def used(last: Mapping[str, float]) -> Statement:
     """When tokens were used last: Unix seconds by id."""
     return Statement(
         "tokens.used",
-        "UPDATE tokens SET used_at = (SELECT value FROM json_each(:last) WHERE key = tokens.id)"
+        "UPDATE tokens SET used_at = (SELECT CAST(value AS REAL) FROM json_each(:last) WHERE key = tokens.id)"
         " WHERE tenant = :tenant AND id IN (SELECT key FROM json_each(:last))",
         {"tenant": TENANT, "last": msgspec.json.encode(last).decode()},
     )

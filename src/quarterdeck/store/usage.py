@@ -127,13 +127,16 @@ async def _edge(store: Store, since: float, until: float) -> float:
 async def _slice(store: Store, wanted: Range, group: Collection[Column], width: int) -> Sequence[Row]:
     by = {f"by_{name}": int(name in group) for name in get_args(Column)}
     return await store.scan(
-        "SELECT CASE WHEN :by_bucket THEN CAST(created_at / :width AS BIGINT) ELSE 0 END,"
-        " CASE WHEN :by_assistant THEN assistant ELSE '' END, CASE WHEN :by_session_id THEN session_id ELSE '' END,"
-        " CASE WHEN :by_connection THEN connection ELSE '' END,"
-        " CASE WHEN :by_identity_id THEN identity_id ELSE '' END, CASE WHEN :by_route THEN route ELSE '' END,"
-        " currency, COUNT(*), SUM(1 - reported), SUM(CASE WHEN amount IS NULL THEN 1 ELSE 0 END), SUM(tokens_in),"
-        " SUM(tokens_cached), SUM(tokens_cache_write), SUM(tokens_out), SUM(tokens_reasoning),"
-        " COALESCE(SUM(amount), 0) FROM ledger WHERE tenant = :tenant AND kind = 'settle'"
+        "SELECT CASE WHEN :by_bucket = 1 THEN CAST(created_at / :width AS BIGINT) ELSE 0 END,"
+        " CASE WHEN :by_assistant = 1 THEN assistant ELSE '' END,"
+        " CASE WHEN :by_session_id = 1 THEN session_id ELSE '' END,"
+        " CASE WHEN :by_connection = 1 THEN connection ELSE '' END,"
+        " CASE WHEN :by_identity_id = 1 THEN identity_id ELSE '' END, CASE WHEN :by_route = 1 THEN route ELSE '' END,"
+        " currency, COUNT(*), CAST(SUM(1 - reported) AS BIGINT),"
+        " CAST(SUM(CASE WHEN amount IS NULL THEN 1 ELSE 0 END) AS BIGINT), CAST(SUM(tokens_in) AS BIGINT),"
+        " CAST(SUM(tokens_cached) AS BIGINT), CAST(SUM(tokens_cache_write) AS BIGINT),"
+        " CAST(SUM(tokens_out) AS BIGINT), CAST(SUM(tokens_reasoning) AS BIGINT),"
+        " CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM ledger WHERE tenant = :tenant AND kind = 'settle'"
         " AND created_at >= :since AND created_at < :until"
         " AND (:assistant = '' OR assistant = :assistant) AND (:session_id = '' OR session_id = :session_id)"
         " AND (:connection = '' OR connection = :connection) AND (:identity_id = '' OR identity_id = :identity_id)"

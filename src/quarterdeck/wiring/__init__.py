@@ -81,9 +81,8 @@ from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir, Runtime
-from quarterdeck.store.migrate import migrate
+from quarterdeck.store.opening import open_store
 from quarterdeck.store.operations import operation
-from quarterdeck.store.sqlite import SqliteStore
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.watching import watching
@@ -100,7 +99,7 @@ class Gateway:
     loaded: LoadedConfig
     data: DataDir
     directory: Directory
-    store: SqliteStore
+    store: Store
     intake: Intake
     live: Live
     lanes: Lanes
@@ -148,8 +147,7 @@ async def build(
     level = Level(config.log.level)
     log = make_logger(level, config.log.format)
     data = _hold(config, stack)
-    applied = migrate(data.database)
-    store = SqliteStore(data.database, points, lambda error: failed.set())
+    store, applied = await open_store(config.database, data, points, lambda error: failed.set())
     stack.push_async_callback(store.close)
     client = Client(user_agent=f"quarterdeck/{VERSION}")
     stack.push_async_callback(client.close)
@@ -325,7 +323,7 @@ def _commands(
     }
 
 
-async def _audit_key(data: DataDir, store: SqliteStore) -> Ed25519PrivateKey:
+async def _audit_key(data: DataDir, store: Store) -> Ed25519PrivateKey:
     """The key that seals the record. A new one only for a new record: a lost key is not replaced silently."""
     if data.audit_key.exists() or await audit.checkpoint(store) is not None:
         return load_key(data.audit_key)

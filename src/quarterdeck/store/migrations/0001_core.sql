@@ -1,6 +1,27 @@
 -- The core: who speaks where, what was accepted, what a turn did, what goes out, and the record of it all.
 -- Times are Unix seconds; digests and ids are text; *_at of something that has not happened is NULL.
 
+-- only postgresql
+-- Numbers in the order of commits, for whoever reads behind a cursor. A sequence alone gives them in the order of
+-- asking, and then a transaction that commits late has numbers which its readers have passed. Here the transaction
+-- comes first, then the place in it, and nobody reads past the oldest transaction that still runs: `settled`.
+CREATE TABLE commit_base (added BIGINT NOT NULL);  -- raised where the database was moved to a server with lower numbers
+INSERT INTO commit_base VALUES (0);
+CREATE FUNCTION commit_order() RETURNS BIGINT LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    place BIGINT := COALESCE(NULLIF(current_setting('quarterdeck.place', TRUE), ''), '0')::BIGINT + 1;
+BEGIN
+    IF place > 65535 THEN
+        RAISE EXCEPTION 'a transaction may write 65535 rows in the order of commits';
+    END IF;
+    PERFORM set_config('quarterdeck.place', place::TEXT, TRUE);
+    RETURN ((pg_current_xact_id()::TEXT::BIGINT + (SELECT added FROM commit_base)) << 16) + place;
+END $$;
+CREATE FUNCTION settled() RETURNS BIGINT LANGUAGE sql STABLE AS $$
+    SELECT (pg_snapshot_xmin(pg_current_snapshot())::TEXT::BIGINT + (SELECT added FROM commit_base)) << 16
+$$;
+-- both
+
 CREATE TABLE rooms (
     tenant TEXT NOT NULL, id TEXT NOT NULL,
     connection TEXT NOT NULL, native_id TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,

@@ -6,6 +6,7 @@ CREATE TABLE search_cursor (                 -- every event before `event_id` is
     PRIMARY KEY (tenant)
 );
 
+-- only sqlite
 CREATE VIRTUAL TABLE search USING fts5(
     text,
     session,                                 -- one word: the session's id without its prefix
@@ -14,6 +15,17 @@ CREATE VIRTUAL TABLE search USING fts5(
 );
 INSERT INTO search (search, rank) VALUES ('automerge', 0);    -- merging has operations of its own, each bounded
 INSERT INTO search (search, rank) VALUES ('crisismerge', 256);
+-- only postgresql
+CREATE TABLE search (
+    place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    text TEXT COLLATE "C" NOT NULL,
+    words TSVECTOR NOT NULL,                 -- written as lexemes: no parser and no dictionary of PostgreSQL comes to it
+    tenant TEXT COLLATE "C" NOT NULL, session_id TEXT COLLATE "C" NOT NULL,
+    position BIGINT NOT NULL, part BIGINT NOT NULL,
+    role TEXT COLLATE "C" NOT NULL, created_at DOUBLE PRECISION NOT NULL
+);
+CREATE INDEX search_words ON search USING gin (words);
+-- both
 
 -- A conversation that began as a copy of another one. The copy is made in slices; `position` and `part` are of the
 -- newest message that is copied.

@@ -1,0 +1,40 @@
+"""`quarterdeck migrate`: which schema has the database, and bring it to this version's."""
+
+import argparse
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from quarterdeck.api import shown
+from quarterdeck.cli.command import Command
+from quarterdeck.cli.render import table
+from quarterdeck.cli.settings import load
+from quarterdeck.store.datadir import DataDir
+from quarterdeck.store.migrate import known
+from quarterdeck.store.opening import SQLITE, applied_migrations, migrate
+
+
+def bring_up(command: Command, given: argparse.Namespace) -> int:
+    """Apply what waits, unless only asked to show it; one row for each migration."""
+    config = load(given.config).config
+    data = DataDir(Path(config.data_dir))
+    with ExitStack() as stack:
+        if not given.show:
+            if config.database == SQLITE:  # a server is locked by the migration itself
+                data.hold()
+                stack.callback(data.release)
+            asyncio.run(migrate(config.database, data))
+        at = asyncio.run(applied_migrations(config.database, data))
+    rows: list[dict[str, object]] = [
+        {
+            "id": f"{number:04d}_{name}",
+            "state": "applied" if number in at else "waiting",
+            "created_at": shown.moment_or_none(at.get(number)),
+        }
+        for number, name, _ in known()
+    ]
+    for line in [msgspec.json.encode(row).decode() for row in rows] if given.json else table(rows, command.columns):
+        print(line)
+    return 0

@@ -1,0 +1,74 @@
+"""Which database is it, and how is it opened? `database` of the configuration is the only thing that says."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Generator
+from typing import TypeVar
+
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.errors import ConfigRefused, Retry
+from quarterdeck.store import migrate as migrate_sqlite
+from quarterdeck.store.database import Store
+from quarterdeck.store.datadir import DataDir
+from quarterdeck.store.sqlite import SqliteStore
+
+SQLITE = "sqlite"
+WAIT_S = 30.0  # for a server that is starting, or is not reached yet
+AGAIN_S = 0.5
+
+T = TypeVar("T")
+
+
+async def open_store(
+    database: str, data: DataDir, crash: CrashPoints, on_failure: Callable[[BaseException], None]
+) -> tuple[Store, list[str]]:
+    """The store, at this version's schema, and the names of the migrations that this took.
+
+    `on_failure` hears of a commit whose fate is unknown. Raises NewerSchema, ConfigRefused, or Retry where a server
+    was not reached in WAIT_S.
+    """
+    applied = await migrate(database, data)
+    if database == SQLITE:
+        return SqliteStore(data.database, crash, on_failure), applied
+    with _driver():
+        from quarterdeck.store.postgresql import PostgresqlStore
+    return await _patiently(lambda: PostgresqlStore.open(database, crash, on_failure)), applied
+
+
+async def migrate(database: str, data: DataDir) -> list[str]:
+    """Bring the database to this version's schema; the names of what that took. Raises as `open_store` does."""
+    if database == SQLITE:
+        return migrate_sqlite.migrate(data.database)
+    with _driver():
+        from quarterdeck.store import migrate_postgresql
+    return await _patiently(lambda: migrate_postgresql.migrate(database))
+
+
+async def applied_migrations(database: str, data: DataDir) -> dict[int, float]:
+    """Numbers of the migrations that the database has, with the time of each (Unix seconds); it is not changed."""
+    if database == SQLITE:
+        return migrate_sqlite.applied(data.database)
+    with _driver():
+        from quarterdeck.store import migrate_postgresql
+    return await migrate_postgresql.applied(database)
+
+
+@contextlib.contextmanager
+def _driver() -> Generator[None]:
+    try:
+        yield
+    except ImportError as error:
+        fix = "Install it: pip install 'quarterdeck[postgresql]'"
+        raise ConfigRefused("database", f"PostgreSQL needs a package that is not here ({error.name})", fix) from error
+
+
+async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + WAIT_S
+    while True:
+        try:
+            return await step()
+        except Retry:
+            if loop.time() >= until:
+                raise
+            await asyncio.sleep(AGAIN_S)

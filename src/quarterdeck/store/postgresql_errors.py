@@ -1,0 +1,44 @@
+"""What does an error of PostgreSQL mean for whoever asked?"""
+
+import contextlib
+from collections.abc import Generator
+from typing import Final
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+from quarterdeck.base.errors import ConfigRefused, Retry
+
+AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""The server gave this transaction up in favour of another one: the same may be tried at once."""
+LOST: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
+"""The connection is gone, or nobody takes connections now (starting, shutting down)."""
+_FULL: Final = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.LockNotAvailableError,
+)
+_CLOSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+
+
+TAKEN: Final = asyncpg.UniqueViolationError
+SAID: Final = asyncpg.PostgresError
+"""Whatever the server itself says."""
+
+
+@contextlib.contextmanager
+def told(slow: str = "the database did not answer in time") -> Generator[None]:
+    """Say it in our words: not reached, too slow, not to be written now, no way in. Anything else is what it is."""
+    try:
+        yield
+    except _CLOSED as error:
+        fix = "Correct the user, password and name in the address, or create the database"
+        raise ConfigRefused("database", f"PostgreSQL refuses: {error}", fix) from error
+    except (asyncpg.QueryCanceledError, TimeoutError) as error:
+        raise Retry(slow, 1.0) from error
+    except _FULL as error:
+        raise Retry(f"the database cannot be written now: {error}", 5.0) from error
+    except LOST as error:
+        if isinstance(error, ValueError):  # a value that has no place in its column
+            raise
+        raise Retry(f"the database is not reached: {error}", 1.0) from error

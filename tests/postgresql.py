@@ -1,0 +1,163 @@
+"""A PostgreSQL server of the tests' own: a cluster in a temporary folder, on a loopback port, as durable as a real one.
+
+PostgreSQL refuses to run as root; then it runs as the user that Debian's package makes, else as `nobody`.
+"""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Generator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.waiting import until_sync
+
+USER = "quarterdeck"
+START_S = 30.0
+
+
+class Cluster:
+    """A server and its databases; `stop` and `start` are those of an operator, `kill` is a crash."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._bin = programs()
+        self._port = free_port()
+        self._process: subprocess.Popen[Any] | None = None
+        self._names = count(1)
+        self._run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    def url(self, database: str) -> str:
+        """Where a database is."""
+        return f"postgresql://{USER}@127.0.0.1:{self._port}/{database}"
+
+    @property
+    def port(self) -> int:
+        """Its port on the loopback."""
+        return self._port
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        assert self._bin is not None
+        log = (self._folder / "log").open("ab")
+        self._process = subprocess.Popen(
+            [
+                str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder),
+                "-h", "127.0.0.1", "-p", str(self._port), "-c", "max_connections=200",
+            ],
+            stdout=log, stderr=log, cwd=self._folder, **as_nobody_important(),
+        )  # fmt: skip
+        log.close()
+        until_sync(self._answers, START_S)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT cuts all connections and ends in order; SIGQUIT ends without any."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(START_S)
+            self._process = None
+
+    def create(self) -> str:
+        """A new database with nothing in it; its address."""
+        name = f"t{next(self._names)}"
+        asyncio.run(self._admin(f"CREATE DATABASE {name}"))
+        return self.url(name)
+
+    def end(self) -> None:
+        """Stop; a server that does not is killed."""
+        process = self._process
+        if process is not None:
+            process.send_signal(signal.SIGQUIT)  # nobody needs its last checkpoint
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait(10)
+
+    async def _admin(self, sql: str) -> None:
+        connection = await asyncpg.connect(self.url("postgres"), timeout=10)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError, asyncpg.PostgresError):
+            asyncio.run(self._admin("SELECT 1"))
+            return True
+        return False
+
+    def _run(self, program: str, *arguments: str) -> None:
+        assert self._bin is not None
+        done = subprocess.run(
+            [str(self._bin / program), *arguments], cwd=self._folder, capture_output=True, check=False, timeout=60,
+            **as_nobody_important(),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+
+
+def programs() -> Path | None:
+    """The folder of the newest installed server."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: float(one.parts[4]))
+    if found:
+        return found[-1].parent
+    named = shutil.which("initdb")
+    return Path(named).resolve().parent if named else None
+
+
+def as_nobody_important() -> dict[str, Any]:
+    """Who runs the server, where that may not be us."""
+    if os.geteuid() != 0:
+        return {}
+    user = server_user()
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+def server_user() -> pwd.struct_passwd:
+    """Debian's user for PostgreSQL, else `nobody`."""
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        return pwd.getpwnam("nobody")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running() -> Generator[Cluster]:
+    """A started cluster; gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="quarterdeck-pg-"))
+    if os.geteuid() == 0:
+        os.chown(folder, server_user().pw_uid, server_user().pw_gid)
+    cluster = None
+    try:
+        cluster = Cluster(folder)
+        cluster.start()
+        yield cluster
+    finally:
+        if cluster is not None:
+            cluster.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Generator[Cluster]:
+    """The server that all tests of a run share."""
+    if programs() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with running() as cluster:
+        yield cluster
