@@ -100,7 +100,7 @@ def test_what_did_not_arrive_is_sent_again_from_its_page(new_console: NewConsole
     console.section("What is wrong").get_by_role("link", name="Show").click(timeout=SOON)
     expect(console.page).to_have_url(f"{console.url}/console/deliveries?state=unknown")
     assert states(console.page) == ["unknown"]
-    console.page.get_by_role("link", name="You said: are you there").click()
+    console.page.locator(".said").get_by_role("link", name="You said: are you there").click()
     expect(console.page.get_by_role("heading", name="Delivery", exact=True)).to_be_visible()
     console.look_over()
     console.page.get_by_label("How do you know").fill("looked into the room")

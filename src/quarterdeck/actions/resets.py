@@ -1,4 +1,4 @@
-"""Starting a conversation anew: what `/new` does, done by whoever operates the gateway, or by its timer."""
+"""Stopping a conversation and starting it anew: `/stop` and `/new` by whoever operates the gateway, or by its timer."""
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, NotFound
@@ -10,7 +10,7 @@ from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import sessions, timers
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import operation
+from quarterdeck.store.operations import Statement, operation
 
 
 class DueReset:
@@ -44,7 +44,7 @@ class DueReset:
 
 
 class Resets:
-    """The use case of resetting a session."""
+    """The use cases of stopping and resetting a session. `reason` is the person's own words."""
 
     def __init__(self, store: Store, auditor: Auditor, lanes: Lanes, live: Live, clock: Clock) -> None:
         self._store = store
@@ -55,6 +55,13 @@ class Resets:
 
     async def reset(self, session_id: str, actor: Actor, reason: str = "") -> None:
         """Stop what runs and waits; the model is shown nothing of what was said before. Raises NotFound."""
+        await self._cut(session_id, "change.session.reset", [sessions.reset(session_id)], actor, reason)
+
+    async def stop(self, session_id: str, actor: Actor, reason: str = "") -> None:
+        """Stop what runs, what waits, and answers that are not sent yet. Raises NotFound."""
+        await self._cut(session_id, "change.session.stop", [], actor, reason)
+
+    async def _cut(self, session_id: str, kind: str, more: list[Statement], actor: Actor, reason: str) -> None:
         session = await sessions.get(self._store, session_id)
         if session is None:
             raise NotFound(f"there is no session {session_id}")
@@ -63,8 +70,8 @@ class Resets:
             operation(
                 "session",
                 stopping.stop(session.id, actor.id, self._clock.now()),
-                sessions.reset(session.id),
-                self._auditor.record("change.session.reset", actor, about, outcome="done", content=reason.encode()),
+                more,
+                self._auditor.record(kind, actor, about, outcome="done", content=reason.encode()),
             )
         )
         after = await sessions.get(self._store, session_id)

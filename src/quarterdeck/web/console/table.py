@@ -13,7 +13,9 @@ from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problems
+from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.signin import Signin
+from quarterdeck.actions.transcripts import Transcripts
 from quarterdeck.actions.waiting import Waiting
 from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base.clock import Clock
@@ -27,6 +29,7 @@ from quarterdeck.store.database import Store
 from quarterdeck.web.assets import Assets
 from quarterdeck.web.console.assistants import AssistantsPage
 from quarterdeck.web.console.connections import ConnectionsPage
+from quarterdeck.web.console.conversations import ConversationsPage
 from quarterdeck.web.console.deliveries import DeliveriesPage
 from quarterdeck.web.console.frame import ConsoleRoute, Frame
 from quarterdeck.web.console.home import HomePage
@@ -77,10 +80,15 @@ def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
     home = HomePage(alerts, Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings)
     sent = DeliveriesPage(Deliveries(p.store, p.auditor, p.outbox, p.live, p.clock))
     taken = InboxPage(Inbox(p.store, p.directory, p.auditor, p.clock, p.lanes.wake))
+    resets = Resets(p.store, p.auditor, p.lanes, p.live, p.clock)
+    said = ConversationsPage(Transcripts(p.store), resets, [one.name for one in p.directory.connections])
     return (
         ConsoleRoute("GET", "/console", home.show, "read", "Home", "home"),
         ConsoleRoute("POST", "/console/alerts/{id}/acknowledge", home.take_on, "operate"),
         ConsoleRoute("POST", "/console/pairings/{code}", home.decide, "operate"),
+        ConsoleRoute("GET", "/console/conversations", said.show, "read", "Conversations", "talks"),
+        ConsoleRoute("GET", "/console/conversations/{id}", said.one, "read"),
+        ConsoleRoute("POST", "/console/conversations/{id}", said.change, "operate"),
         *connections(ConnectionsPage(p.connections)),
         *assistants(AssistantsPage(Assistants(p.directory), p.workspaces)),
         ConsoleRoute("GET", "/console/deliveries", sent.show, "read", "Deliveries", "sent"),
