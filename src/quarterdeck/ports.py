@@ -8,7 +8,6 @@ What every implementation promises
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
@@ -162,18 +161,6 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Release what is held; no call follows."""
-        ...
-
-
-class DocumentReader(Protocol):
-    """Reads the text out of files that people sent."""
-
-    def reads(self, name: str, mime: str) -> bool:
-        """Whether such a file has a text that can be read out."""
-        ...
-
-    async def text(self, path: Path, name: str, mime: str) -> str:
-        """Its text, cut with a mark where it is long. Raises Refused with the reason why it cannot be had."""
         ...
 
 

@@ -69,12 +69,6 @@ async def test_an_edit_has_its_own_key_and_time(platform: Telegram, intake: Reco
     assert act.sender.name == "Ada L"
 
 
-async def test_a_group_is_marked_as_one(platform: Telegram, intake: RecordingIntake) -> None:
-    await platform.driver.write("hello all", chat_id=-1001)
-    (act,) = await accepted(platform, intake)
-    assert (act.room.native_id, act.room.kind, act.room.title) == ("-1001", "group", "Group 1001")
-
-
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
@@ -88,7 +82,10 @@ async def test_a_group_is_marked_as_one(platform: Telegram, intake: RecordingInt
             "[venue Pier, 7 Quay, 1, 2]",
         ),
         ({"contact": {"phone_number": "+49 1", "first_name": "Bo"}}, "[contact Bo, +49 1]"),
-        ({"poll": {"question": "When?"}}, "[poll When?]"),
+        (
+            {"poll": {"question": "When?", "options": [{"text": "now"}, {"text": "later"}]}},
+            "[poll When? | now | later]",
+        ),
         ({"dice": {"emoji": "\U0001f3b2", "value": 4}}, "[dice \U0001f3b2 4]"),
     ],
 )
@@ -264,16 +261,19 @@ async def test_a_refused_token_is_said_and_tried_slowly(platform: Telegram, inta
     assert await other.check() == [other.health().detail]
 
 
-async def test_a_webhook_is_reported_and_left_alone(platform: Telegram, intake: RecordingIntake) -> None:
+async def test_a_webhook_in_the_way_of_polling_is_removed_and_what_waited_for_it_comes(
+    platform: Telegram, intake: RecordingIntake
+) -> None:
     async with aiohttp.ClientSession() as session:
         await session.post(platform.method_url("setWebhook"), data={"url": "https://somebody.example/hook"})
-    async with receiving(platform.channel, intake):
-        await until(lambda: "webhook" in platform.channel.health().detail, what="the report")
-        assert not platform.channel.health().alive
-        assert platform.channel.health().authenticated
-        await platform.driver.requests("getUpdates", 2)
-    assert any("webhook" in problem for problem in await platform.channel.check())
-    assert await platform.driver.requests("deleteWebhook") == []
+    await platform.write("waited")
+    assert "it is removed when" in (await platform.channel.check())[0]
+    assert [act.text for act in await accepted(platform, intake)] == ["waited"]
+    removed = [fields for event, fields in platform.log.lines if event == "telegram.webhook_removed"]
+    assert [line["url"] for line in removed] == ["https://somebody.example/hook"]
+    assert platform.channel.health().alive
+    (request,) = await platform.driver.requests("deleteWebhook")
+    assert request["parameters"] == {}, "nothing that waits is thrown away"
 
 
 async def test_another_poller_is_reported(platform: Telegram, intake: RecordingIntake) -> None:

@@ -274,7 +274,8 @@ def test_the_token_is_all_that_must_be_configured() -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ({**TOKEN, "mode": "webhook"}, "not built yet"),
+        ({**TOKEN, "mode": "push"}, "mode"),
+        ({**TOKEN, "max_connections": 101}, "max_connections"),
         ({**TOKEN, "poll_seconds": 51}, "poll_seconds"),
         ({**TOKEN, "api_root": "api.telegram.org"}, "api_root must start with"),
         ({"token": "123:abc"}, "plain text"),

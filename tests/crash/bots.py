@@ -201,6 +201,14 @@ async def approved(world: World, code: str) -> bool:
     return world.value("SELECT state FROM pairings WHERE code = ?", code) == "approved"
 
 
+class TgWebhook(TgDm):
+    """Telegram calls: what a killed gateway has not acknowledged it brings again."""
+
+    name = "tg_webhook"
+    settings = Settings(telegram=True, webhook=True)
+    sure = ("op.accept.before:1", "op.accept.after:1", "intake.acknowledge:1")
+
+
 BOTS: tuple[type[Scenario], ...] = (
     TgDm,
     TgChunked,
@@ -212,4 +220,5 @@ BOTS: tuple[type[Scenario], ...] = (
     TgLimited,
     TgBlocked,
     TgPairing,
+    TgWebhook,
 )

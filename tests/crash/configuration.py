@@ -7,6 +7,9 @@ import msgspec
 
 from tests.checkers.money import PRICES
 
+ADDRESS = "https://gateway.example"
+"""Where Telegram is told to call; its stand-in knows where that is."""
+
 SECRETS = {
     "MODEL_KEY": "sk-standin",
     "OLD_KEY": "sk-no-longer-good",
@@ -28,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     first_byte: float = 10.0
     dm_policy: str = "open"
     telegram: bool = False
+    webhook: bool = False  # Telegram calls, and is not polled
     old_key: bool = False  # the first of two keys is refused
     fallback: bool = False  # the assistant's own model cannot be reached
     introduce: bool = False
@@ -35,14 +39,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reset_idle_minutes: float = 0.0
 
 
-def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
-    """The TOML text; `model`, `platform` and `telegram` are the stand-ins' addresses."""
+def render(settings: Settings, model: str, platform: str, telegram: str, port: int) -> str:
+    """The TOML text; `model`, `platform` and `telegram` are the stand-ins' addresses, `port` is where we are called."""
     keys = ["OLD_KEY", "MODEL_KEY"] if settings.old_key else ["MODEL_KEY"]
     lines = [
         'data_dir = "./data"',
         f"database = {json.dumps(settings.database)}",
         "[server]",
-        "port = 0",
+        *_server(settings, port),
         "[limits]",
         "turn_seconds = 30.0",
         f"context_tokens = {settings.context_tokens}",
@@ -75,6 +79,13 @@ def render(settings: Settings, model: str, platform: str, telegram: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _server(settings: Settings, port: int) -> Sequence[str]:
+    """A gateway that is called has the same port in all of its lives."""
+    if not settings.webhook:
+        return ("port = 0",)
+    return (f"port = {port}", f"public_url = {json.dumps(ADDRESS)}")
+
+
 def _connection(settings: Settings, platform: str, telegram: str) -> Sequence[str]:
     """The one account that the scenario's people write to."""
     if settings.telegram:
@@ -83,6 +94,8 @@ def _connection(settings: Settings, platform: str, telegram: str) -> Sequence[st
             'channel = "telegram"',
             f"api_root = {json.dumps(telegram)}",
             'token = { env = "BOT_TOKEN" }',
+            f"mode = {json.dumps('webhook' if settings.webhook else 'poll')}",
+            "webhook_check_seconds = 0.5",
         )
     return (
         "[connections.loop]",

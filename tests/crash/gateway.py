@@ -36,10 +36,13 @@ class Runtime(msgspec.Struct, frozen=True):
 class Gateway:
     """Keeps the command running. `crashes` are settings for its next lives, each left behind when it has killed.
 
-    `killed` lists what ended it by SIGKILL; `kill` does so from outside.
+    `killed` lists what ended it by SIGKILL; `kill` does so from outside. `at` is where it is asked, empty where it says
+    so itself.
     """
 
-    def __init__(self, folder: Path, secrets: Mapping[str, str], crashes: Sequence[str], trace: Path | None) -> None:
+    def __init__(
+        self, folder: Path, secrets: Mapping[str, str], crashes: Sequence[str], trace: Path | None, at: str = ""
+    ) -> None:
         self.data = folder / "data"
         self.log = folder / "gateway.log"
         self.killed: list[str] = []
@@ -48,6 +51,7 @@ class Gateway:
         self._secrets = dict(secrets)
         self._crashes = deque(crashes)
         self._trace = trace
+        self._at = at
         self._process: asyncio.subprocess.Process | None = None
         self._shot = False
         self._asked = False
@@ -156,8 +160,9 @@ class Gateway:
             runtime = msgspec.json.decode((self.data / "runtime.json").read_bytes(), type=Runtime)
             if process is None or runtime.pid != process.pid or process.returncode is not None:
                 return ""
-            async with http.get(f"{runtime.url}/readyz") as answer:
-                return runtime.url if answer.status == 200 else ""
+            url = self._at or runtime.url
+            async with http.get(f"{url}/readyz") as answer:
+                return url if answer.status == 200 else ""
         except (FileNotFoundError, aiohttp.ClientError, TimeoutError):
             return ""
 

@@ -191,18 +191,19 @@ class Pairing(Scenario):
 
 
 class Group(Scenario):
-    """A message in a group, where nobody asked for an assistant."""
+    """A message in a group that nobody has let in: it is shown a code."""
 
     name = "group"
-    ends = ("ignored",)
+    ends = ("refused",)
 
     async def drive(self, world: World) -> None:
         self.said = world.say("hello all {n}", group=True)
 
     def expect(self, evidence: Evidence) -> Iterator[str]:
-        yield from Look(evidence).ended(self.said, "ignored")
-        if evidence.platform.entries:
-            yield "the group was answered"
+        yield from Look(evidence).ended(self.said, "refused")
+        notices = {entry.bare for entry in evidence.platform.entries}
+        if len(notices) != 1:
+            yield f"the group was sent {notices}"
 
 
 class Expired(Scenario):

@@ -216,8 +216,9 @@ async def world(
         platform = await stack.enter_async_context(loopback_standin(rules, record=folder / "platform.jsonl"))
         bot = await stack.enter_async_context(telegram(folder / "telegram.jsonl", SECRETS["BOT_TOKEN"]))
         model = await stack.enter_async_context(model_standin(record=folder / "model.jsonl"))
-        (folder / "config.toml").write_text(render(settings, model.url, platform.url, bot.url))
-        gateway = Gateway(folder, SECRETS, crashes, trace)
+        (folder / "config.toml").write_text(render(settings, model.url, platform.url, bot.url, bot.port))
+        at = f"http://127.0.0.1:{bot.port}" if settings.webhook else ""
+        gateway = Gateway(folder, SECRETS, crashes, trace, at)
         server = None if settings.database == "sqlite" else Reader(settings.database)
         made = World(folder, gateway, platform, bot, model, random.Random(seed), server)
         yield stack.enter_context(closing(made))

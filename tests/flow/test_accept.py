@@ -314,7 +314,6 @@ async def test_a_pairing_that_ran_out_makes_room_for_a_new_one(idle_world: World
         ("allowlist", ("p1",), "dm", "answered"),
         ("allowlist", ("p2",), "dm", "refused"),
         ("disabled", (), "dm", "refused"),
-        ("open", (), "group", "ignored"),
     ],
 )
 async def test_the_policy_of_a_connection(

@@ -14,7 +14,7 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
-from quarterdeck.store.people import Identity, Pairing
+from quarterdeck.store.people import Pairing, Wisher
 from quarterdeck.words.book import say
 from quarterdeck.words.languages import first_of
 from quarterdeck.words.sentences import phrase
@@ -36,49 +36,49 @@ class Pairings:
         self._outbox = outbox
         self._clock = clock
 
-    async def approve(self, code: str, actor: Actor) -> Identity:
-        """Let in whoever was shown `code`, greet, and say who speaks. Raises NotFound, Conflict."""
-        pairing, identity = await self._find(code)
-        greetings = await self._greet(identity, pairing.room_id)
-        await self._decide(pairing, identity, "approved", actor, greetings)
+    async def approve(self, code: str, actor: Actor) -> Wisher:
+        """Let in whoever was shown `code`, or the group; greet, and say who speaks. Raises NotFound, Conflict."""
+        pairing, wisher = await self._find(code)
+        greetings = await self._greet(pairing, wisher)
+        await self._decide(pairing, wisher, "approved", actor, greetings)
         for greeting in greetings:
             self._outbox.enqueued(greeting)
-        return identity
+        return wisher
 
-    async def deny(self, code: str, actor: Actor) -> Identity:
+    async def deny(self, code: str, actor: Actor) -> Wisher:
         """Keep out whoever was shown `code`; nothing is said. Raises NotFound, Conflict."""
-        pairing, identity = await self._find(code)
-        await self._decide(pairing, identity, "denied", actor, ())
-        return identity
+        pairing, wisher = await self._find(code)
+        await self._decide(pairing, wisher, "denied", actor, ())
+        return wisher
 
-    async def _greet(self, identity: Identity, room_id: str) -> Sequence[Outgoing]:
-        rules = self._directory.connection(identity.connection)
-        assistant = self._directory.assistant(rules.assistant)
-        language = first_of(rules.language, assistant.language, identity.language)
-        first = await self._introductions.compose(rules, assistant, identity.id, room_id, language)
-        text = say(language, phrase("paired"))
+    async def _greet(self, pairing: Pairing, wisher: Wisher) -> Sequence[Outgoing]:
+        """A person is told who speaks; the people of a group are when each of them first speaks."""
+        rules = self._directory.connection(wisher.connection)
+        assistant, room_id = self._directory.assistant(rules.assistant), pairing.room_id
+        language = first_of(rules.language, assistant.language, wisher.language)
+        group = pairing.kind == "group"
+        first = None if group else await self._introductions.compose(rules, assistant, wisher.id, room_id, language)
+        text = say(language, phrase("paired_group" if group else "paired"))
         greeting = await self._sending.compose(rules.name, room_id, text, kind="notice", language=language)
         return (greeting,) if first is None else (first, greeting)
 
-    async def _find(self, code: str) -> tuple[Pairing, Identity]:
+    async def _find(self, code: str) -> tuple[Pairing, Wisher]:
         pairing = await people.pairing_by_code(self._store, code.strip().upper(), self._clock.now())
         if pairing is None:
             raise NotFound(f"no open pairing has the code {code}; `quarterdeck pairing list` shows them")
-        identity = await people.identity(self._store, pairing.identity_id)
-        assert identity is not None  # written in the operation that wrote the pairing
-        return pairing, identity
+        return pairing, await people.wisher(self._store, pairing)
 
     async def _decide(
-        self, pairing: Pairing, identity: Identity, state: State, actor: Actor, greetings: Sequence[Outgoing]
+        self, pairing: Pairing, wisher: Wisher, state: State, actor: Actor, greetings: Sequence[Outgoing]
     ) -> None:
         statements: list[Statement] = [
             people.decide_pairing(pairing.id, state, self._clock.now()),
-            people.set_identity_state(identity.id, "allowed" if state == "approved" else "denied"),
+            _let_in(pairing, "allowed" if state == "approved" else "denied"),
             *(statement for greeting in greetings for statement in greeting.statements),
             *self._auditor.record(
                 "change.pairing.approve" if state == "approved" else "change.pairing.deny",
                 actor,
-                Subject(connection=identity.connection, resource=identity.id),
+                Subject(connection=wisher.connection, resource=wisher.id),
                 outcome=state,
             ),
         ]
@@ -86,3 +86,10 @@ class Pairings:
             await self._store.commit(operation("pairing", statements))
         except ExpectationFailed as error:
             raise Conflict(f"the pairing {pairing.code} was decided meanwhile, or has run out") from error
+
+
+def _let_in(pairing: Pairing, state: str) -> Statement:
+    """What was decided holds for the person in private, or for the group: neither says anything about the other."""
+    if pairing.kind == "group":
+        return people.set_room_state(pairing.room_id, state)
+    return people.set_identity_state(pairing.identity_id, state)

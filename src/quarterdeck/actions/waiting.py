@@ -15,10 +15,11 @@ SHOWN = 20
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """A stranger wants to be let in; the code is the one that the stranger was shown."""
+    """A stranger, or a group, wants to be let in; the code is the one that was shown there."""
 
     id: str
     code: str
+    kind: str
     connection: str
     name: str
     native_id: str
@@ -60,9 +61,12 @@ class Waiting:
     async def _wishes(self) -> list[Wish]:
         found: list[Wish] = []
         for one in await people.pairings(self._store, "asked", SHOWN, ""):
-            who = await people.identity(self._store, one.identity_id)
-            if one.expires_at > self._clock.now() and who is not None:
+            if one.expires_at > self._clock.now():
+                who = await people.wisher(self._store, one)
                 found.append(
-                    Wish(one.id, one.code, who.connection, who.name, who.native_id, one.created_at, one.expires_at)
-                )
+                    Wish(
+                        one.id, one.code, who.kind, who.connection, who.name, who.native_id, one.created_at,
+                        one.expires_at,
+                    )
+                )  # fmt: skip
         return found

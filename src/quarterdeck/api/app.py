@@ -33,6 +33,7 @@ from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.streams import Streams
 from quarterdeck.api.usage import UsageDoor
+from quarterdeck.api.webhooks import WebhooksDoor
 from quarterdeck.api.websocket import SOCKET, SocketDoor
 from quarterdeck.api.work import WorkDoor
 from quarterdeck.api.workspaces import WorkspacesDoor
@@ -68,6 +69,7 @@ def build(doors: Doors) -> Application:
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
         responses=ResponsesDoor(doors, streams),
+        webhooks=WebhooksDoor(doors),
         openapi=OpenAPIDoor(routes, doors.version, doors.public_url),
     )
     routes.extend(table(handlers))

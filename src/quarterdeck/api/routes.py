@@ -24,6 +24,7 @@ from quarterdeck.api.problems import TooMany
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.usage import UsageDoor
+from quarterdeck.api.webhooks import WebhooksDoor
 from quarterdeck.api.work import WorkDoor
 from quarterdeck.api.workspaces import Version, VersionText, WorkspacesDoor
 from quarterdeck.base.errors import Conflict, NotAllowed, NotFound
@@ -71,6 +72,7 @@ class Handlers:
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
     responses: ResponsesDoor
+    webhooks: WebhooksDoor
     openapi: OpenAPIDoor
 
 
@@ -88,6 +90,7 @@ def table(h: Handlers) -> Sequence[Route]:
         *alerts(h.alerts),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
+        *webhooks(h.webhooks),
         *process(h.me, h.openapi),
     )
 
@@ -271,6 +274,15 @@ def responses(door: ResponsesDoor) -> Sequence[Route]:
               "Stop a response that has not ended.", seconds=60.0),
         route("GET", f"{one}/input_items", door.list_input_items, rw.InputItemsAsk, rw.ItemList, CHAT,
               "What was sent for a response."),
+    )
+
+
+def webhooks(door: WebhooksDoor) -> Sequence[Route]:
+    """What platforms call."""
+    return (
+        route("POST", "/hooks/{connection}", door.call_webhook, Nothing, None, ANYBODY,
+              "A platform brings something for a connection; the connection's channel checks that it is the platform.",
+              media=ANSWER, raises=(NotAllowed, NotFound)),
     )
 
 

@@ -223,6 +223,16 @@ class EmbeddingsConfig(Table, frozen=True):
     ] = ()
 
 
+class GroupConfig(Table, frozen=True):
+    """One group of a connection, by the platform's id. What is not written is as the connection has it."""
+
+    allow: Annotated[bool, Meta(description="Whether people in it are answered; false keeps it out for good.")] = True
+    require_mention: Annotated[bool | None, Meta(description="Answer only when addressed.")] = None
+    session_per: Annotated[Literal["person", "room", "thread"] | None, Meta(description="Whose a conversation is.")] = (
+        None
+    )
+
+
 class ConnectionConfig(Table, frozen=True):
     """One account on a channel."""
 
@@ -238,7 +248,8 @@ class ConnectionConfig(Table, frozen=True):
         tuple[str, ...], Meta(description="The platform's ids of the people and groups that are allowed.")
     ] = ()
     group_policy: Annotated[
-        Literal["allowlist", "open", "disabled"], Meta(description="In which groups it answers.")
+        Literal["allowlist", "open", "disabled"],
+        Meta(description="In which groups it answers: in those listed or let in, in all, in none."),
     ] = "allowlist"
     session_per: Annotated[
         Literal["person", "room", "thread"],
@@ -246,6 +257,7 @@ class ConnectionConfig(Table, frozen=True):
     ] = "person"
     language: Annotated[Tongue, Meta(description="The same for this connection; goes before the assistant's.")] = ""
     require_mention: Annotated[bool, Meta(description="In groups, answer only when addressed.")] = True
+    groups: Annotated[dict[str, GroupConfig], Meta(description="Single groups, by the platform's id.")] = {}
     options: Annotated[dict[str, object], Meta(description="The channel's own settings, as read.")] = {}
 
 

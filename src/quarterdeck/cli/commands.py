@@ -122,7 +122,7 @@ COMMANDS: tuple[Command, ...] = (
     listed("deliveries list", "List what was sent and if it arrived.", STATES, "created_at connection kind text error"),
     asked("deliveries resend", "Send once more what failed, may be lost, or a stop held.", ID, WHY),
     asked("deliveries settle", "Say what became of a delivery of unknown fate.", ID, FOUND, WHY),
-    listed("pairing list", "List strangers who ask to be let in.", STATES, "created_at code connection name native_id"),
+    listed("pairing list", "List who asks to be let in.", STATES, "created_at code kind connection name native_id"),
     asked("pairing approve", "Let the stranger with this code in.", CODE),
     asked("pairing deny", "Keep the stranger with this code out.", CODE),
     listed("people list", "List identities, and which are one person.", PAGE, "person connection native_id name"),

@@ -35,7 +35,7 @@ _answer = msgspec.json.Decoder(_Answer)
 
 
 class Reader:
-    """Implements ports.DocumentReader."""
+    """Implements DocumentReader of flow/services.py."""
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(AT_ONCE)

@@ -71,5 +71,6 @@ def _said(inbound: Inbound) -> tuple[Message, Sequence[Message]]:
     late = LateResults(inbound.results)
     if late.results and not (inbound.text or inbound.attachments):
         return late, inbound.history
-    message = UserMessage(inbound.text, inbound.attachments, inbound.sender.name, inbound.sent_at)
+    sender = inbound.sender.name
+    message = UserMessage(inbound.text, inbound.attachments, sender, inbound.sent_at, quoted=inbound.quoted)
     return message, (*inbound.history, late) if late.results else inbound.history

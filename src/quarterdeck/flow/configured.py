@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from quarterdeck.base.errors import ConfigRefused
-from quarterdeck.base.settings import PRICED, AssistantConfig, Config, PriceConfig, ProviderConfig
-from quarterdeck.flow.directory import ConnectionRules, EmbeddingRules, Limits
+from quarterdeck.base.settings import PRICED, AssistantConfig, Config, ConnectionConfig, PriceConfig, ProviderConfig
+from quarterdeck.flow.directory import ConnectionRules, EmbeddingRules, GroupRules, Limits
 from quarterdeck.governance.listed import Ask
 from quarterdeck.governance.prices import FREE, Price, Rates, flat, rate
 from quarterdeck.model.asking import Options
@@ -91,20 +91,23 @@ def _read(file: Path) -> str:
 def connections(config: Config) -> dict[str, ConnectionRules]:
     """All connections: those that always exist, and those that are configured."""
     rows = {name: ConnectionRules(name, name, "default") for name in ROW_CONNECTIONS}
-    wired = {
-        name: ConnectionRules(
-            name,
-            one.channel,
-            one.assistant,
-            one.dm_policy,
-            one.allow,
-            one.streaming != "off",
-            one.session_per,
-            one.language,
-        )
-        for name, one in config.connections.items()
-    }
-    return rows | wired
+    return rows | {name: _rules(name, one) for name, one in config.connections.items()}
+
+
+def _rules(name: str, one: ConnectionConfig) -> ConnectionRules:
+    return ConnectionRules(
+        name,
+        one.channel,
+        one.assistant,
+        one.dm_policy,
+        one.allow,
+        one.streaming != "off",
+        one.session_per,
+        one.language,
+        one.group_policy,
+        one.require_mention,
+        {group: GroupRules(its.allow, its.require_mention, its.session_per) for group, its in one.groups.items()},
+    )
 
 
 def routes(config: Config) -> set[str]:

@@ -11,10 +11,20 @@ import msgspec
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.pauses import Pauses
 from quarterdeck.model.assistant import Assistant
+from quarterdeck.model.inbound import Room
 from quarterdeck.ports import Channel, Provider, Tool
 
 DmPolicy = Literal["pairing", "allowlist", "open", "disabled"]
+GroupPolicy = Literal["allowlist", "open", "disabled"]
 SessionPer = Literal["person", "room", "thread"]
+
+
+class GroupRules(msgspec.Struct, frozen=True):
+    """What holds in one group; None: as its connection has it. `allow` None: it is not configured."""
+
+    allow: bool | None = None
+    require_mention: bool | None = None
+    session_per: SessionPer | None = None
 
 
 class ConnectionRules(msgspec.Struct, frozen=True):
@@ -28,11 +38,26 @@ class ConnectionRules(msgspec.Struct, frozen=True):
     streaming: bool = False
     session_per: SessionPer = "person"
     language: str = ""  # of ours, or empty: as people's apps say
+    group_policy: GroupPolicy = "allowlist"
+    require_mention: bool = True
+    groups: Mapping[str, GroupRules] = {}
+
+    def group(self, room: Room) -> GroupRules:
+        """What holds in a group, or in the group that a thread is in."""
+        own = self.groups.get(room.parent or room.native_id, _UNNAMED)
+        return GroupRules(
+            own.allow,
+            self.require_mention if own.require_mention is None else own.require_mention,
+            own.session_per or self.session_per,
+        )
 
     @property
     def rows(self) -> bool:
         """Whether a delivery there is a row of ours."""
         return self.channel in ("web", "api", "terminal")
+
+
+_UNNAMED = GroupRules()
 
 
 class Limits(msgspec.Struct, frozen=True):

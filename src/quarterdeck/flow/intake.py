@@ -4,7 +4,6 @@
 wait: a command's effect, a stranger's pairing code, an edit's replacement of what still waits.
 """
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +13,7 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.flow.admission import judge
 from quarterdeck.flow.arrivals import Made, arrived, row_of
 from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
 from quarterdeck.flow.directory import ConnectionRules, Directory
@@ -23,11 +23,12 @@ from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.routing import Routed, Routing
 from quarterdeck.flow.scope import place
 from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
+from quarterdeck.flow.strangers import Strangers
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
-from quarterdeck.governance.identity import NotAdmitted, admit
+from quarterdeck.governance.identity import NotAdmitted
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.assistant import Assistant
-from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound
+from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound, RoomChange
 from quarterdeck.model.schedule import reset_due
 from quarterdeck.store import events, inbox, people, sessions, timers
 from quarterdeck.store.database import Store
@@ -38,7 +39,6 @@ from quarterdeck.words.book import say
 from quarterdeck.words.languages import Language, first_of, spoken
 from quarterdeck.words.sentences import Phrase, phrase
 
-PAIRING_SECONDS = 3600.0
 KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
 TRIES = 3
 PAUSED_SECONDS = 30.0  # after which a platform may bring again what a paused connection does not take
@@ -101,6 +101,7 @@ class Intake:
         self._crash = crash
         self._routing = Routing(sending.hooks, store, directory) if sending.hooks is not None else None
         self._introductions = Introductions(store, sending, clock)
+        self._strangers = Strangers(store, sending, clock, new_id)
         self._known: OrderedDict[str, None] = OrderedDict()
         self.open = False
 
@@ -114,7 +115,8 @@ class Intake:
             self._hints.wake(seen.session_id)
             return seen
         for _ in range(TRIES):
-            draft = await self._draft(inbound)
+            if (draft := await self._draft(inbound)) is None:
+                return Accepted("", "", 0, "ignored")
             try:
                 receipt = await self._store.commit(draft.operation, partial(self._hint, draft))
             except ExpectationFailed as failed:
@@ -127,6 +129,8 @@ class Intake:
 
     def _hint(self, draft: _Draft, receipt: Receipt) -> None:
         """Tell those who work on what was committed, also when whoever brought it is gone."""
+        if draft.row.kind == "room":
+            self._sending.forget_rooms()
         for reply in draft.replies:
             self._outbox.enqueued(reply)
         if session := draft.row.session_id:
@@ -147,19 +151,19 @@ class Intake:
         row = await inbox.find(self._store, inbound.connection, inbound.act_key)
         return Duplicate(row.id, row.session_id) if row else None
 
-    async def _draft(self, inbound: Inbound) -> _Draft:
+    async def _draft(self, inbound: Inbound) -> _Draft | None:
+        """The act's operation; None where it is none of ours."""
         if inbound.due is not None:
             return await self._fell_due(inbound, inbound.due)
-        rules = self._directory.connection(inbound.connection)
         identity = people.identity_id(inbound.connection, inbound.sender.native_id)
-        known = None
-        if not rules.rows:
-            known = await people.identity(self._store, identity)
-            state = known.state if known else "unknown"
-            admission = admit(rules.dm_policy, rules.allow, inbound.sender.native_id, state, inbound.room.kind)
-            if isinstance(admission, NotAdmitted):
-                return await self._refuse(inbound, rules, admission, identity)
-        return await self._admit(inbound, rules, identity, known)
+        if inbound.change is not None:
+            return self._room_changed(inbound, inbound.change, identity)
+        rules = self._directory.connection(inbound.connection)
+        if (judged := await judge(self._store, inbound, rules)) is None:
+            return None
+        if isinstance(judged.verdict, NotAdmitted):
+            return await self._refuse(judged.inbound, rules, judged.verdict, identity)
+        return await self._admit(judged.inbound, rules, identity, judged.who)
 
     # --- those who may not ------------------------------------------------------------------------------------
 
@@ -169,20 +173,11 @@ class Intake:
         statements, known = self._who(inbound, now)
         statements.append(inbox.insert_refused(row, now))
         replies: tuple[Outgoing, ...] = ()
-        if admission.reaction == "pairing" and not await people.open_pairing(self._store, identity, now):
-            # The room is committed with its notice, so it cannot be looked up yet: nothing rides here.
-            code = secrets.token_hex(4).upper()
-            pairing = people.Pairing(
-                self._new_id("pair"), code, identity, row.room_id, "asked", now, now + PAIRING_SECONDS, None
-            )
+        if admission.reaction == "pairing":
             language = self._language(rules, self._directory.assistant(rules.assistant), row)
-            text = say(language, phrase("pairing", code=code))
-            notice = await self._sending.compose(
-                inbound.connection, row.room_id, text, kind="notice", language=language
-            )
-            statements += [people.close_expired_pairing(identity, now), people.ask_pairing(pairing)]
-            statements += notice.statements
-            replies = (notice,)
+            if wished := await self._strangers.wish(inbound, row, language):
+                statements += wished.statements
+                replies = (wished.notice,)
         statements += self._record(inbound, row, admission.outcome)
         return _Draft(operation("accept", statements), row, replies, None, known)
 
@@ -200,8 +195,9 @@ class Intake:
         outcome, detail = _verdict(command is not None, routed, full)
         mode = inbound.mode or assistant.queue
         row = self._row(inbound, session_id, identity, mode, now, outcome, detail)
-        if outcome == "" and mode == "collect" and assistant.debounce_ms:
-            row = msgspec.structs.replace(row, not_before=now + assistant.debounce_ms / 1000)
+        wait_ms = max(inbound.gather_ms, assistant.debounce_ms if mode == "collect" else 0)
+        if outcome == "" and wait_ms:
+            row = msgspec.structs.replace(row, not_before=now + wait_ms / 1000)
         if who is not None and not row.language:
             row = msgspec.structs.replace(row, language=who.language)
         statements, known = self._who(inbound, now)
@@ -324,6 +320,18 @@ class Intake:
         statements = [sessions.count(session.id, 1), inbox.insert(row, now), *effect.statements]
         statements += [arrived(inbound, row, now), *self._record(inbound, row, row.outcome)]
         return _Draft(operation("accept", statements), row)
+
+    def _room_changed(self, inbound: Inbound, change: RoomChange, identity: str) -> _Draft:
+        """What the platform says about a room; it grants nothing, so nobody has to be let in for it."""
+        now, room = self._clock.now(), people.room_id(inbound.connection, inbound.room.native_id)
+        row = self._row(inbound, "", identity, "followup", now, "command", change.what)
+        statements, known = self._who(inbound, now)
+        statements += [inbox.insert_refused(row, now)]
+        if change.what == "moved":
+            statements += people.move_room(inbound.connection, inbound.room.native_id, change.native_id, now)
+        else:
+            statements.append(people.set_room_absent(room, "" if change.what == "reachable" else change.what))
+        return _Draft(operation("accept", [*statements, *self._record(inbound, row, row.outcome)]), row, known=known)
 
     # --- parts of the operation -------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """A message from an assistant to a room: rows that the tool's result is committed with."""
 
 from quarterdeck.base.errors import BadInput, NotAllowed, NotFound
+from quarterdeck.flow.admission import listed
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Sending
-from quarterdeck.governance.identity import Admitted, admit
+from quarterdeck.governance.identity import Admission, Admitted, admit, admit_group
 from quarterdeck.model.message import Attachment
 from quarterdeck.ports import Rows, ToolContext
 from quarterdeck.store import people
@@ -60,8 +61,15 @@ class Posting:
 
     async def _hearer(self, rules: ConnectionRules, room: KnownRoom) -> Identity | None:
         """Somebody with a conversation in a room who may speak there now; who was put out is not written to."""
-        speakers = await people.speakers(self._store, rules.name, room.id, SPEAKERS)
-        for who in speakers:
-            if isinstance(admit(rules.dm_policy, rules.allow, who.native_id, who.state, room.kind), Admitted):
+        if room.absent:
+            return None
+        for who in await people.speakers(self._store, rules.name, room.id, SPEAKERS):
+            if isinstance(_verdict(rules, room, who), Admitted):
                 return who
         return None
+
+
+def _verdict(rules: ConnectionRules, room: KnownRoom, who: Identity) -> Admission:
+    if room.kind == "dm":
+        return admit(rules.dm_policy, rules.allow, who.native_id, who.state)
+    return admit_group(rules.group_policy, listed(rules, room.native_id), room.state, who.state)

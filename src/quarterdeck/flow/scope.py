@@ -29,9 +29,10 @@ async def place(
         if going_on := await persons.session_of(store, known.person_id, assistant):
             return Place(going_on)
         return _new(rules, room.native_id, identity, assistant, known.person_id)
-    if room.kind == "dm" or rules.session_per == "person":
+    per = rules.group(room).session_per
+    if room.kind == "dm" or per == "person":
         return _new(rules, room.native_id, identity, assistant)
-    where = room.parent if rules.session_per == "room" and room.parent else room.native_id
+    where = room.parent if per == "room" and room.parent else room.native_id
     return _new(rules, where, "", assistant)
 
 

@@ -65,6 +65,10 @@ class RoomNames:
             self._names.popitem(last=False)
         return room.native_id
 
+    def forget(self) -> None:
+        """The platform has another id for some room; that is rare, so all are looked up again."""
+        self._names.clear()
+
 
 class Sending:
     """Composes deliveries. It commits nothing: the statements go into the operation of what caused them."""
@@ -88,6 +92,10 @@ class Sending:
         self._new_id = new_id
         self._log = log
         self.hooks = hooks
+
+    def forget_rooms(self) -> None:
+        """A room moved: it is looked up again before anything is sent there."""
+        self._rooms.forget()
 
     async def compose(
         self,

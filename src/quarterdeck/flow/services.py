@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
@@ -15,9 +17,20 @@ from quarterdeck.flow.sending import RoomNames, Sending
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
 from quarterdeck.observe.metrics import Metrics
-from quarterdeck.ports import DocumentReader
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
+
+
+class DocumentReader(Protocol):
+    """Reads the text out of files that people sent."""
+
+    def reads(self, name: str, mime: str) -> bool:
+        """Whether such a file has a text that can be read out."""
+        ...
+
+    async def text(self, path: Path, name: str, mime: str) -> str:
+        """Its text, cut with a mark where it is long. Raises Refused with the reason why it cannot be had."""
+        ...
 
 
 @dataclass(frozen=True)

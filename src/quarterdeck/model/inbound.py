@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from quarterdeck.model.asking import NO_WISHES, Options
-from quarterdeck.model.message import Attachment, Message, ToolResult
+from quarterdeck.model.message import Attachment, Message, Quoted, ToolResult
 
 RoomKind = Literal["dm", "group", "thread"]
 QueueMode = Literal["followup", "collect", "steer", "interrupt"]
@@ -35,6 +35,15 @@ class Sender(msgspec.Struct, frozen=True):
     language: str = ""
 
 
+class RoomChange(msgspec.Struct, frozen=True):
+    """What the platform says about a room itself: the bot can write there again, or no more (and why), or the room goes
+    on under another id (`native_id`), with its conversations.
+    """
+
+    what: Literal["reachable", "removed", "blocked", "muted", "moved"]
+    native_id: str = ""
+
+
 class Due(msgspec.Struct, frozen=True):
     """Which timer fell due: of which kind, for which session, when (Unix seconds) and how late in seconds.
 
@@ -56,7 +65,10 @@ class Inbound(msgspec.Struct, frozen=True):
     it edits. `sent_at` is Unix seconds by the platform's clock, 0 when unknown. `history` is what an API client
     sent along for a session of one turn, `options` how it wants to be answered, `results` what its own tools brought.
     `asked` is what a door keeps with the act, in its own words. `mode` overrides the assistant's queue mode. `due`:
-    nobody spoke, a timer fell due; room and sender are empty then.
+    nobody spoke, a timer fell due; room and sender are empty then. `change`: nobody spoke, the room changed.
+
+    `addressed` is whether it was said to the bot; in private everything is. `quoted` is the message that it answers.
+    `gather_ms` is how long it waits for more of the same act (the pictures of an album), all taken together.
     """
 
     connection: str
@@ -64,7 +76,7 @@ class Inbound(msgspec.Struct, frozen=True):
     room: Room
     sender: Sender
     text: str
-    kind: Literal["message", "edit", "timer"] = "message"
+    kind: Literal["message", "edit", "timer", "room"] = "message"
     message_ref: str = ""
     sent_at: float = 0.0
     attachments: tuple[Attachment, ...] = ()
@@ -75,10 +87,17 @@ class Inbound(msgspec.Struct, frozen=True):
     results: tuple[ToolResult, ...] = ()
     asked: bytes = b""
     due: Due | None = None
+    change: RoomChange | None = None
+    addressed: bool = True
+    quoted: Quoted | None = None
+    gather_ms: int = 0
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The inbox row is committed; the platform may be acknowledged. `outcome` is set when it ended at once."""
+    """The inbox row is committed; the platform may be acknowledged. `outcome` is set when it ended at once.
+
+    Without an `inbox_id` nothing was kept: what people of a group say to each other is no act towards the assistant.
+    """
 
     inbox_id: str
     session_id: str

@@ -30,14 +30,26 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     unreadable: str = ""
 
 
+class Quoted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The message that a person answers, or the piece of it that was picked. `own`: the bot itself wrote it."""
+
+    text: str
+    sender: str = ""
+    own: bool = False
+
+
 class UserMessage(msgspec.Struct, frozen=True, tag="user", omit_defaults=True):
-    """What a person wrote. `sent_at` is Unix seconds; `correction` marks an edit of an answered message."""
+    """What a person wrote. `sent_at` is Unix seconds; `correction` marks an edit of an answered message.
+
+    `quoted` is what it answers.
+    """
 
     text: str
     attachments: tuple[Attachment, ...] = ()
     sender: str = ""
     sent_at: float = 0.0
     correction: bool = False
+    quoted: Quoted | None = None
 
 
 class ToolCall(msgspec.Struct, frozen=True):

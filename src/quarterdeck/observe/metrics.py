@@ -60,6 +60,9 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._webhooks = Counter(
+            "quarterdeck_webhooks", "Calls of platforms to us", ("connection", "result"), registry=self.registry
+        )
         self._hooks = Counter(
             "quarterdeck_hooks",
             "Calls of hooks, and events lost to them",
@@ -111,6 +114,10 @@ class Metrics:
         """A platform call ended."""
         self._child(self._sends, connection, result).inc()
         self._child(self._send_seconds, connection).observe(seconds)
+
+    def webhook(self, connection: str, result: str) -> None:
+        """A platform called us (taken, refused, failed, busy)."""
+        self._child(self._webhooks, connection, result).inc()
 
     def hook(self, hook: str, on: str, result: str, count: int = 1) -> None:
         """A hook was called (passed, changed, denied, failed, told), or an event was lost to it."""

@@ -1,5 +1,7 @@
 """Rooms, identities and pairings: who speaks where, and who was let in."""
 
+from typing import Literal
+
 import msgspec
 
 from quarterdeck.model.inbound import Room, RoomKind, Sender
@@ -25,17 +27,24 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class KnownRoom(msgspec.Struct, frozen=True):
-    """A room that something was accepted from."""
+    """A room that something was accepted from. `state` (of a group) is unknown, allowed or denied.
+
+    `absent` says why the bot cannot write there, empty where it can; `moved_from` is the platform's id under which its
+    conversations began.
+    """
 
     id: str
     connection: str
     native_id: str
     kind: RoomKind
     title: str
+    state: str
+    absent: str
+    moved_from: str
 
 
 class Pairing(msgspec.Struct, frozen=True):
-    """A stranger's wish to be let in; the code was shown to the stranger."""
+    """A stranger's wish to be let in, or a group's where the stranger spoke; the code was shown there."""
 
     id: str
     code: str
@@ -45,6 +54,18 @@ class Pairing(msgspec.Struct, frozen=True):
     created_at: float
     expires_at: float
     decided_at: float | None
+    kind: Literal["person", "group"] = "person"
+
+
+class Wisher(msgspec.Struct, frozen=True):
+    """Who or what a wish would let in: a person by identity, or a group."""
+
+    id: str
+    connection: str
+    native_id: str
+    name: str
+    kind: Literal["person", "group"]
+    language: str = ""
 
 
 def room_id(connection: str, native_id: str) -> str:
@@ -122,8 +143,63 @@ def set_identity_state(identity: str, state: str) -> Statement:
     )
 
 
+def set_room_state(room_wanted: str, state: str) -> Statement:
+    """Let a group in, or keep it out."""
+    return Statement(
+        "rooms.set_state",
+        "UPDATE rooms SET state = :state WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": room_wanted, "state": state},
+        expect=1,
+    )
+
+
+def set_room_absent(room_wanted: str, why: str) -> Statement:
+    """The bot cannot write into a room any more, or can again (empty)."""
+    return Statement(
+        "rooms.set_absent",
+        "UPDATE rooms SET absent = :why WHERE tenant = :tenant AND id = :id",
+        {"tenant": TENANT, "id": room_wanted, "why": why},
+        expect=1,
+    )
+
+
+def move_room(connection: str, old: str, new: str, now: float) -> list[Statement]:
+    """A room goes on under a new id of the platform: what is sent goes there, what comes from there belongs to it.
+
+    The two ids are the platform's. A room that moves again is still the one where its conversations began.
+    """
+    origin = (
+        "COALESCE((SELECT NULLIF(o.moved_from, '') FROM rooms o WHERE o.tenant = :tenant AND o.id = :old_id), :old)"
+    )
+    params = {
+        "tenant": TENANT,
+        "connection": connection,
+        "old": old,
+        "old_id": room_id(connection, old),
+        "new": new,
+        "new_id": room_id(connection, new),
+        "now": now,
+    }
+    return [
+        Statement(
+            "rooms.move",
+            "INSERT INTO rooms (tenant, id, connection, native_id, kind, title, created_at, moved_from)"
+            f" SELECT :tenant, :new_id, :connection, :new, 'group', '', :now, {origin}"
+            " WHERE :new <> :old"
+            " ON CONFLICT (tenant, id) DO UPDATE SET moved_from = excluded.moved_from",
+            {name: params[name] for name in ("tenant", "connection", "old", "old_id", "new", "new_id", "now")},
+        ),
+        Statement(
+            "rooms.rename",
+            "UPDATE rooms SET native_id = :new, absent = '' WHERE tenant = :tenant AND connection = :connection"
+            " AND (id = :old_id OR native_id = :old)",
+            {name: params[name] for name in ("tenant", "connection", "old", "old_id", "new")},
+        ),
+    ]
+
+
 def ask_pairing(pairing: Pairing) -> Statement:
-    """Note a stranger's wish; one open wish per identity."""
+    """Note a stranger's wish; one open wish per identity, and one per group."""
     marks = ", ".join(":" + name for name in Pairing.__struct_fields__)
     return Statement(
         "pairings.ask",
@@ -133,13 +209,18 @@ def ask_pairing(pairing: Pairing) -> Statement:
     )
 
 
-def close_expired_pairing(identity: str, now: float) -> Statement:
+_SAME_WISH = (
+    "tenant = :tenant AND kind = :kind AND (kind = 'group' OR identity_id = :identity)"
+    " AND (kind = 'person' OR room_id = :room) AND state = 'asked'"
+)
+
+
+def close_expired_pairing(new: Pairing, now: float) -> Statement:
     """A wish whose code has run out makes room for a new one."""
     return Statement(
         "pairings.close_expired",
-        "UPDATE pairings SET state = 'denied', decided_at = :now WHERE tenant = :tenant AND identity_id = :identity"
-        " AND state = 'asked' AND expires_at <= :now",
-        {"tenant": TENANT, "identity": identity, "now": now},
+        f"UPDATE pairings SET state = 'denied', decided_at = :now WHERE {_SAME_WISH} AND expires_at <= :now",
+        {"tenant": TENANT, "kind": new.kind, "identity": new.identity_id, "room": new.room_id, "now": now},
     )
 
 
@@ -186,12 +267,11 @@ async def speakers(store: Store, connection: str, room_wanted: str, limit: int) 
     return values(Identity, rows)
 
 
-async def open_pairing(store: Store, identity_wanted: str, now: float) -> Pairing | None:
-    """An identity's wish that is still open."""
+async def open_pairing(store: Store, wish: Pairing, now: float) -> Pairing | None:
+    """The wish of the same identity, or for the same group, that is still open."""
     rows = await store.fetch(
-        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND identity_id = :identity"
-        " AND state = 'asked' AND expires_at > :now",
-        {"tenant": TENANT, "identity": identity_wanted, "now": now},
+        f"SELECT {columns(Pairing)} FROM pairings WHERE {_SAME_WISH} AND expires_at > :now",
+        {"tenant": TENANT, "kind": wish.kind, "identity": wish.identity_id, "room": wish.room_id, "now": now},
     )
     return value(Pairing, rows[0]) if rows else None
 
@@ -204,6 +284,17 @@ async def pairing_by_code(store: Store, code: str, now: float) -> Pairing | None
         {"tenant": TENANT, "code": code, "now": now},
     )
     return value(Pairing, rows[0]) if rows else None
+
+
+async def wisher(store: Store, wish: Pairing) -> Wisher:
+    """Whom a wish would let in; it was written in the operation that wrote the wish."""
+    if wish.kind == "group":
+        group = await room(store, wish.room_id)
+        assert group is not None
+        return Wisher(group.id, group.connection, group.native_id, group.title, "group")
+    who = await identity(store, wish.identity_id)
+    assert who is not None
+    return Wisher(who.id, who.connection, who.native_id, who.name, "person", who.language)
 
 
 async def pairings(store: Store, state: str, limit: int, before: str) -> list[Pairing]:

@@ -100,7 +100,15 @@ class Builder:
             telegram = decode_settings(one.options, TelegramSettings, path)
             token = await self.secrets.read(telegram.token, f"{path}.token")
             return TelegramChannel(
-                name, telegram, token, self.client, self.clock, self.log, self.files, streaming=one.streaming
+                name,
+                telegram,
+                token,
+                self.client,
+                self.clock,
+                self.log,
+                self.files,
+                streaming=one.streaming,
+                public_url=self.config.server.public_url or "",
             )
         from quarterdeck.channels.loopback.adapter import LoopbackChannel
         from quarterdeck.channels.loopback.settings import LoopbackSettings

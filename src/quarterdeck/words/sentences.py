@@ -15,7 +15,9 @@ Sentence = Literal[
     "how_to_block",
     # letting people in
     "pairing",
+    "pairing_group",
     "paired",
+    "paired_group",
     # taking in
     "queue_full",
     "not_taken",

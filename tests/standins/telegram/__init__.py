@@ -19,6 +19,8 @@ where:
     limits.py     the vendor's numbers, in the vendor's units
     entities.py   how HTML and explicit entities become a text with formatting
     inject.py     what people do (write, edit, send files, press buttons)
+    groups.py     what they do in groups (mention, answer, speak in topics, come and go), and privacy mode
+    webhook.py    which webhooks may be set, and how updates are brought there
     control.py    the routes of the control API
     refusals.py   the vendor's error answers, word for word
     second_clients.py   independent libraries, for the stand-in's own tests and for nobody else
@@ -30,10 +32,10 @@ telegram-bot-api/Client.cpp at commit 025884ae of 2024, ClientManager.cpp at 018
 aiogram 3.31.0 (its types and methods restate core.telegram.org/bots/api). "Unverified" marks what none of
 them settles.
 
-Known to differ from the vendor: webhooks are noted and block polling, but nothing is delivered to them;
-MarkdownV2, rich messages, groups' rules and privacy mode are missing; a second conflict within 3 s and a
-repeated short poll are not slowed down (the server does both); updates do not expire after 24 h; URLs in a
-text get no entity by themselves.
+Known to differ from the vendor: a webhook is called only where a test says where its https address is,
+without TLS and one update at a time; MarkdownV2, rich messages and the permissions of groups are missing; a
+second conflict within 3 s and a repeated short poll are not slowed down (the server does both); updates do not
+expire after 24 h; URLs in a text get no entity by themselves.
 """
 
 from tests.standins.telegram.driver import DeadlineMissed, TelegramDriver

@@ -4,7 +4,7 @@
     POST /_control/chats       fields of a Chat (state.py)     changes or creates one
     POST /_control/users       fields of a Person (state.py)   changes or creates one
     POST /_control/faults      a Fault (faults.py)             DELETE calls all off, GET lists what is planned
-    POST /_control/settings    {"strict_rates": bool}
+    POST /_control/settings    {"strict_rates": bool, "privacy": bool, "places": {https address: where it is}}
     POST /_control/reset       forget everything
     GET  /_control/sent        every message of the bot: final text, all wordings, when
     GET  /_control/requests    every request: method, parameters, when, status (None: still open, 0: cut)
@@ -56,7 +56,9 @@ class UserSetting(msgspec.Struct, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
     """Switches of the stand-in."""
 
-    strict_rates: bool
+    strict_rates: bool | None = None
+    privacy: bool | None = None
+    places: dict[str, str] | None = None
 
 
 def sent_messages(records: Iterable[Record]) -> list[Record]:
@@ -145,7 +147,12 @@ class _Control:
 
     async def set_settings(self, request: web.Request) -> web.Response:
         wanted = await _read(request, Settings)
-        self._state.rates.strict = wanted.strict_rates
+        if wanted.strict_rates is not None:
+            self._state.rates.strict = wanted.strict_rates
+        if wanted.privacy is not None:
+            self._state.privacy = wanted.privacy
+        if wanted.places is not None:
+            self._state.delivery.places = wanted.places
         return _json(wanted)
 
     async def reset(self, _request: web.Request) -> web.Response:

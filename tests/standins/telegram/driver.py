@@ -124,6 +124,22 @@ class TelegramDriver:
         """Switch the enforcement of the published send rates."""
         await self._post("settings", {"strict_rates": on}, dict[str, object])
 
+    async def privacy(self, on: bool) -> None:
+        """Switch the bot's privacy mode: in groups it then sees only what is meant for it."""
+        await self._post("settings", {"privacy": on}, dict[str, object])
+
+    async def place(self, address: str, where: str) -> None:
+        """Say where an https address really is, for webhooks that are set from now on."""
+        await self._post("settings", {"places": {address: where}}, dict[str, object])
+
+    async def member(self, chat_id: int, status: str, *, user_id: int = 7001, can_send: bool = True) -> Injected:
+        """Let a person change the bot's standing in a chat: member, restricted, left, kicked."""
+        return await self._act(kind="member", chat_id=chat_id, user_id=user_id, status=status, can_send=can_send)
+
+    async def migrate(self, chat_id: int, new_chat_id: int, *, user_id: int = 7001) -> Injected:
+        """Let a group become a supergroup: both say so, and the old one cannot be written to."""
+        return await self._act(kind="migrate", chat_id=chat_id, user_id=user_id, new_chat_id=new_chat_id)
+
     async def reset(self) -> None:
         """Let the stand-in forget everything."""
         await self._post("reset", {}, dict[str, object])

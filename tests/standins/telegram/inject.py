@@ -8,15 +8,15 @@ import msgspec
 
 from tests.standins.telegram.entities import Entity
 from tests.standins.telegram.files import document_json, photo_json
-from tests.standins.telegram.limits import utf16_length
+from tests.standins.telegram.groups import GROUP_ANONYMOUS_BOT, membership, seen, text_entities
 from tests.standins.telegram.state import Chat, Json, Message, Person, State
 
 
 class Act(msgspec.Struct, forbid_unknown_fields=True):
     """One act of a person; who is missing is introduced on the way.
 
-    `kind`: text, edit, photo, document, callback, stop_draft or raw. `message_id` is the message edited or
-    whose button is pressed. `content` is base64; `declared_size` makes a file look larger than it is.
+    `kind`: text, edit, photo, document, callback, stop_draft, member, migrate or raw. `message_id` is the message
+    that is edited or whose button is pressed. `content` is base64; `declared_size` makes a file look larger than it is.
     `update_type` and `raw` hand an update through as it is.
     """
 
@@ -33,6 +33,14 @@ class Act(msgspec.Struct, forbid_unknown_fields=True):
     mime_type: str | None = None
     data: str = ""
     draft_id: int = 0
+    topic: int = 0
+    album: str = ""
+    quote: str = ""
+    sender_chat_id: int | None = None
+    forwarded_from: int | None = None
+    status: str = ""
+    can_send: bool = True
+    new_chat_id: int = 0
     update_type: str = ""
     raw: Json | None = None
 
@@ -50,6 +58,8 @@ def act(state: State, wanted: Act) -> Json:
         "document": _send_file,
         "callback": _press,
         "stop_draft": _stop_draft,
+        "member": _member,
+        "migrate": _migrate,
         "raw": _raw,
     }
     performer = performers.get(wanted.kind)
@@ -59,7 +69,7 @@ def act(state: State, wanted: Act) -> Json:
     chat = state.chat_of(wanted.user_id if wanted.chat_id is None else wanted.chat_id, person)
     kind, content, message = performer(state, wanted, person, chat)
     outcome: Json = {
-        "update_id": state.updates.add(kind, content),
+        "update_id": state.updates.add(kind, content) if message is None or seen(state, message) else None,
         "chat_id": chat.id,
         "message_id": message.id if message else None,
     }
@@ -71,18 +81,55 @@ Performed = tuple[str, object, Message | None]
 
 
 def _write(state: State, wanted: Act, person: Person, chat: Chat) -> Performed:
-    message = state.new_message(chat, person.json())
+    message = _new(state, wanted, person, chat)
     message.text = wanted.text
-    message.entities = command_entities(wanted.text) if wanted.entities is None else wanted.entities
+    message.entities = text_entities(wanted.text) if wanted.entities is None else wanted.entities
+    return "message", message.json(), message
+
+
+def _new(state: State, wanted: Act, person: Person, chat: Chat) -> Message:
+    """A message with all that stands around its words."""
+    message = state.new_message(chat, person.json())
     if wanted.reply_to_message_id is not None:
         message.reply_to = _existing(state, chat, wanted.reply_to_message_id)
-    return "message", message.json(), message
+    if wanted.topic:
+        state.topics.add((chat.id, wanted.topic))
+        message.more.update(message_thread_id=wanted.topic, is_topic_message=True)
+    if wanted.album:
+        message.more["media_group_id"] = wanted.album
+    if wanted.quote:
+        message.more["quote"] = {"text": wanted.quote, "position": 0, "is_manual": True}
+    if wanted.sender_chat_id is not None:
+        message.sender = GROUP_ANONYMOUS_BOT
+        message.more["sender_chat"] = state.chat_of(wanted.sender_chat_id, person).json()
+    if wanted.forwarded_from is not None:
+        whose = state.person(wanted.forwarded_from).json()
+        message.more["forward_origin"] = {"type": "user", "date": int(time.time()), "sender_user": whose}
+    return message
+
+
+def _member(state: State, wanted: Act, person: Person, chat: Chat) -> Performed:
+    """A private chat with a bot that was kicked is one that was blocked (aiogram: types/update.py, my_chat_member)."""
+    chat.blocked = wanted.status in ("kicked", "left")
+    return "my_chat_member", membership(state, person, chat, wanted.status, can_send=wanted.can_send), None
+
+
+def _migrate(state: State, wanted: Act, person: Person, chat: Chat) -> Performed:
+    """Two service messages (aiogram: types/message.py, migrate_to_chat_id and migrate_from_chat_id)."""
+    new = state.chat_of(wanted.new_chat_id, person)
+    new.title, chat.migrated_to = chat.title, new.id
+    said = state.new_message(chat, person.json())
+    said.more["migrate_to_chat_id"] = new.id
+    state.updates.add("message", said.json())
+    again = state.new_message(new, GROUP_ANONYMOUS_BOT)
+    again.more.update(migrate_from_chat_id=chat.id, sender_chat=new.json())
+    return "message", again.json(), None
 
 
 def _edit(state: State, wanted: Act, _person: Person, chat: Chat) -> Performed:
     message = _existing(state, chat, wanted.message_id)
     message.text = wanted.text
-    message.entities = command_entities(wanted.text) if wanted.entities is None else wanted.entities
+    message.entities = text_entities(wanted.text) if wanted.entities is None else wanted.entities
     message.edit_date = int(time.time())
     return "edited_message", message.json(), message
 
@@ -91,14 +138,14 @@ def _send_file(state: State, wanted: Act, person: Person, chat: Chat) -> Perform
     folder = f"{wanted.kind}s"
     name = wanted.file_name if wanted.kind == "document" else "photo.jpg"
     stored = state.new_file(folder, name, base64.b64decode(wanted.content), wanted.declared_size)
-    message = state.new_message(chat, person.json())
+    message = _new(state, wanted, person, chat)
     message.media = (
         {"document": document_json(stored, name, wanted.mime_type)}
         if wanted.kind == "document"
         else {"photo": photo_json(stored)}
     )
     message.text = wanted.text or None
-    message.entities = wanted.entities or []
+    message.entities = text_entities(wanted.text) if wanted.entities is None else wanted.entities
     return "message", message.json(), message
 
 
@@ -129,11 +176,3 @@ def _existing(state: State, chat: Chat, message_id: int | None) -> Message:
     if message is None:
         raise WrongAct(f"there is no message {message_id} in chat {chat.id}")
     return message
-
-
-def command_entities(text: str) -> list[Entity]:
-    """Return the entity of a command that opens a text. Other entities are for the test to give."""
-    first = text.split(maxsplit=1)[0] if text.startswith("/") else ""
-    if len(first) < 2:
-        return []
-    return [{"type": "bot_command", "offset": 0, "length": utf16_length(first)}]

@@ -27,6 +27,12 @@ POLL_LIMIT = (1, 100)
 """Updates per answer; other values are clamped (server: process_get_updates_query; PTB: PollingLimit)."""
 POLL_SECONDS = 50
 """Longest long poll; longer ones are clamped (server: Client.h, LONG_POLL_MAX_TIMEOUT)."""
+WEBHOOK_PORTS = frozenset({80, 88, 443, 8443})
+"""PTB: constants.SUPPORTED_WEBHOOK_PORTS."""
+WEBHOOK_CONNECTIONS = (1, 100)
+"""PTB: WebhookLimit.MIN_CONNECTIONS_LIMIT, MAX_CONNECTIONS_LIMIT."""
+WEBHOOK_SECRET = r"[A-Za-z0-9_-]{1,256}"
+"""PTB: WebhookLimit.MIN_SECRET_TOKEN_LENGTH, MAX_SECRET_TOKEN_LENGTH; the letters: aiogram, methods/set_webhook.py."""
 COMMANDS = 100
 """PTB: BotCommandLimit.MAX_COMMAND_NUMBER."""
 COMMAND_CHARS = (1, 32)

@@ -53,11 +53,16 @@ def post(state: State, call: Call, text: str, entities: list[Entity], media: Jso
     """Check the addressee, put a message of the bot into the chat and note it as sent."""
     markup = _markup(call)
     chat = addressed_chat(state, call)
+    topic = call.integer("message_thread_id")
+    if topic and (chat.id, topic) not in state.topics:
+        raise refusals.bad_request("message thread not found")  # seen
     reply_to = _reply_target(state, call, chat)
     state.rates.admit(chat.id)
     message = state.new_message(chat, state.bot_as_sender)
     message.text, message.entities, message.media = text, entities, media
     message.reply_to, message.reply_markup = reply_to, markup
+    if topic:
+        message.more.update(message_thread_id=topic, is_topic_message=True)
     state.journal.note(
         "sent",
         chat_id=chat.id,
@@ -69,7 +74,7 @@ def post(state: State, call: Call, text: str, entities: list[Entity], media: Jso
         reply_to=reply_to.id if reply_to else None,
         reply_markup=markup,
         disable_notification=call.flag("disable_notification"),
-        message_thread_id=call.integer("message_thread_id") or None,
+        message_thread_id=topic or None,
     )
     return message
 

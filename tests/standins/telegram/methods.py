@@ -14,6 +14,7 @@ from tests.standins.telegram.limits import (
     COMMANDS,
 )
 from tests.standins.telegram.state import Json, State, present
+from tests.standins.telegram.webhook import Webhook
 
 Method = Callable[[State, Call], object]
 
@@ -57,17 +58,17 @@ def get_me(state: State, _call: Call) -> Json:
 
 
 def set_webhook(state: State, call: Call) -> object:
-    """Answer setWebhook: noted, ends a waiting poll, and blocks polling. An empty url deletes it."""
+    """Answer setWebhook: it ends a waiting poll, and blocks polling. An empty url deletes it."""
     url = call.text("url")
     if not url:
         return delete_webhook(state, call)
-    if not url.startswith("https://"):
-        raise refusals.bad_request("bad webhook: An HTTPS URL must be provided for webhook")
+    webhook = Webhook(url, call.text("secret_token"), call.integer("max_connections", 40))
     _drop_if_asked(state, call)
     state.updates.allow(call.json("allowed_updates"))
     state.updates.webhook_was_set()
-    changed = state.webhook is None or state.webhook["url"] != url
-    state.webhook = {"url": url, "max_connections": call.integer("max_connections", 40)}
+    changed = state.webhook is None or (state.webhook.url, state.webhook.secret) != (url, webhook.secret)
+    state.webhook = webhook
+    state.delivery.set(webhook)
     return Described(True, "Webhook was set" if changed else "Webhook is already set")
 
 
@@ -75,6 +76,7 @@ def delete_webhook(state: State, call: Call) -> object:
     """Answer deleteWebhook."""
     _drop_if_asked(state, call)
     existed, state.webhook = state.webhook is not None, None
+    state.delivery.set(None)
     return Described(True, "Webhook was deleted" if existed else "Webhook is already deleted")
 
 
@@ -83,7 +85,7 @@ def get_webhook_info(state: State, _call: Call) -> Json:
     allowed = sorted(state.updates.allowed) if state.updates.allowed else None
     return {
         "url": "",
-        **(state.webhook or {}),
+        **(state.webhook.json() if state.webhook else {}),
         "has_custom_certificate": False,
         "pending_update_count": len(state.updates),
         **present(allowed_updates=allowed),

@@ -5,6 +5,7 @@ both accept is likely to be the vendor's. Each failure comes back as `Failed` wi
 itself gave it.
 """
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import telegram
 import telegram.error
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import BotCommand, BufferedInputFile
+from aiogram.types import BotCommand, BufferedInputFile, Update
 from telegram.request import HTTPXRequest
 
 PERSON = 7001
@@ -72,6 +73,22 @@ class Client(ABC):
     @abstractmethod
     async def updates(self, offset: int = 0, timeout: int = 0, limit: int = 100) -> list[tuple[int, str]]:
         """Return update ids with what they say, such as "message: hello"."""
+
+    @abstractmethod
+    async def acts(self) -> list[dict[str, object]]:
+        """Return what waits as the library understood it; it refuses what the vendor could not have sent."""
+
+    @abstractmethod
+    def understood(self, body: bytes) -> dict[str, object]:
+        """Return an update that was brought to a webhook, as the library understood it."""
+
+    @abstractmethod
+    async def hook(self, url: str, secret: str) -> tuple[str, int]:
+        """Set a webhook; return its url and how much waits for it."""
+
+    @abstractmethod
+    async def unhook(self) -> None:
+        """Delete the webhook."""
 
     @abstractmethod
     async def send(self, text: str, *, chat: int = PERSON, html: bool = False, reply_to: int = 0) -> int:
@@ -134,6 +151,20 @@ class Ptb(Client):
         batch = await _ptb(self._bot.get_updates(offset=offset, timeout=timeout, limit=limit))
         return [(item.update_id, _said(item.to_dict())) for item in batch]
 
+    async def acts(self) -> list[dict[str, object]]:
+        return [item.to_dict() for item in await _ptb(self._bot.get_updates())]
+
+    def understood(self, body: bytes) -> dict[str, object]:
+        return telegram.Update.de_json(json.loads(body), self._bot).to_dict()
+
+    async def hook(self, url: str, secret: str) -> tuple[str, int]:
+        await _ptb(self._bot.set_webhook(url, secret_token=secret, max_connections=10))
+        info = await _ptb(self._bot.get_webhook_info())
+        return info.url, info.pending_update_count
+
+    async def unhook(self) -> None:
+        await _ptb(self._bot.delete_webhook())
+
     async def send(self, text: str, *, chat: int = PERSON, html: bool = False, reply_to: int = 0) -> int:
         mode = "HTML" if html else None
         call = self._bot.send_message(chat, text, parse_mode=mode, reply_to_message_id=reply_to or None)
@@ -184,6 +215,21 @@ class Aiogram(Client):
     async def updates(self, offset: int = 0, timeout: int = 0, limit: int = 100) -> list[tuple[int, str]]:
         batch = await _aio(self._bot.get_updates(offset=offset, timeout=timeout, limit=limit))
         return [(item.update_id, _said(item.model_dump(by_alias=True, exclude_none=True))) for item in batch]
+
+    async def acts(self) -> list[dict[str, object]]:
+        batch = await _aio(self._bot.get_updates())
+        return [item.model_dump(by_alias=True, exclude_none=True) for item in batch]
+
+    def understood(self, body: bytes) -> dict[str, object]:
+        return Update.model_validate_json(body).model_dump(by_alias=True, exclude_none=True)
+
+    async def hook(self, url: str, secret: str) -> tuple[str, int]:
+        await _aio(self._bot.set_webhook(url, secret_token=secret, max_connections=10))
+        info = await _aio(self._bot.get_webhook_info())
+        return info.url, info.pending_update_count
+
+    async def unhook(self) -> None:
+        await _aio(self._bot.delete_webhook())
 
     async def send(self, text: str, *, chat: int = PERSON, html: bool = False, reply_to: int = 0) -> int:
         mode = "HTML" if html else None

@@ -42,6 +42,7 @@ class _Server:
     async def release(self, _app: web.Application) -> None:
         """Let everybody who waits for something go."""
         self._closing.set()
+        self.state.delivery.set(None)
         self.state.updates.release()
 
     def _check_token(self, request: web.Request) -> None:

@@ -15,6 +15,7 @@ from tests.standins.telegram.refusals import (
     user_deactivated,
 )
 from tests.standins.telegram.updates import Updates
+from tests.standins.telegram.webhook import Delivery, Webhook
 
 DEFAULT_TOKEN = "4242424242:stand-in-bot-token"
 """Digits, a colon, the rest: aiogram refuses any other form (utils/token.py)."""
@@ -74,6 +75,7 @@ class Message:
     reply_markup: object = None
     edit_date: int | None = None
     media: Json = field(default_factory=dict)
+    more: Json = field(default_factory=dict)
     deleted: bool = False
 
     @property
@@ -94,6 +96,7 @@ class Message:
         )
         answer["from"] = self.sender
         answer.update(self.media)
+        answer.update(self.more)
         if self.text:
             answer[text_key] = self.text
         if self.entities:
@@ -120,6 +123,7 @@ class State:
         self.journal = Journal(journal_file)
         self.faults = Faults()
         self.updates = Updates(self.journal, lambda: self.faults.on_delivery("redeliver"))
+        self.delivery = Delivery(self.updates, self.journal)
         self.rates = SendRates(strict_rates)
         self._message_numbers = 0
         self._file_numbers = 0
@@ -132,11 +136,14 @@ class State:
         self.files: dict[str, StoredFile] = {}
         self.open_callbacks: dict[str, Json] = {}
         self.commands: list[Json] = []
-        self.webhook: Json | None = None
+        self.webhook: Webhook | None = None
+        self.privacy = False
+        self.topics: set[tuple[int, int]] = set()
 
     def forget(self) -> None:
         """Return to the first state; numbers go on, so that nothing old can be mistaken for new."""
         self._start()
+        self.delivery.set(None)
         self.updates.forget()
         self.faults.clear()
         self.journal.forget()
@@ -150,7 +157,7 @@ class State:
             "first_name": "Stand-in Bot",
             "username": "stand_in_bot",
             "can_join_groups": True,
-            "can_read_all_group_messages": False,
+            "can_read_all_group_messages": not self.privacy,
             "supports_inline_queries": False,
         }
 

@@ -38,6 +38,7 @@ class Updates:
         self._lost_confirmation: list[Update] = []
         self._next_id = FIRST_UPDATE_ID
         self._poll: asyncio.Future[None] | None = None
+        self._arrived = asyncio.Event()
         self.allowed: frozenset[str] | None = None
 
     def __len__(self) -> int:
@@ -65,8 +66,22 @@ class Updates:
             raise QueueFull(f"{MOST_WAITING} updates wait unconfirmed")
         update_id, self._next_id = self._next_id, self._next_id + 1
         self._waiting.append({"update_id": update_id, kind: content})
+        self._arrived.set()
         self._end_poll(None)
         return update_id
+
+    async def first(self) -> Update:
+        """Wait for the oldest update; it stays until it is told to be delivered."""
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._waiting[0]
+
+    def delivered(self, update: Update) -> None:
+        """Confirm an update that a webhook has taken."""
+        if update in self._waiting:
+            self._waiting.remove(update)
+            self._journal.note("acked", offset=_id(update) + 1, update_ids=[_id(update)])
 
     async def get(self, offset: int, limit: int, timeout: int) -> list[Update]:
         """Confirm below `offset`, then return waiting updates, if need be after up to `timeout` seconds.

@@ -105,7 +105,7 @@ async def list_pairings(parts: Parts, caller: Caller, ask: Page) -> Rows:
     """Strangers who want to be let in."""
     now = parts.clock.now()
     for one in await people.pairings(parts.store, ask.state, ask.limit, ask.cursor):
-        who = await people.identity(parts.store, one.identity_id)
+        who = await people.wisher(parts.store, one)
         yield {
             "id": one.id,
             "state": "expired" if one.state == "asked" and one.expires_at <= now else one.state,
@@ -113,9 +113,10 @@ async def list_pairings(parts: Parts, caller: Caller, ask: Page) -> Rows:
             "expires_at": moment(one.expires_at),
             "decided_at": moment_or_none(one.decided_at),
             "code": one.code,
-            "connection": who.connection if who else "",
-            "name": who.name if who else "",
-            "native_id": who.native_id if who else "",
+            "kind": who.kind,
+            "connection": who.connection,
+            "name": who.name,
+            "native_id": who.native_id,
         }
 
 

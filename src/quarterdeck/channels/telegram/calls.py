@@ -1,14 +1,18 @@
 """How is one call to the Bot API made, and what do calls tell of the connection's health?"""
 
+from typing import TypeVar
+
 import msgspec
 
 from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import Retry
 from quarterdeck.base.secrets import Secret
 from quarterdeck.channels.telegram import wire
 from quarterdeck.net import client as net
 from quarterdeck.net.outgoing import Outgoing, Part, Timeouts
 from quarterdeck.ports import ChannelHealth, MaybeSent, NotSent
 
+T = TypeVar("T")
 CALL_SECONDS = 20.0
 UPLOAD_SECONDS = 240.0
 REFUSED_TOKEN = "Telegram refuses the bot's token; ask @BotFather for a valid one"  # noqa: S105
@@ -85,3 +89,16 @@ class Calls:
             timeouts=Timeouts(first_byte=seconds, idle=CALL_SECONDS, total=seconds + CALL_SECONDS),
             max_bytes=max_bytes,
         )
+
+
+def decode(given: wire.Answer, kind: type[T]) -> T:
+    """What an answer holds. Raises Retry where it cannot be read."""
+    try:
+        return msgspec.json.decode(given.said.result if given.said else b"", type=kind)
+    except msgspec.DecodeError as error:
+        raise Retry(f"an answer of Telegram cannot be read: {error}") from error
+
+
+def retry_after(given: wire.Answer) -> float | None:
+    """Seconds that the server named, None where it named none."""
+    return (given.said.parameters.retry_after if given.said else 0.0) or None

@@ -6,7 +6,7 @@ core.telegram.org/bots/api#sending-files: 10 MB for photos, 50 MB for other file
 
 import msgspec
 
-from quarterdeck.channels.telegram.wire import Reply
+from quarterdeck.channels.telegram.wire import Reply, address
 from quarterdeck.model.action import Part
 from quarterdeck.model.message import Attachment
 from quarterdeck.net import outgoing as net
@@ -30,7 +30,10 @@ def method_for(file: Attachment, *, plain: bool = False) -> str:
 def form(part: Part, file: Attachment, method: str, content: bytes) -> tuple[net.Part, ...]:
     """The parameters of `method`; a text that goes with the file is its caption (api, sendDocument: 1024 units)."""
     name = method.removeprefix("send").lower()
-    fields = [net.Part("chat_id", part.room.encode())]
+    chat, topic = address(part.room)
+    fields = [net.Part("chat_id", chat.encode())]
+    if topic:
+        fields.append(net.Part("message_thread_id", str(topic).encode()))
     if part.text.strip():
         fields.append(net.Part("caption", part.text.strip().encode()))
     if part.reply_to:

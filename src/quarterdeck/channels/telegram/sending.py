@@ -74,7 +74,7 @@ class Sender:
 
     async def typing(self, room: str) -> None:
         """Best effort."""
-        given = await self._calls.call("sendChatAction", wire.SendChatAction(room))
+        given = await self._calls.call("sendChatAction", wire.typing(room))
         if not isinstance(given, wire.Answer) or not given.ok:
             self._log.info("telegram.typing_failed", connection=self._connection, reason=given.reason)
 

@@ -1,13 +1,9 @@
-"""What did a person do? An update of the Bot API becomes an Inbound. Fields: core.telegram.org/bots/api#message."""
-
-import hashlib
+"""Of what does an update consist, as far as it is read? Fields: core.telegram.org/bots/api#update."""
 
 import msgspec
 
-from quarterdeck.model.inbound import Inbound, Room, Sender
-from quarterdeck.model.message import Attachment
-
-WANTED = ("message", "edited_message")
+WANTED = ("message", "edited_message", "my_chat_member")
+"""Kinds of updates that are asked for."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -18,6 +14,19 @@ class User(msgspec.Struct, frozen=True):
     last_name: str = ""
     username: str = ""
     language_code: str = ""
+    is_bot: bool = False
+
+    @property
+    def name(self) -> str:
+        """As people see it."""
+        return f"{self.first_name} {self.last_name}".strip() or self.username
+
+
+class Me(msgspec.Struct, frozen=True):
+    """The bot itself."""
+
+    id: int
+    username: str
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -26,6 +35,52 @@ class Chat(msgspec.Struct, frozen=True):
     id: int
     type: str
     title: str = ""
+    username: str = ""
+    first_name: str = ""
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """A piece of a text; offset and length count UTF-16 code units. `user`: whom a text_mention means."""
+
+    type: str
+    offset: int
+    length: int
+    user: User | None = None
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The piece that was picked of the message that is answered (api: TextQuote)."""
+
+    text: str
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a forwarded message comes from (api: MessageOrigin, of four kinds)."""
+
+    sender_user: User | None = None
+    sender_user_name: str = ""
+    sender_chat: Chat | None = None
+    chat: Chat | None = None
+
+    @property
+    def name(self) -> str:
+        """As people see it; empty where nothing is said."""
+        if self.sender_user is not None:
+            return self.sender_user.name
+        chat = self.sender_chat or self.chat
+        return self.sender_user_name or (chat.title or chat.username if chat else "")
+
+
+class ExternalReply(msgspec.Struct, frozen=True):
+    """An answered message of another chat or topic."""
+
+    origin: Origin = Origin()
+
+
+class TopicCreated(msgspec.Struct, frozen=True):
+    """The service message that opens a topic; every message of the topic answers it, so to say."""
+
+    name: str = ""
 
 
 class File(msgspec.Struct, frozen=True):
@@ -66,10 +121,17 @@ class Contact(msgspec.Struct, frozen=True):
     last_name: str = ""
 
 
+class PollOption(msgspec.Struct, frozen=True):
+    """What can be chosen."""
+
+    text: str
+
+
 class Poll(msgspec.Struct, frozen=True):
-    """Its answers are not read."""
+    """What people chose is not read."""
 
     question: str
+    options: tuple[PollOption, ...] = ()
 
 
 class Dice(msgspec.Struct, frozen=True):
@@ -87,8 +149,23 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     date: int = 0
     edit_date: int = 0
     sender: User | None = msgspec.field(name="from", default=None)
+    sender_chat: Chat | None = None
+    author_signature: str = ""
+    message_thread_id: int = 0
+    is_topic_message: bool = False
+    is_automatic_forward: bool = False
+    reply_to_message: "Message | None" = None
+    quote: Quote | None = None
+    external_reply: ExternalReply | None = None
+    forward_origin: Origin | None = None
+    forum_topic_created: TopicCreated | None = None
+    migrate_to_chat_id: int = 0
+    migrate_from_chat_id: int = 0
+    media_group_id: str = ""
     text: str = ""
+    entities: tuple[Entity, ...] = ()
     caption: str = ""
+    caption_entities: tuple[Entity, ...] = ()
     photo: tuple[File, ...] = ()
     animation: File | None = None
     document: File | None = None
@@ -104,86 +181,32 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     dice: Dice | None = None
 
 
+class ChatMember(msgspec.Struct, frozen=True):
+    """`status`: creator, administrator, member, restricted, left or kicked."""
+
+    status: str
+    can_send_messages: bool = True
+
+
+class ChatMemberUpdated(msgspec.Struct, frozen=True):
+    """Somebody's standing in a chat changed; under `my_chat_member` it is the bot's."""
+
+    chat: Chat
+    sender: User = msgspec.field(name="from")
+    date: int
+    new_chat_member: ChatMember
+
+
 class Update(msgspec.Struct, frozen=True):
     """One entry of the feed."""
 
     update_id: int
     message: Message | None = None
     edited_message: Message | None = None
+    my_chat_member: ChatMemberUpdated | None = None
 
 
 class UpdateId(msgspec.Struct, frozen=True):
     """All that is known of an update that cannot be read."""
 
     update_id: int
-
-
-def inbound(connection: str, update: Update) -> Inbound | None:
-    """The act, or None where there is nothing to answer: service messages, posts of channels, unknown kinds."""
-    message = update.message or update.edited_message
-    if message is None or message.sender is None:
-        return None
-    files = attachments(message)
-    text = message.text or message.caption or described(message)
-    if not text and not files:
-        return None
-    chat, sender = message.chat, message.sender
-    name = f"{sender.first_name} {sender.last_name}".strip() or sender.username
-    private = chat.type == "private"
-    return Inbound(
-        connection=connection,
-        act_key=f"{chat.id}/{message.message_id}/{_revision(message, text)}",
-        room=Room(str(chat.id), "dm" if private else "group", name if private else chat.title),
-        sender=Sender(str(sender.id), name, sender.language_code),
-        text=text,
-        kind="edit" if message.edit_date else "message",
-        message_ref=str(message.message_id),
-        sent_at=float(message.edit_date or message.date),
-        attachments=files,
-    )
-
-
-def attachments(message: Message) -> tuple[Attachment, ...]:
-    """The file of a message; an animation comes as a document too (for older clients) and counts once."""
-    if message.photo:
-        return (_attachment(message.photo[-1], "photo.jpg", "image/jpeg"),)
-    kinds = (
-        (message.animation, "animation.mp4", "video/mp4"),
-        (message.document, "file", "application/octet-stream"),
-        (message.voice, "voice.ogg", "audio/ogg"),
-        (message.audio, "audio.mp3", "audio/mpeg"),
-        (message.video, "video.mp4", "video/mp4"),
-        (message.video_note, "video_note.mp4", "video/mp4"),
-    )
-    return next(((_attachment(file, name, mime),) for file, name, mime in kinds if file), ())
-
-
-def described(message: Message) -> str:
-    """In words, what has neither text nor file; empty for what is not known here."""
-    match message:
-        case Message(sticker=Sticker(emoji=emoji)):
-            return f"[sticker {emoji}]" if emoji else "[sticker]"
-        case Message(venue=Venue(location=at, title=title, address=address)):
-            return f"[venue {title}, {address}, {at.latitude:g}, {at.longitude:g}]"
-        case Message(location=Place(latitude=latitude, longitude=longitude)):
-            return f"[location {latitude:g}, {longitude:g}]"
-        case Message(contact=Contact() as contact):
-            name = f"{contact.first_name} {contact.last_name}".strip()
-            return f"[contact {name}, {contact.phone_number}]"
-        case Message(poll=Poll(question=question)):
-            return f"[poll {question}]"
-        case Message(dice=Dice(emoji=emoji, value=value)):
-            return f"[dice {emoji} {value}]"
-        case _:
-            return ""
-
-
-def _attachment(file: File, name: str, mime: str) -> Attachment:
-    return Attachment(file.file_name or name, file.mime_type or mime, file.file_size, native_id=file.file_id)
-
-
-def _revision(message: Message, text: str) -> str:
-    """0 for what is new. Edit dates have whole seconds, so the text tells two edits within one apart."""
-    if not message.edit_date:
-        return "0"
-    return f"{message.edit_date}.{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -54,6 +54,7 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """api: sendMessage."""
 
     chat_id: str
+    message_thread_id: int = 0
     text: str
     parse_mode: str = ""
     reply_parameters: Reply | None = None
@@ -70,11 +71,12 @@ class EditMessageText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     link_preview_options: LinkPreview
 
 
-class SendChatAction(msgspec.Struct, frozen=True):
+class SendChatAction(msgspec.Struct, frozen=True, omit_defaults=True):
     """api: sendChatAction; shown for 5 seconds or until a message comes."""
 
     chat_id: str
-    action: str = "typing"
+    action: str
+    message_thread_id: int = 0
 
 
 class SendMessageDraft(msgspec.Struct, frozen=True):
@@ -101,17 +103,40 @@ class GetFile(msgspec.Struct, frozen=True):
     file_id: str
 
 
+class SetWebhook(msgspec.Struct, frozen=True):
+    """api: setWebhook. The secret has 1 to 256 of the letters A-Z, a-z, 0-9, _ and -."""
+
+    url: str
+    secret_token: str
+    allowed_updates: tuple[str, ...]
+    max_connections: int
+
+
 class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
 
-Body = SendMessage | EditMessageText | SendMessageDraft | SendChatAction | GetUpdates | GetFile | Nothing
+Body = SendMessage | EditMessageText | SendMessageDraft | SendChatAction | GetUpdates | GetFile | SetWebhook | Nothing
+
+
+def address(room: str) -> tuple[str, int]:
+    """The chat of a room, and its topic (message_thread_id) where it is one, else 0. A topic is written CHAT/TOPIC."""
+    chat, _, topic = room.partition("/")
+    return chat, int(topic) if topic.isdigit() else 0
+
+
+def typing(room: str) -> SendChatAction:
+    """An answer is being made."""
+    chat, topic = address(room)
+    return SendChatAction(chat, "typing", topic)
 
 
 def send_message(room: str, text: str, *, html: bool, reply_to: str = "") -> SendMessage:
     """A new message; `reply_to` is the id of the message that it answers."""
+    chat, topic = address(room)
     return SendMessage(
-        chat_id=room,
+        chat_id=chat,
+        message_thread_id=topic,
         text=text,
         parse_mode="HTML" if html else "",
         reply_parameters=Reply(int(reply_to)) if reply_to else None,
@@ -122,7 +147,7 @@ def send_message(room: str, text: str, *, html: bool, reply_to: str = "") -> Sen
 def edit_message(room: str, native_id: str, text: str, *, html: bool) -> EditMessageText:
     """Another text for a message of the bot."""
     return EditMessageText(
-        chat_id=room,
+        chat_id=address(room)[0],
         message_id=int(native_id),
         text=text,
         parse_mode="HTML" if html else "",
@@ -185,9 +210,12 @@ class FilePath(msgspec.Struct, frozen=True):
 
 
 class Webhook(msgspec.Struct, frozen=True):
-    """api: WebhookInfo."""
+    """api: WebhookInfo. `url` is empty where none is set; without `allowed_updates` it is the vendor's own choice."""
 
     url: str = ""
+    pending_update_count: int = 0
+    last_error_message: str = ""
+    allowed_updates: tuple[str, ...] = ()
 
 
 def answer(status: int, body: bytes) -> Answer:
