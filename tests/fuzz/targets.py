@@ -11,6 +11,7 @@ from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.channels.loopback import wire as loopback_wire
 from quarterdeck.channels.telegram import cutting, markdown, updates
 from quarterdeck.channels.telegram import wire as telegram_wire
+from quarterdeck.channels.telegram.acts import Acts
 from quarterdeck.documents.formats import kind_of as document_kind
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.inbound import Inbound
@@ -39,6 +40,7 @@ WIRES: Mapping[str, Wire] = {
     "anthropic": MessagesWire(AnthropicSettings()),
     "gemini": GeminiWire(ModelProfile(), Dialect()),
 }
+BOT = updates.Me(4242424242, "ada_bot")
 LIMIT = 100
 
 
@@ -134,8 +136,9 @@ def telegram(data: bytes) -> None:
         batch = msgspec.json.decode(given.said.result if given.said else b"[]", type=tuple[updates.Update, ...])
     except UNREADABLE:
         return
+    acts = Acts("wire")
     for update in batch:
-        _storable(updates.inbound("wire", update))
+        _storable(acts.read(update, BOT))
 
 
 def loopback(data: bytes) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Refused, Retry
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import SecretReader, SecretRef
 from quarterdeck.model.hook import (
     HOOK_SCHEMA,
@@ -115,7 +116,7 @@ def reply(answer: Response, subject: HookSubject) -> HookReply:
     """
     try:
         said = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw]) if answer.body.strip() else {}
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         said = {"?": msgspec.Raw(str(error).encode())}
     if "deny" in said:
         return _denial(said["deny"])
@@ -127,20 +128,20 @@ def reply(answer: Response, subject: HookSubject) -> HookReply:
         raise Refused("its answer is none of {}, deny and change")
     try:
         return _changed(subject, bytes(said["change"]))
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Refused(f"its change cannot be read: {error}") from error
 
 
 def _denial(raw: msgspec.Raw) -> Deny:
     try:
         found = msgspec.json.decode(bytes(raw), type=Deny)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return NO_REASON
     return found if found.reason else NO_REASON
 
 
 def _changed(subject: HookSubject, change: bytes) -> HookSubject:
-    """The subject with a change. Raises msgspec.DecodeError."""
+    """The subject with a change. Raises one of UNREADABLE."""
     match subject:
         case RouteSubject():
             return _with(subject, msgspec.json.decode(change, type=_RouteChange))

@@ -6,6 +6,7 @@ import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Retry
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.channels.telegram import wire
 from quarterdeck.net import client as net
@@ -95,7 +96,7 @@ def decode(given: wire.Answer, kind: type[T]) -> T:
     """What an answer holds. Raises Retry where it cannot be read."""
     try:
         return msgspec.json.decode(given.said.result if given.said else b"", type=kind)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Retry(f"an answer of Telegram cannot be read: {error}") from error
 
 

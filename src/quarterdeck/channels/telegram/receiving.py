@@ -15,6 +15,7 @@ from random import SystemRandom
 import msgspec
 
 from quarterdeck.base.errors import Conflict, NotAllowed, NotFound, QuarterdeckError, Retry
+from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.telegram import updates, wire
@@ -159,7 +160,7 @@ class Receiving:
         """An update. One that cannot be read is reported and confirmed: it would come for ever."""
         try:
             return msgspec.json.decode(raw, type=updates.Update)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             self._log.error("telegram.update_unreadable", connection=self._name, update=update_id, reason=str(error))
             return updates.Update(update_id)
 
@@ -233,7 +234,7 @@ def _number(body: bytes) -> int:
     """The id of an update that may be unreadable otherwise; 0 where it has none."""
     try:
         return msgspec.json.decode(body, type=updates.UpdateId).update_id
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return 0
 
 
