@@ -10,6 +10,7 @@ wanted=(
     "chromium chromium" # browser tests
     "initdb postgresql" # the second database; tests run a server of their own from it
     "pgbouncer pgbouncer" # in front of that
+    "promtool prometheus" # rules of Prometheus
 )
 PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin) # where Debian keeps its programs
 
@@ -19,6 +20,16 @@ missing_packages() {
         command -v "${entry% *}" >/dev/null || printf '%s\n' "${entry#* }"
     done
 }
+
+# Only promtool out of its package: installed, it would bring a server that runs from then on.
+unpack_promtool() (
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    cd "$folder"
+    apt-get download -qq -o APT::Sandbox::User=root prometheus
+    dpkg-deb -x prometheus_*.deb .
+    install -m 755 usr/bin/promtool /usr/local/bin/promtool
+)
 
 mapfile -t missing < <(missing_packages)
 [ "${#missing[@]}" -gt 0 ] || exit 0
@@ -30,9 +41,11 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         mkdir -p /etc/postgresql-common
         echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
     fi
+    mapfile -t whole < <(printf '%s\n' "${missing[@]}" | grep -vx prometheus)
     {
-        apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
-            { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
+        apt-get install -y -qq --no-install-recommends "${whole[@]}" ||
+            { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${whole[@]}"; }
+        command -v promtool || unpack_promtool || { apt-get update -qq && unpack_promtool; }
     } >/dev/null || true
     mapfile -t missing < <(missing_packages)
     [ "${#missing[@]}" -gt 0 ] || exit 0

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from quarterdeck.base.ids import IdSource
+from quarterdeck.flow.pauses import Pause
 from quarterdeck.flow.watch.looking import Looking
 from quarterdeck.flow.watch.telling import Telling, ToldRoom
 from quarterdeck.flow.watch.watcher import BLIND, Rhythm, Watcher
@@ -108,6 +109,29 @@ async def test_a_deaf_connection_is_an_alert_within_five_minutes(world: World) -
     assert await watched.until_fires("connection_deaf", 300, beats=False) <= 300
     await watched.passes(70)
     assert watched.firing == set()
+
+
+@pytest.mark.proves("D4")
+async def test_a_paused_connection_is_neither_dead_nor_deaf_nor_late_until_it_is_resumed(world: World) -> None:
+    watched, held = Watched(world), world.platform.hold(room="r1")
+    await world.say("one")
+    await held.reached()
+    await world.ended(await world.say("two"))
+    world.parts.directory.pauses.begin(Pause("wire", world.clock.now(), "ada", "the bot moves"))
+    held.release()
+    await until(lambda: world.part_states() == ["sent", "ready"])
+    watched.feel(alive=False)
+    await watched.passes(600, beats=False)
+    watched.feel(alive=True)
+    await watched.passes(600, beats=False)
+    assert {row["subject"] for row in watched.rows} == {"wire2"}
+    watched.feel(alive=False)
+    world.parts.directory.pauses.end("wire")
+    assert await watched.until_fires("outbox_late", 60, beats=False) <= 60
+    await watched.passes(60, beats=False)
+    assert ("connection_dead", "wire") in {(row["rule"], row["subject"]) for row in watched.rows}
+    world.look()
+    await until(lambda: world.platform.texts("r1") == ["re: one", "re: two"])
 
 
 @pytest.mark.proves("D4")
