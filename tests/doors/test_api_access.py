@@ -127,7 +127,7 @@ async def test_a_browser_signs_in_and_out(gateway: Running) -> None:
     browser = await gateway.browser()
     me = (await gateway.call("GET", "/api/v1/me", headers={"Cookie": browser["Cookie"]})).json()
     assert me["principal"] == "owner"
-    assert me["scopes"] == ["chat", "read", "operate"]
+    assert me["scopes"] == ["chat", "read", "operate", "approve", "audit", "admin"]
     assert [one["id"] for one in me["assistants"]] == ["default", "slow"]
     assert (await gateway.call("POST", "/api/v1/signout", headers=browser)).status == 204
     assert (await gateway.call("GET", "/api/v1/me", headers=browser)).status == 401

@@ -39,7 +39,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 NOBODY = Principal("nobody", "nobody", "", frozenset())
-OWNER = Principal("owner", "browser", "Owner", frozenset(("chat", "read", "operate")))
+OWNER = Principal("owner", "browser", "Owner", frozenset(SCOPES))  # the machine itself made the link
 
 
 class Recall:

@@ -34,6 +34,7 @@ from quarterdeck.web.console.deliveries import DeliveriesPage
 from quarterdeck.web.console.frame import ConsoleRoute, Frame
 from quarterdeck.web.console.home import HomePage
 from quarterdeck.web.console.inbox import InboxPage
+from quarterdeck.web.console.usage import UsagePage
 from quarterdeck.web.pages import Frames
 from quarterdeck.web.pages import routes as pages
 
@@ -96,6 +97,7 @@ def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
         ConsoleRoute("POST", "/console/deliveries/{id}", sent.decide, "operate"),
         ConsoleRoute("GET", "/console/inbox", taken.show, "read", "Inbox", "inbox"),
         ConsoleRoute("POST", "/console/inbox/{id}/retry", taken.retry, "operate"),
+        ConsoleRoute("GET", "/console/usage", UsagePage(p.store, p.clock).show, "read", "Usage", "usage"),
     )
 
 
