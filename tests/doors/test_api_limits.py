@@ -61,9 +61,14 @@ async def pieces(size: int) -> AsyncIterator[bytes]:
         size -= 65_536
 
 
+def whose_bodies_are_read(gateway: Running) -> list[Route]:
+    """All but the webhooks: nothing of a body is read there before its secret is known (see test_webhooks.py)."""
+    return [route for route in gateway.app.table if not route.path.startswith("/hooks/")]
+
+
 async def test_no_route_takes_a_larger_body_than_it_says(gateway: Running) -> None:
     token = await gateway.token("admin")
-    for route in gateway.app.table:
+    for route in whose_bodies_are_read(gateway):
         path, headers = path_of(route), {"Content-Type": "application/json", "If-Match": "*"}
         announced = await gateway.call(
             route.method, path, token=token, headers=headers, data=io.BytesIO(b" " * (route.body + 1))
@@ -85,7 +90,9 @@ async def test_every_route_has_a_deadline(gateway: Running) -> None:
 async def hasty(gateway: Running) -> AsyncIterator[tuple[str, list[Route]]]:
     """The same routes with next to no time, on another port."""
     doors = gateway.parts
-    table = [replace(route, seconds=0.2) for route in gateway.app.table if route.has_body and route.body > 1024]
+    table = [
+        replace(route, seconds=0.2) for route in whose_bodies_are_read(gateway) if route.has_body and route.body > 1024
+    ]
     authenticator = Authenticator(doors.tokens, doors.signin, "")
     gate = Gate(authenticator, RateLimits(0, doors.clock), Keeper(doors.store, doors.clock))
     app = Starlette(routes=served(table, gate), exception_handlers=dict(gateway.app.exception_handlers))

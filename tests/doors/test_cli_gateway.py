@@ -142,7 +142,7 @@ async def test_connections_and_models_are_tested(desk: Desk, platform: LoopbackS
         assert (good.code, good.row["state"]) == (0, "ok")
         assert (await desk.run("models", "test")).code == 0
         health = {row["id"]: row["state"] for row in await desk.rows("connections", "list")}
-        assert health == {"web": "up", "api": "up", "terminal": "up", "loop": "up"}
+        assert health == {"web": "built_in", "api": "built_in", "terminal": "built_in", "loop": "up"}
     text = desk.config.read_text().replace("scripted/echo", "dead/x")
     desk.write(text + '[providers.dead]\nkind = "openai-compatible"\nbase_url = "http://127.0.0.1:1/v1"\n')
     said = await desk.run("models", "test", "--json")

@@ -221,7 +221,7 @@ async def test_looking_needs_no_secret_of_a_connection_and_testing_does(desk: De
     desk.write(SCRIPTED.format(model="scripted/echo") + LOOPBACK.format(url="http://127.0.0.1:1", policy="open"))
     without = {"LOOP_TOKEN": ""}
     said = await desk.run("connections", "list", "--json", environ=without)
-    assert [row["id"] for row in said.rows] == ["web", "api", "terminal", "loop"], said.err
+    assert {row["id"] for row in said.rows} == {"web", "api", "terminal", "loop"}, said.err
     for words in (("connections", "test"), ("up",), ("doctor",)):
         said = await desk.run(*words, environ=without)
         assert said.code == 78, words
