@@ -1,7 +1,8 @@
 """What is asked of the Bot API, and what do its answers mean? Bodies, the envelope, and the fate of a send. Pure.
 
 Facts cite core.telegram.org/bots/api ("api"), the vendor's own server ("server": github.com/tdlib/telegram-bot-api,
-telegram-bot-api/Client.cpp at commit 025884ae) or say "seen": reported by many clients, in neither of the two.
+telegram-bot-api/Client.cpp at commit 025884ae) or say "seen": clients report it, neither of the two has it, and it is
+unverified: nobody has checked it here against the Bot API.
 """
 
 import msgspec
@@ -15,7 +16,8 @@ TEXT_UNITS = 4096
 REFUSED_TOKEN_SECONDS = 60.0
 CANNOT_PARSE = "cannot_parse"
 
-# What a 400 says (seen, all of them; matched without regard to case), and our code for it.
+# What a 400 says (seen, all of them, so unverified; matched without regard to case), and our code for it. A refusal in
+# other words keeps the number as its code: it is final, and nothing is tried in another form.
 _BAD_REQUESTS = (
     ("can't parse entities", CANNOT_PARSE),
     ("chat not found", "chat_not_found"),
@@ -31,7 +33,7 @@ _BAD_REQUESTS = (
     ("message caption is too long", "too_long"),
 )
 FORM_REFUSED = ("bad_photo", "no_voice")
-"""A file may still be taken as a document."""
+"""Of a photo or a voice; the same file may still be taken as a document (unverified)."""
 
 
 # --- what is asked --------------------------------------------------------------------------------------------
