@@ -9,7 +9,10 @@ from tests.crash.world import STEP_SECONDS, World
 from tests.waiting import until
 
 RESET = "SELECT COUNT(*) FROM sessions WHERE history_from > 0"
-SAYING = "json_extract(CAST(content AS TEXT), '$.text') <> ''"
+SAYING = (
+    "(json_extract(CAST(content AS TEXT), '$.text') <> ''"
+    " OR json_array_length(COALESCE(json_extract(CAST(content AS TEXT), '$.calls'), '[]')) > 0)"
+)
 UNFINDABLE = (
     f"SELECT COUNT(*) FROM messages m WHERE {SAYING} AND NOT EXISTS"
     " (SELECT 1 FROM search s WHERE s.session_id = m.session_id AND s.position = m.position AND s.part = m.part)"
