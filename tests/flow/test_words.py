@@ -81,6 +81,17 @@ async def a_stranger(world: World, language: str) -> None:
     await pairings.approve(asked["code"], Actor(id="owner", kind="operator"))
 
 
+@scene("pairing_group", "paired_group")
+async def a_strange_group(world: World, language: str) -> None:
+    world.settings.wire = msgspec.structs.replace(world.settings.wire, group_policy="allowlist")
+    await world.start()
+    await world.say("let us in", kind="group", language=language)
+    parts = world.parts
+    pairings = Pairings(parts.store, parts.directory, parts.auditor, parts.sending, parts.outbox, world.clock)
+    (asked,) = world.rows("SELECT code FROM pairings")
+    await pairings.approve(asked["code"], Actor(id="owner", kind="operator"))
+
+
 @scene("queue_full")
 async def too_much_at_once(world: World, language: str) -> None:
     world.settings.limit(queue_per_session=1)

@@ -287,13 +287,13 @@ async def pairing_by_code(store: Store, code: str, now: float) -> Pairing | None
 
 
 async def wisher(store: Store, wish: Pairing) -> Wisher:
-    """Whom a wish would let in; it was written in the operation that wrote the wish."""
+    """Whom a wish would let in, and the language of who asked; it was written in the operation that wrote the wish."""
+    who = await identity(store, wish.identity_id)
+    assert who is not None
     if wish.kind == "group":
         group = await room(store, wish.room_id)
         assert group is not None
-        return Wisher(group.id, group.connection, group.native_id, group.title, "group")
-    who = await identity(store, wish.identity_id)
-    assert who is not None
+        return Wisher(group.id, group.connection, group.native_id, group.title, "group", who.language)
     return Wisher(who.id, who.connection, who.native_id, who.name, "person", who.language)
 
 
