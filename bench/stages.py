@@ -33,7 +33,7 @@ ACCEPT = ("flow/intake.py", "accept")
 STAGES = (
     Stage(
         "receive",
-        (("telegram/adapter.py", "_poll"), ("telegram/adapter.py", "_accept_room")),
+        (("telegram/receiving.py", "_poll"), ("telegram/receiving.py", "_accept_room")),
         (ACCEPT,),
     ),
     Stage("accept", (ACCEPT,)),

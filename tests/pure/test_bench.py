@@ -266,8 +266,8 @@ def test_log_lines_of_warnings_and_foreign_lines_are_said() -> None:
 def test_stages_and_the_rest_add_up_to_the_cost() -> None:
     src = "/x/src/quarterdeck/"
     stats = {
-        (src + "channels/telegram/adapter.py", 1, "_poll"): (1, 1, 0.1, 0.5, {}),
-        (src + "channels/telegram/adapter.py", 2, "_accept_room"): (1, 1, 0.1, 1.0, {}),
+        (src + "channels/telegram/receiving.py", 1, "_poll"): (1, 1, 0.1, 0.5, {}),
+        (src + "channels/telegram/receiving.py", 2, "_accept_room"): (1, 1, 0.1, 1.0, {}),
         (src + "flow/intake.py", 3, "accept"): (1, 1, 0.9, 0.9, {}),
         (src + "flow/ending.py", 4, "answered"): (1, 1, 1.0, 2.0, {}),
         ("~", 0, "<built-in method x>"): (1, 1, 7.9, 7.9, {}),

@@ -12,6 +12,7 @@ from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Denied, Gate, Intent, Scope
 from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import Action, ModelCall, Part, StreamTo, ToolRun, digest_of
+from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import MintingKey, Permit, PresencePermit, StreamPermit
 from quarterdeck.store.operations import Receipt
 
@@ -47,14 +48,20 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
+def another(value: bytes | str | None) -> object:
+    """A value of this kind that is not this one; None stands for no file."""
+    if value is None:
+        return Attachment("notes.txt", "text/plain", 3, blob="b" * 64)
+    return value + b"x" if isinstance(value, bytes) else value + "x"
+
+
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.kind)
 def test_any_change_of_the_action_is_refused_and_uses_nothing_up(action: Action) -> None:
     ignored = {"reserve_in", "reserve_out", "effect", "repeatable"}  # nothing that leaves the process
     for name in action.__struct_fields__:
         if name in ignored:
             continue
-        value = getattr(action, name)
-        changed = msgspec.structs.replace(action, **{name: value + (b"x" if isinstance(value, bytes) else "x")})
+        changed = msgspec.structs.replace(action, **{name: another(getattr(action, name))})
         given = permit(action)
         with pytest.raises(NotAllowed, match=r"permit\.digest"):
             given.spend(changed)

@@ -58,7 +58,7 @@ class Pairings:
         language = first_of(rules.language, assistant.language, wisher.language)
         group = pairing.kind == "group"
         first = None if group else await self._introductions.compose(rules, assistant, wisher.id, room_id, language)
-        text = say(language, phrase("paired_group" if group else "paired"))
+        text = say(language, phrase("paired_group") if group else phrase("paired"))
         greeting = await self._sending.compose(rules.name, room_id, text, kind="notice", language=language)
         return (greeting,) if first is None else (first, greeting)
 

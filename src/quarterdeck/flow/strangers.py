@@ -49,7 +49,8 @@ class Strangers:
         if await people.open_pairing(self._store, wish, now):
             return None
         # The room is committed with its notice, so it cannot be looked up yet: nothing rides here.
-        text = say(language, phrase("pairing_group" if group else "pairing", code=wish.code))
+        sentence = phrase("pairing_group", code=wish.code) if group else phrase("pairing", code=wish.code)
+        text = say(language, sentence)
         reply_to = inbound.message_ref if group else ""
         notice = await self._sending.compose(
             inbound.connection, row.room_id, text, kind="notice", language=language, reply_to=reply_to
