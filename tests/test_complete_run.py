@@ -27,7 +27,12 @@ def run(folder: Path, files: dict[str, str], required: str) -> subprocess.Comple
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, folder],
         cwd=folder,
-        env={**os.environ, "REQUIRE_SERVICES": required, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={
+            **os.environ,
+            "REQUIRE_SERVICES": required,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONPATH": str(CONFTEST.parents[1]),
+        },
         capture_output=True,
         text=True,
         timeout=60,
