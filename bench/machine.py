@@ -38,7 +38,10 @@ def cpu_of(pid: int, proc: Path = PROC) -> Cpu:
     """What a process has used so far."""
     main = others = 0.0
     for task in (proc / str(pid) / "task").iterdir():
-        seconds = run_seconds((task / "schedstat").read_text())
+        try:
+            seconds = run_seconds((task / "schedstat").read_text())
+        except FileNotFoundError:  # it ended a moment ago
+            continue
         if task.name == str(pid):
             main = seconds
         else:
