@@ -12,7 +12,8 @@ from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
 from quarterdeck.governance.audit import SYSTEM
-from quarterdeck.wiring import Gateway, build, run
+from quarterdeck.wiring import Gateway, build
+from quarterdeck.wiring.running import run
 
 
 def up(command: Command, given: argparse.Namespace) -> int:

@@ -53,8 +53,10 @@ class Hints:
         cut: Callable[[str, CutReason, int], None],
         committed: Callable[[str], None],
         idle: Callable[[str], bool],
+        moved: Callable[[], None],
     ) -> None:
         self.wake = wake
+        self.moved = moved
         self.cut = cut
         self.committed = committed
         self.idle = idle
@@ -130,7 +132,7 @@ class Intake:
     def _hint(self, draft: _Draft, receipt: Receipt) -> None:
         """Tell those who work on what was committed, also when whoever brought it is gone."""
         if draft.row.kind == "room":
-            self._sending.forget_rooms()
+            self._hints.moved()
         for reply in draft.replies:
             self._outbox.enqueued(reply)
         if session := draft.row.session_id:
