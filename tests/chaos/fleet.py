@@ -1,7 +1,8 @@
-"""A fleet of gateways on one database, each the real command in a folder of its own; to a world it is as one gateway."""
+"""A fleet of gateways on one database, each the real command in a folder of its own."""
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,12 @@ class Fleet:
     def said(self) -> str:
         """All that they wrote."""
         return "".join(gateway.said() for gateway in self.gateways)
+
+    def gather_blobs(self) -> None:
+        """Put the files of all into the first one's folder, where they are judged."""
+        for gateway in self.gateways[1:]:
+            if (gateway.data / "blobs").exists():
+                shutil.copytree(gateway.data / "blobs", self.data / "blobs", dirs_exist_ok=True)
 
     async def keep(self) -> None:
         """Keep all of them running until they are stopped."""

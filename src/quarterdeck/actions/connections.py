@@ -114,7 +114,7 @@ class Connections:
             return Tried(name, "paused", "it is paused, and this channel is only seen while it receives")
         if not running:
             return Tried(name, "stopped", "it is only seen while the gateway runs")
-        health = channel.health()
+        health = self._directory.health(name) or channel.health()
         if health.alive and health.authenticated:
             return Tried(name, "ok", health.detail)
         wrong = "its token is refused" if health.alive else "the platform is not reached"
@@ -178,8 +178,7 @@ class Connections:
         return rules
 
     def _connection(self, rules: ConnectionRules, waiting: int) -> Connection:
-        channel, pause = self._directory.channel(rules.name), self._directory.pauses.of(rules.name)
-        health = channel.health() if channel else None
+        health, pause = self._directory.health(rules.name), self._directory.pauses.of(rules.name)
         alive, authenticated = (health.alive, health.authenticated) if health else (rules.rows, rules.rows)
         return Connection(
             name=rules.name,

@@ -12,25 +12,36 @@ from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
 from quarterdeck.governance.audit import SYSTEM
+from quarterdeck.store.opening import SQLITE
 from quarterdeck.wiring import Gateway, build
 from quarterdeck.wiring.running import run
+from quarterdeck.wiring.sharing import ROLES
 
 
 def up(command: Command, given: argparse.Namespace) -> int:
     """Run until SIGTERM; the process's exit status."""
-    if given.role != "all":
-        raise BadInput("--role", "one process does everything yet", "Leave it out, or say --role all.")
     loaded = load(given.config)
+    roles = roles_of(given.role, loaded.config.database)
     for note in loaded.notes:
         print(f"quarterdeck: {note}", file=sys.stderr)
 
     async def serve() -> None:
         async with AsyncExitStack() as stack:
-            await run(await build(loaded, os.environ, stack), stack, announce)
+            await run(await build(loaded, os.environ, stack, roles=roles), stack, announce)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve())
     return 0
+
+
+def roles_of(said: str, database: str) -> tuple[str, ...]:
+    """What this process is to do. Raises BadInput."""
+    named = tuple(dict.fromkeys(ROLES if said == "all" else said.split(",")))
+    if unknown := [one for one in named if one not in ROLES]:
+        raise BadInput("--role", f"there is no role {unknown[0]!r}", f"Say some of {', '.join(ROLES)}, or all.")
+    if database == SQLITE and set(named) != set(ROLES):
+        raise BadInput("--role", "on SQLite one process does everything", "Leave it out, or use PostgreSQL.")
+    return named
 
 
 async def announce(gateway: Gateway, url: str) -> None:

@@ -20,6 +20,7 @@ class Lease(msgspec.Struct, frozen=True):
     process: str
     fence: int
     taken_at: float
+    facts: str
 
 
 def take(name: str, seen: Lease | None, process: str, now: float) -> Statement:
@@ -28,7 +29,7 @@ def take(name: str, seen: Lease | None, process: str, now: float) -> Statement:
     return Statement(
         "leases.take",
         "INSERT INTO leases (tenant, name, process, fence, taken_at) VALUES (:tenant, :name, :process, :next, :now)"
-        " ON CONFLICT (tenant, name) DO UPDATE SET process = :process, fence = :next, taken_at = :now"
+        " ON CONFLICT (tenant, name) DO UPDATE SET process = :process, fence = :next, taken_at = :now, facts = ''"
         " WHERE leases.fence = :fence",
         {"tenant": TENANT, "name": name, "process": process, "fence": fence, "next": fence + 1, "now": now},
         expect=1,
@@ -43,6 +44,15 @@ def give_back(name: str, process: str, now: float) -> Statement:
         " WHERE tenant = :tenant AND name = :name AND process = :process",
         {"tenant": TENANT, "name": name, "process": process, "now": now},
         expect=1,
+    )
+
+
+def report(name: str, process: str, facts: str) -> Statement:
+    """What a process sees of what it holds."""
+    return Statement(
+        "leases.report",
+        "UPDATE leases SET facts = :facts WHERE tenant = :tenant AND name = :name AND process = :process",
+        {"tenant": TENANT, "name": name, "process": process, "facts": facts},
     )
 
 

@@ -87,10 +87,11 @@ async def living(store: Store) -> Sequence[Process]:
     return values(Process, await store.fetch(LIVING, {}))
 
 
-async def listed(store: Store, limit: int, before: str) -> list[Process]:
-    """All of them, the newest first; `before` is the last id of the page before."""
+async def listed(store: Store, state: str, limit: int, before: str) -> list[Process]:
+    """Those in a state (empty: all), the newest first; `before` is the last id of the page before."""
     rows = await store.fetch(
-        f"SELECT {columns(Process)} FROM processes WHERE (:before = '' OR id < :before) ORDER BY id DESC LIMIT :limit",
-        {"before": before, "limit": limit},
+        f"SELECT {columns(Process)} FROM processes WHERE (:before = '' OR id < :before)"
+        " AND (:state = '' OR state = :state) ORDER BY id DESC LIMIT :limit",
+        {"before": before, "state": state, "limit": limit},
     )
     return values(Process, rows)

@@ -66,7 +66,7 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.opening import open_store
 from quarterdeck.wiring.builtin import Builder
-from quarterdeck.wiring.sharing import ROLES, Sharing, Work, share
+from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, share
 from quarterdeck.wiring.watching import watching
 
 VERSION = __version__
@@ -114,7 +114,7 @@ class Gateway:
 
     def unready(self) -> list[str]:
         """Why nothing can be asked of it yet, or any more; empty when it can."""
-        closed = [] if self.intake.open else ["intake is closed"]
+        closed = [] if self.intake.open or GATEWAY not in self.shared.roles else ["intake is closed"]
         return [*closed, self.watcher.trouble] if self.watcher.trouble else closed
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.embeddings import Embedder
@@ -22,6 +23,7 @@ from quarterdeck.api.control.parts import Parts
 from quarterdeck.api.control.table import COMMANDS
 from quarterdeck.api.doors import Doors
 from quarterdeck.base.supervise import Service, Supervisor
+from quarterdeck.flow.peers import Run
 from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.replicas.together import CONNECTION
 from quarterdeck.flow.timers import Timers
@@ -30,6 +32,9 @@ from quarterdeck.store.datadir import Runtime
 from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring import DRAIN_SECONDS, VERSION, Gateway
+from quarterdeck.wiring.sharing import GATEWAY, SCHEDULER, WORKER
+
+WATCHING = ("watch", "alerts")  # services that look after all processes
 
 
 async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gateway, str], Awaitable[None]]) -> None:
@@ -44,11 +49,11 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
     stack.callback(g.data.control.unlink, True)
     stack.callback(controlling.close)
     await _record_start(g)
-    holding = g.shared.peers.holding
     async with Supervisor(g.log, g.clock) as supervisor:
         _signals(g, supervisor)
         await begin(g, supervisor)
-        await supervisor.start(Service(name="audit", run=holding("audit", g.sealer.run)))
+        if SCHEDULER in g.shared.roles:
+            await supervisor.start(Service(name="audit", run=_alone(g, "audit", g.sealer.run)))
         if g.sending.hooks is not None:  # stops late: what ends before it is still told
             await supervisor.start(Service(name="hooks", run=g.sending.hooks.run, stop_seconds=5.0))
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
@@ -57,26 +62,17 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         http = HttpServer(app, listening, app.streams.close)
         await supervisor.start(Service(name="http", run=http.run, stop_seconds=8.0))
         await supervisor.start(Service(name="prices", run=g.prices.run))
-        await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
+        if WORKER in g.shared.roles:
+            await supervisor.start(Service(name="lanes", run=g.lanes.run, stop_seconds=DRAIN_SECONDS, max_tasks=5000))
         await supervisor.start(Service(name="configuration", run=g.configuration.run))
         controller = control.ControlServer(controlling, control_parts(g, url), COMMANDS)
         await supervisor.start(Service(name="control", run=controller.run, max_tasks=control.MOST))
-        await supervisor.start(Service(name="search", run=holding("search", g.indexer.run)))
-        await supervisor.start(Service(name="forks", run=holding("forks", g.forks.run)))
+        for service in _scheduled(g):
+            await supervisor.start(service)
         for service in g.services:
-            await supervisor.start(service)
-        g.intake.open = True
-        timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
-        await supervisor.start(Service(name="timers", run=holding("timers", timers.run)))  # before anybody can speak
-        for name, channel in g.directory.channels().items():
-            receiving = g.directory.pauses.receiving(name, channel, g.intake)
-            service = Service(
-                name=f"channel.{name}",
-                run=holding(CONNECTION + name, receiving),
-                restart="backoff",
-                stop_seconds=2.0,
-            )
-            await supervisor.start(service)
+            if service.name not in WATCHING:
+                await supervisor.start(service)
+        await _open(g, supervisor)
         g.data.write_runtime(Runtime(os.getpid(), VERSION, url, g.started_at))
         stack.callback(g.data.runtime.unlink, True)
         await announce(g, url)
@@ -84,6 +80,38 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         g.crash.reach("drain.begun")
         g.intake.open = False
         g.log.info("draining", turns=g.lanes.running)
+
+
+def _scheduled(g: Gateway) -> Sequence[Service]:
+    """What one process does for all."""
+    if SCHEDULER not in g.shared.roles:
+        return ()
+    return [
+        Service(name="search", run=_alone(g, "search", g.indexer.run)),
+        Service(name="forks", run=_alone(g, "forks", g.forks.run)),
+        *(replace(one, run=_alone(g, one.name, one.run)) for one in g.services if one.name in WATCHING),
+    ]
+
+
+def _alone(g: Gateway, name: str, run: Run) -> Run:
+    """`run` in one process at a time."""
+    return g.shared.peers.holding(name, run)
+
+
+async def _open(g: Gateway, supervisor: Supervisor) -> None:
+    """Let people in: timers before anybody can speak, then every connection."""
+    g.intake.open = GATEWAY in g.shared.roles or SCHEDULER in g.shared.roles
+    if SCHEDULER in g.shared.roles:
+        timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
+        await supervisor.start(Service(name="timers", run=_alone(g, "timers", timers.run)))
+    if GATEWAY not in g.shared.roles:
+        return
+    for name, channel in g.directory.channels().items():
+        receiving = g.directory.pauses.receiving(name, channel, g.intake)
+        service = Service(
+            name=f"channel.{name}", run=_alone(g, CONNECTION + name, receiving), restart="backoff", stop_seconds=2.0
+        )
+        await supervisor.start(service)
 
 
 async def begin(g: Gateway, supervisor: Supervisor) -> None:

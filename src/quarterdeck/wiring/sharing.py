@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from quarterdeck.actions.connections import load_pauses
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.standing import ALONE, Standing
@@ -30,7 +32,10 @@ from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.opening import SQLITE
 from quarterdeck.store.processes import Process
 
-ROLES: Final = ("gateway", "worker", "scheduler")
+GATEWAY: Final = "gateway"  # receives and sends
+WORKER: Final = "worker"  # runs turns
+SCHEDULER: Final = "scheduler"  # timers, the record's seal, search, what is watched
+ROLES: Final = (GATEWAY, WORKER, SCHEDULER)
 GIVEN_UP: Final = 1  # exit status
 
 
@@ -64,17 +69,18 @@ class Sharing:
             sending.forget_rooms()
             one.news.changed("rooms")
 
-        wake = lanes.wake if "worker" in self.roles else one.news.lane
+        wake = lanes.wake if WORKER in self.roles else one.news.lane
         return Hints(wake, cut, live.committed, lambda session: False, moved)
 
     def connect(self, work: "Work") -> None:
         """Say what is to be done when others die, or say something."""
         if (one := self.together) is None:
             return
-        work.refresh_soon = one.refresh_soon
+        work.refresh_soon, work.directory.elsewhere = one.refresh_soon, one.health
+        one.leases.seen_of = work.seen_of
         one.processes.settle, one.processes.changed, one.refresh = work.settle, work.look_again, work.refresh
         one.leases.taken, one.leases.quiet = work.taken, work.quiet
-        wake = work.lanes.wake if "worker" in self.roles else _nothing
+        wake = work.lanes.wake if WORKER in self.roles else _nothing
         one.news.hearers = Hearers(wake, work.live.heard, work.outbox.wake, work.lanes.cut, work.changed, work.missed)
 
 
@@ -123,6 +129,11 @@ class Work:
         """What waits for a connection that is now held here is sent."""
         if lease.startswith(CONNECTION):
             await self.outbox.resumed(lease.removeprefix(CONNECTION))
+
+    def seen_of(self, lease: str) -> str:
+        """How a connection is that is held here, for the others."""
+        channel = self.directory.channel(lease.removeprefix(CONNECTION)) if lease.startswith(CONNECTION) else None
+        return msgspec.json.encode(channel.health()).decode() if channel else ""
 
     async def quiet(self, lease: str) -> None:
         """Wait until nothing is under way for a connection that is to be given up."""

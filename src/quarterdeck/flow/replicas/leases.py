@@ -5,7 +5,7 @@ A lease is taken from nobody who lives. It ends with its process, or is given ba
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -44,9 +44,12 @@ class Leases:
         self._clock = clock
         self._log = log
         self._wanted: dict[str, Wanted] = {}
-        self._looked_at = self._moved_at = -math.inf
+        self._looked_at = -math.inf
+        self._moved_at = clock.monotonic()
         self.taken: Callable[[str], Awaitable[None]] = _nothing
         self.quiet: Callable[[str], Awaitable[None]] = _nothing
+        self.seen_of: Callable[[str], str] = lambda name: ""  # what this process sees of what it holds
+        self._found: dict[str, Lease] = {}
 
     def holds(self, name: str) -> bool:
         """Whether this process has it now, and is not about to give it back."""
@@ -70,6 +73,7 @@ class Leases:
                     return  # it has ended by itself, which is for whoever started it to judge
                 wanted.leave.set()
                 await self._give_back(name, wanted)
+            del self._wanted[name]
 
         return service
 
@@ -79,14 +83,26 @@ class Leases:
         if now - self._looked_at < EVERY_S:
             return
         self._looked_at = now
-        found = {lease.name: lease for lease in await leases.all_of(self._store)}
+        found = self._found = {lease.name: lease for lease in await leases.all_of(self._store)}
         share = math.ceil(len(self._wanted) / max(1, len(living)))
-        for name, wanted in self._wanted.items():
+        for name, wanted in tuple(self._wanted.items()):
             if not wanted.held.is_set():
                 await self._try(name, wanted, found.get(name), share, now)
+        await self._report(found)
         if now - self._moved_at >= MOVE_S and self._holding() > self._least(found.values(), living) + 1:
             self._moved_at = now
             self._move()
+
+    def facts(self, name: str) -> str:
+        """What another process says of what it holds; empty where this one holds it, or nobody does."""
+        lease = self._found.get(name)
+        return "" if lease is None or lease.process in ("", self._process) else lease.facts
+
+    async def _report(self, found: Mapping[str, Lease]) -> None:
+        for name in self._wanted:
+            said = self.seen_of(name) if self.holds(name) else ""
+            if said and name in found and said != found[name].facts:
+                await self._store.commit(operation("lease", leases.report(name, self._process, said)))
 
     def _holding(self) -> int:
         return sum(one.held.is_set() and not one.leave.is_set() for one in self._wanted.values())

@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+import msgspec
+
 from quarterdeck.base.errors import Retry
 from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.peers import Run
 from quarterdeck.flow.replicas.leases import Leases
 from quarterdeck.flow.replicas.news import GATHER_S, Changed, News
 from quarterdeck.flow.replicas.processes import LOOK_S, Line, Processes
+from quarterdeck.ports import ChannelHealth
 
 CONNECTION: Final = "connection:"
 RENEW_S: Final = 5.0  # after which copies are read again though nobody has said that they are old
@@ -45,12 +49,14 @@ class Together:
         """Live among the others until told to stop, then leave them."""
         await self.processes.join()
         await self._look(life)
-        life.spawn("leases", self._hold(life))
-        life.spawn("news", self._tell(life))
-        life.spawn("copies", self._renew(life))
         life.ready()
-        while not await _stopped(life, LOOK_S):
-            await self._look(life)
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(work) for work in (self._hold(), self._tell(), self._renew())]
+                while not await _stopped(life, LOOK_S):
+                    await self._look(life)
+                for task in beside:
+                    task.cancel()
         await self.processes.leave()
         await self._line.close()
 
@@ -70,6 +76,11 @@ class Together:
         """See Peers."""
         self.news.room(connection, room_id)
 
+    def health(self, connection: str) -> ChannelHealth | None:
+        """How a connection is, where another process holds it."""
+        facts = self.leases.facts(CONNECTION + connection)
+        return msgspec.json.decode(facts, type=ChannelHealth) if facts else None
+
     def changed(self, what: Changed) -> None:
         """See Peers."""
         self.news.changed(what)
@@ -84,21 +95,22 @@ class Together:
         except Retry as error:
             self._log.warning("process.unheard", reason=str(error))
 
-    async def _hold(self, life: Life) -> None:
-        while not await _stopped(life, LOOK_S):
+    async def _hold(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
             try:
                 await self.leases.look(self.processes.living)
             except Retry as error:
                 self._log.warning("lease.unheard", reason=str(error))
 
-    async def _tell(self, life: Life) -> None:
-        while not life.stopping.is_set():
+    async def _tell(self) -> None:
+        while True:
             await self.news.wanted.wait()
             await asyncio.sleep(GATHER_S)
             await self.news.tell(self._line.tell)
 
-    async def _renew(self, life: Life) -> None:
-        while not life.stopping.is_set():
+    async def _renew(self) -> None:
+        while True:
             try:
                 async with asyncio.timeout(RENEW_S):
                     await self._stale.wait()
