@@ -15,6 +15,7 @@ import msgspec
 from quarterdeck.base.errors import QuarterdeckError
 from quarterdeck.model.action import Effect, ModelCall, Part, StreamTo, ToolRun
 from quarterdeck.model.asking import NO_WISHES, Options, ToolSpec
+from quarterdeck.model.button import ButtonBounds
 from quarterdeck.model.hook import HookEvent, HookReply
 from quarterdeck.model.inbound import Acceptance, Inbound
 from quarterdeck.model.message import Attachment, Said
@@ -63,7 +64,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What a channel can do. `text_limit` is in the platform's own unit; windows are seconds.
 
     `edits`: an answer is shown while it grows, as a message that is edited; `drafts`: as the platform's own draft.
-    `file_bytes` is how large a file may be that it sends; 0: it sends none.
+    `file_bytes` is how large a file may be that it sends; 0: it sends none. `buttons`: how many a message may have.
     """
 
     text_limit: int
@@ -74,6 +75,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     idempotency_window: float = 0.0
     files_in: bool = False
     file_bytes: int = 0
+    buttons: ButtonBounds | None = None
 
 
 class ChannelHealth(msgspec.Struct, frozen=True):

@@ -19,7 +19,8 @@ from tests.standins.telegram import RunningStandIn, TelegramDriver, in_process
 
 PERSON = 7001
 EFFECTS = (
-    "sendMessage", "editMessageText", "sendChatAction", "sendMessageDraft", "sendPhoto", "sendVoice", "sendDocument",
+    "sendMessage", "editMessageText", "editMessageReplyMarkup", "sendChatAction", "sendMessageDraft", "sendPhoto",
+    "sendVoice", "sendDocument",
 )  # fmt: skip
 
 

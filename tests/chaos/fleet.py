@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,19 +68,3 @@ def make_key(path: Path) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
-
-
-def freeze(gateway: Gateway) -> None:
-    """SIGSTOP: it does nothing, and does not know of it."""
-    _send(gateway, signal.SIGSTOP)
-
-
-def thaw(gateway: Gateway) -> None:
-    """SIGCONT."""
-    _send(gateway, signal.SIGCONT)
-
-
-def _send(gateway: Gateway, number: signal.Signals) -> None:
-    process = gateway._alive()
-    assert process is not None
-    process.send_signal(number)

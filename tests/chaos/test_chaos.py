@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.fleet import freeze, thaw
 from tests.chaos.storm import Storm, storm
 from tests.postgresql import Cluster
 from tests.waiting import slowly
@@ -24,9 +23,9 @@ async def freezes(storm: Storm) -> None:
     for _ in range(2):
         await slowly(storm.chance.uniform(1.0, 2.0))
         frozen = storm.chance.choice(storm.fleet.gateways)
-        freeze(frozen)
+        frozen.freeze()
         await slowly(7.0)
-        thaw(frozen)
+        frozen.thaw()
 
 
 async def drains(storm: Storm) -> None:

@@ -117,10 +117,21 @@ async def test_an_update_is_brought_kept_and_confirmed(tmp_path: Path, platform:
         assert await counted(door, "taken") == 1
         found = await info(platform)
         assert (found["url"], found["max_connections"]) == (HOOK, 40)
-        assert found["allowed_updates"] == ["edited_message", "message", "my_chat_member"]
+        assert found["allowed_updates"] == ["callback_query", "edited_message", "message", "my_chat_member"]
         channel = door.parts.directory.channel("tg")
         assert channel is not None
         assert channel.health().alive
+
+
+async def test_a_press_is_kept_and_answered(tmp_path: Path, platform: RunningStandIn) -> None:
+    async with gateway(tmp_path, platform) as door:
+        await platform.driver.requests("setWebhook", 1, answered=True)
+        sent = await platform.driver.write("hello")
+        await platform.driver.press(sent.message_id or 0, "nobody.0")
+        (answer,) = await platform.driver.events("answered", 1)
+        assert answer["text"] == "These buttons are no longer open."
+        keys = [key for key, _ in await rows(door)]
+        assert f"press/{answer['callback_query_id']}" in keys
 
 
 async def test_what_cannot_be_committed_is_not_confirmed_and_comes_again(

@@ -12,6 +12,7 @@ import msgspec
 from quarterdeck.base.errors import NotAllowed, Refused
 from quarterdeck.model.action import Effect, ModelCall, Part, StreamTo, ToolRun
 from quarterdeck.model.asking import ToolSpec
+from quarterdeck.model.button import ButtonRows
 from quarterdeck.model.message import AssistantMessage, Attachment, ToolCall, UserMessage
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
@@ -250,6 +251,7 @@ class Shown:
     text: str
     key: str = ""
     edits: int = 0
+    buttons: ButtonRows = ()
 
 
 @dataclass
@@ -266,10 +268,11 @@ class Platform:
 
     def __init__(self) -> None:
         self.rooms: list[Shown] = []
-        self.calls: list[tuple[str, str, str]] = []  # (send | edit | show, room, text)
+        self.calls: list[tuple[str, str, str]] = []  # (send | edit | show | unbutton, room, text)
         self.script: deque[Answer] = deque()
         self.by_room: dict[str, deque[Answer]] = {}
         self.typed: list[str] = []
+        self.told: list[str] = []  # lines for those who pressed buttons
         self.drafts: list[tuple[str, int, str]] = []
         self.takes_drafts = True
         self.manual = False  # a call waits in `waiting` before it arrives
@@ -312,6 +315,12 @@ class Platform:
             self._keys[key] = native
         return native
 
+    def give(self, result: SendResult, buttons: ButtonRows) -> None:
+        """Let a message that was shown have these buttons."""
+        for shown in self.rooms:
+            if isinstance(result, Sent) and shown.native_id == result.native_id:
+                shown.buttons = buttons
+
     def change(self, native_id: str, text: str) -> None:
         for shown in self.rooms:
             if shown.native_id == native_id:
@@ -335,8 +344,12 @@ class PlatformChannel:
 
     async def send(self, part: Part, permit: Permit) -> SendResult:
         permit.spend(part)
+        if part.unbutton:
+            return await self._call("unbutton", part.room, "", part.key, part.unbutton)
         if part.file is None:
-            return await self._call("send", part.room, part.text, part.key)
+            result = await self._call("send", part.room, part.text, part.key)
+            self._platform.give(result, part.buttons)
+            return result
         assert self._platform.source is not None
         content = await self._platform.source.read(part.file.blob)
         result = await self._call("send", part.room, f"{part.text}[{part.file.name}]", part.key)
@@ -359,7 +372,9 @@ class PlatformChannel:
         self._platform.calls.append((kind, room, text))
         answer = await queued(self._platform.waiting) if self._platform.manual else self._platform.next_answer(room)
         if answer.arrives:
-            if native_id:
+            if kind == "unbutton":
+                self._platform.give(Sent(native_id), ())
+            elif native_id:
                 self._platform.change(native_id, text)
             else:
                 native_id = self._platform.put(room, text, key, self.capabilities.idempotent_sends)

@@ -14,6 +14,7 @@ from quarterdeck.flow.hooks import HookRule
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.asking import AnswerForm, Options
 from quarterdeck.model.assistant import Introduction
+from quarterdeck.model.button import ButtonBounds
 from quarterdeck.ports import Capabilities, FailureKind, MaybeSent, ModelProfile
 from quarterdeck.store.pins import LONGEST, MOST
 from quarterdeck.words.sentences import Sentence
@@ -45,7 +46,7 @@ def patterns(language: str, sentence: str) -> list[str]:
 
 
 def shown(world: World, language: str, sentence: str) -> bool:
-    text = "".join(world.platform.texts())
+    text = "".join((*world.platform.texts(), *world.platform.told))
     return any(re.search(pattern.rstrip(), text) for pattern in patterns(language, sentence))
 
 
@@ -242,6 +243,23 @@ async def while_working(world: World, language: str) -> None:
     await held.reached()
     await world.say("/status", language=language)
     held.release()
+
+
+@scene("press_closed")
+async def an_old_button(world: World, language: str) -> None:
+    await world.start()
+    await world.press("nobody.0", ref="n1", language=language)
+
+
+@scene("press_others")
+async def a_button_of_somebody_else(world: World, language: str) -> None:
+    world.settings.capabilities = Capabilities(400, buttons=ButtonBounds(most=9, abreast=3, label=30, value=64))
+    world.settings.let(fallback=("spare/m",))
+    await world.start()
+    await told(world, language, "/model")
+    await world.rest()
+    (offered,) = world.platform.rooms
+    await world.press(offered.buttons[0][0].value, ref=offered.native_id, who="p2", language=language)
 
 
 # --- what is shown --------------------------------------------------------------------------------------------

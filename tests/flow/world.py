@@ -16,9 +16,10 @@ from quarterdeck.base.ids import IdSource
 from quarterdeck.base.supervise import Life, Service
 from quarterdeck.documents.reader import Reader
 from quarterdeck.flow.directory import ConnectionRules, Directory, Limits
+from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.history import History
 from quarterdeck.flow.hooks import HookRule, Hooks
-from quarterdeck.flow.intake import Hints, Intake
+from quarterdeck.flow.intake import Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
@@ -32,7 +33,7 @@ from quarterdeck.governance.gate import Gate
 from quarterdeck.governance.pricebook import PriceBook
 from quarterdeck.governance.prices import Price
 from quarterdeck.model.assistant import Assistant
-from quarterdeck.model.inbound import Acceptance, Inbound, QueueMode, Room, Sender
+from quarterdeck.model.inbound import Acceptance, Accepted, Inbound, QueueMode, Room, Sender
 from quarterdeck.model.message import Attachment
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import Capabilities, Channel, Provider, Tool
@@ -289,6 +290,14 @@ class World:
 
     async def say(self, text: str, **more: Any) -> Acceptance:
         return await self.accept(self.act(text, **more))
+
+    async def press(self, value: str, *, ref: str, **more: Any) -> Acceptance:
+        """Somebody presses a button under the message `ref`."""
+        act = msgspec.structs.replace(self.act("", ref=ref, **more), kind="press", press=value)
+        accepted = await self.accept(act)
+        if isinstance(accepted, Accepted) and accepted.told:
+            self.platform.told.append(accepted.told)
+        return accepted
 
     def session(self, *, room: str = "r1", who: str = "p1", connection: str = "wire") -> str:
         """The id of the session that such acts belong to."""

@@ -6,6 +6,7 @@ from quarterdeck.flow.commands import Command, CommandCall, CommandEffect, Comma
 from quarterdeck.flow.directory import Directory
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
+from quarterdeck.model.button import Choice
 from quarterdeck.store import inbox, sessions, turns
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
@@ -54,7 +55,8 @@ class SessionCommands:
         current = (call.session.model if call.session else "") or call.assistant.model
         allowed = (call.assistant.model, *call.assistant.fallback)
         if not call.argument:
-            return CommandEffect(phrase("model", model=current, choices=" | ".join(allowed)))
+            offered = tuple((Choice(model, f"/model {model}"),) for model in allowed if len(allowed) > 1)
+            return CommandEffect(phrase("model", model=current, choices=" | ".join(allowed)), choices=offered)
         if call.argument not in allowed:
             return CommandEffect(phrase("model_unknown", model=call.argument, choices=", ".join(allowed)))
         change = sessions.set_model(call.session_id, call.argument)

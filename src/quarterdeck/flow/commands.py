@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from quarterdeck.model.assistant import Assistant
+from quarterdeck.model.button import Choice
 from quarterdeck.model.inbound import Due
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.sessions import Session
@@ -32,12 +33,14 @@ class CommandCall(msgspec.Struct, frozen=True):
 class CommandEffect(msgspec.Struct, frozen=True):
     """What a command does inside the accepting operation, what it answers, and whether it cuts the running turn.
 
-    What is for nobody to read (a timer's) has no `reply`.
+    What is for nobody to read (a timer's) has no `reply`. `choices` are commands to run next, in rows: where the
+    platform has buttons, they stand under the reply, whose text says all there is to know without them.
     """
 
     reply: Phrase | None
     statements: tuple[Statement, ...] = ()
     cut: CutReason | None = None
+    choices: tuple[tuple[Choice, ...], ...] = ()
 
 
 Command = Callable[[CommandCall], Awaitable[CommandEffect]]

@@ -17,10 +17,12 @@ from quarterdeck.flow.admission import judge
 from quarterdeck.flow.arrivals import Made, arrived, row_of
 from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
 from quarterdeck.flow.directory import ConnectionRules, Directory
-from quarterdeck.flow.hooks import told_of
+from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.introduction import Introductions
+from quarterdeck.flow.offering import Offering
 from quarterdeck.flow.outbox import Outbox
-from quarterdeck.flow.routing import Routed, Routing
+from quarterdeck.flow.pressing import NotPressed, Pressing
+from quarterdeck.flow.routing import Routed, Routing, told, verdict
 from quarterdeck.flow.scope import place
 from quarterdeck.flow.sending import Outgoing, Sending, delivery_event
 from quarterdeck.flow.strangers import Strangers
@@ -31,6 +33,7 @@ from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound, RoomChange
 from quarterdeck.model.schedule import reset_due
 from quarterdeck.store import events, inbox, people, sessions, timers
+from quarterdeck.store.choices import Offered
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
@@ -44,24 +47,6 @@ TRIES = 3
 PAUSED_SECONDS = 30.0  # after which a platform may bring again what a paused connection does not take
 
 
-class Hints:
-    """What intake tells the lanes after a commit; losing it only costs time."""
-
-    def __init__(
-        self,
-        wake: Callable[[str], None],
-        cut: Callable[[str, CutReason, int], None],
-        committed: Callable[[str], None],
-        idle: Callable[[str], bool],
-        moved: Callable[[], None],
-    ) -> None:
-        self.wake = wake
-        self.moved = moved
-        self.cut = cut
-        self.committed = committed
-        self.idle = idle
-
-
 class _Draft(msgspec.Struct, frozen=True):
     """An act on its way to its operation."""
 
@@ -71,6 +56,7 @@ class _Draft(msgspec.Struct, frozen=True):
     cut: CutReason | None = None
     known: tuple[str, ...] = ()
     routed: Routed | None = None
+    told: str = ""
 
 
 class Intake:
@@ -104,6 +90,8 @@ class Intake:
         self._routing = Routing(sending.hooks, store, directory) if sending.hooks is not None else None
         self._introductions = Introductions(store, sending, clock)
         self._strangers = Strangers(store, sending, clock, new_id)
+        self._offering = Offering(store, directory, clock, new_id)
+        self._pressing = Pressing(store, self._offering, commands, clock)
         self._known: OrderedDict[str, None] = OrderedDict()
         self.open = False
 
@@ -147,7 +135,7 @@ class Intake:
         row = draft.row
         if self._routing is not None and draft.routed is not None:
             self._routing.tell(draft.routed, row.outcome or "accepted")
-        return Accepted(row.id, row.session_id, _position(draft, receipt), row.outcome)
+        return Accepted(row.id, row.session_id, _position(draft, receipt), row.outcome, draft.told)
 
     async def _seen(self, inbound: Inbound) -> Duplicate | None:
         row = await inbox.find(self._store, inbound.connection, inbound.act_key)
@@ -165,6 +153,8 @@ class Intake:
             return None
         if isinstance(judged.verdict, NotAdmitted):
             return await self._refuse(judged.inbound, rules, judged.verdict, identity)
+        if inbound.kind == "press":
+            return await self._press(judged.inbound, rules, identity, judged.who)
         return await self._admit(judged.inbound, rules, identity, judged.who)
 
     # --- those who may not ------------------------------------------------------------------------------------
@@ -175,26 +165,41 @@ class Intake:
         statements, known = self._who(inbound, now)
         statements.append(inbox.insert_refused(row, now))
         replies: tuple[Outgoing, ...] = ()
-        if admission.reaction == "pairing":
-            language = self._language(rules, self._directory.assistant(rules.assistant), row)
-            if wished := await self._strangers.wish(inbound, row, language):
-                statements += wished.statements
-                replies = (wished.notice,)
+        language = self._language(rules, self._directory.assistant(rules.assistant), row)
+        line = say(language, phrase("press_others")) if inbound.kind == "press" else ""
+        asks = admission.reaction == "pairing" and not line
+        if asks and (wished := await self._strangers.wish(inbound, row, language)):
+            statements += wished.statements
+            replies = (wished.notice,)
         statements += self._record(inbound, row, admission.outcome)
-        return _Draft(operation("accept", statements), row, replies, None, known)
+        return _Draft(operation("accept", statements), row, replies, None, known, told=line)
+
+    async def _press(self, inbound: Inbound, rules: ConnectionRules, identity: str, who: Identity | None) -> _Draft:
+        """A button: the command that it stands for, as if it had been typed; or a line for the one who pressed it."""
+        assistant = self._directory.assistant(inbound.assistant or rules.assistant)
+        pressed = await self._pressing.judge(inbound, rules, identity, who, assistant.id)
+        if not isinstance(pressed, NotPressed):
+            draft = await self._admit(msgspec.structs.replace(inbound, text=pressed.command), rules, identity, who)
+            return _behind(draft, pressed.statements, (pressed.end,))
+        row = self._row(inbound, "", identity, "followup", self._clock.now(), "ignored", pressed.rule)
+        statements, known = self._who(inbound, self._clock.now())
+        statements += [inbox.insert_refused(row, self._clock.now()), *self._record(inbound, row, row.outcome)]
+        line = say(self._language(rules, assistant, row), pressed.told)
+        draft = _Draft(operation("accept", statements), row, known=known, told=line)
+        return _behind(draft, (), (pressed.end,) if pressed.end else ())
 
     # --- those who may ----------------------------------------------------------------------------------------
 
     async def _admit(self, inbound: Inbound, rules: ConnectionRules, identity: str, who: Identity | None) -> _Draft:
         now, routed = self._clock.now(), None
-        command = parse(inbound.text, self._commands) if inbound.kind == "message" else None
+        command = parse(inbound.text, self._commands) if inbound.kind in ("message", "press") else None
         if self._routing is not None and command is None:
             inbound, routed = await self._routing.route(inbound, rules, identity, who)
         assistant = self._directory.assistant(inbound.assistant or rules.assistant)
         found = await place(self._store, rules, inbound.room, identity, who, assistant.id)
         session_id = found.session_id
         full = command is None and await self._full(session_id)
-        outcome, detail = _verdict(command is not None, routed, full)
+        outcome, detail = verdict(command is not None, routed, full)
         mode = inbound.mode or assistant.queue
         row = self._row(inbound, session_id, identity, mode, now, outcome, detail)
         wait_ms = max(inbound.gather_ms, assistant.debounce_ms if mode == "collect" else 0)
@@ -211,7 +216,7 @@ class Intake:
         if command:
             return await self._command(inbound, draft, rules, assistant, command)
         if outcome == "refused":
-            return await self._answer_at_once(inbound, draft, self._language(rules, assistant, row), _told(routed))
+            return await self._answer_at_once(inbound, draft, self._language(rules, assistant, row), told(routed))
         return self._taken_in(inbound, draft, assistant)
 
     async def _introduced(self, draft: _Draft, rules: ConnectionRules, assistant: Assistant) -> _Draft:
@@ -277,7 +282,9 @@ class Intake:
         effect = await run(CommandCall(row.session_id, session, assistant, row.id, row.identity_id, argument))
         assert effect.reply is not None  # a person typed it
         language = self._language(rules, assistant, row)
-        return await self._answer_at_once(inbound, draft, language, effect.reply, effect.statements, effect.cut)
+        return await self._answer_at_once(
+            inbound, draft, language, effect.reply, effect.statements, effect.cut, effect.choices
+        )
 
     async def _answer_at_once(
         self,
@@ -287,6 +294,7 @@ class Intake:
         said: Phrase,
         extra: Sequence[Statement] = (),
         cut: CutReason | None = None,
+        offered: Offered = (),
     ) -> _Draft:
         now, row, routed = self._clock.now(), draft.row, draft.routed
         reply = await self._sending.compose(
@@ -298,11 +306,15 @@ class Intake:
             session=row.session_id,
             reply_to=inbound.message_ref,
         )
+        ended: Sequence[Outgoing] = ()
+        if offered:
+            reply, *ended = await self._offering.offer(reply, offered, row.identity_id)
         statements = [*draft.operation.statements, *self._arrival(inbound, draft, now, reply=reply)]
         statements += [*extra, *(routed.statements if routed else ())]
         statements += self._record(inbound, row, row.outcome)
         replies = (*draft.replies, reply)
-        return msgspec.structs.replace(draft, operation=operation("accept", statements), replies=replies, cut=cut)
+        draft = msgspec.structs.replace(draft, operation=operation("accept", statements), replies=replies, cut=cut)
+        return _behind(draft, (), ended)
 
     def _language(self, rules: ConnectionRules, assistant: Assistant, row: NewRow) -> Language:
         return first_of(rules.language, assistant.language, row.language)
@@ -375,20 +387,12 @@ class Intake:
         )
 
 
-def _verdict(command: bool, routed: Routed | None, full: bool) -> tuple[str, str]:
-    """(outcome, detail) of an act that ends as it comes in; empty for one that is answered in a turn."""
-    if command:
-        return "command", ""
-    if routed is not None and routed.denied is not None:
-        return "refused", routed.denied.rule
-    return ("refused", "queue_full") if full else ("", "")
-
-
-def _told(routed: Routed | None) -> Phrase:
-    """What a person is told whose act is refused."""
-    if routed is None or routed.denied is None:
-        return phrase("queue_full")
-    return told_of(routed.denied, "not_taken")
+def _behind(draft: _Draft, statements: Sequence[Statement], outgoing: Sequence[Outgoing]) -> _Draft:
+    """With what also belongs into its operation, and is sent when that is committed."""
+    also = [*statements, *(one for sent in outgoing for one in sent.statements)]
+    replies = (*draft.replies, *outgoing)
+    whole = operation(draft.operation.name, draft.operation.statements, also)
+    return msgspec.structs.replace(draft, operation=whole, replies=replies)
 
 
 def _position(draft: _Draft, receipt: Receipt) -> int:

@@ -20,6 +20,7 @@ from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.hooks import Hooks
 from quarterdeck.flow.keyed import Keyed
 from quarterdeck.flow.live import Live
+from quarterdeck.flow.offering import BUTTONS, with_buttons
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.flow.sending import Outgoing, Sending
@@ -223,6 +224,7 @@ class Outbox:
         call = await self._sending.part(
             delivery, part.n, part.text, reply_to=part.reply_to, resends=part.resends, file=part.attachment
         )
+        call = await with_buttons(self._store, call, delivery, part)
         intent = self._sending.intent(call, delivery, part.n, "", attempt=part.attempts + 1)
         begin = outbox.move(part.delivery_id, part.n, "ready", "sending", self._clock.now(), attempt=True)
         try:
@@ -257,7 +259,7 @@ class Outbox:
         seconds = FILE_SECONDS if flight.call.file else SEND_SECONDS
         try:
             async with asyncio.timeout(seconds):
-                if flight.part.native_id:
+                if flight.part.native_id and not flight.call.unbutton:
                     return await channel.edit(flight.call, flight.part.native_id, flight.permit)
                 return await channel.send(flight.call, flight.permit)
         except TimeoutError:
@@ -297,7 +299,7 @@ class Outbox:
             state = str(receipt.one(move.name)[0])
         if flight.session:
             self._live.committed(flight.session)
-        if self._hooks is not None:
+        if self._hooks is not None and flight.delivery.kind != BUTTONS:
             self._tell(self._hooks, flight.delivery, part.text, state)
         return state
 

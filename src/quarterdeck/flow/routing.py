@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from quarterdeck.flow.directory import ConnectionRules, Directory
-from quarterdeck.flow.hooks import Hooks
+from quarterdeck.flow.hooks import Hooks, told_of
 from quarterdeck.flow.scope import place
 from quarterdeck.model.hook import Denial, HookContext, HookOutcome, RouteSubject
 from quarterdeck.model.inbound import Inbound
@@ -13,6 +13,7 @@ from quarterdeck.store import people, sessions
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.people import Identity
+from quarterdeck.words.sentences import Phrase, phrase
 
 
 @dataclass(frozen=True)
@@ -75,3 +76,19 @@ class Routing:
         if before.text.strip() and not subject.text.strip():
             return "the text is empty"
         return ""
+
+
+def verdict(command: bool, routed: Routed | None, full: bool) -> tuple[str, str]:
+    """(outcome, detail) of an act that ends as it comes in; empty for one that is answered in a turn."""
+    if command:
+        return "command", ""
+    if routed is not None and routed.denied is not None:
+        return "refused", routed.denied.rule
+    return ("refused", "queue_full") if full else ("", "")
+
+
+def told(routed: Routed | None) -> Phrase:
+    """What a person is told whose act is refused."""
+    if routed is None or routed.denied is None:
+        return phrase("queue_full")
+    return told_of(routed.denied, "not_taken")

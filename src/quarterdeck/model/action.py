@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from quarterdeck.model.button import ButtonRows
 from quarterdeck.model.message import Attachment
 
 Effect = Literal["none", "rows", "external"]
@@ -72,10 +73,11 @@ class ToolRun(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One platform call of a delivery: text to a room, at most the channel's limit long, or a file.
+    """One platform call of a delivery: text to a room, at most the channel's limit long, a file, or an end of buttons.
 
     `key` is the idempotency key for platforms that have one: the same over every attempt. With a `file` the text is
-    what goes with it, mostly nothing.
+    what goes with it, mostly nothing. `buttons` stand under the text. `unbutton` is the platform's id of a message of
+    ours that loses its buttons; nothing else is shown then.
     """
 
     connection: str
@@ -84,6 +86,8 @@ class Part(msgspec.Struct, frozen=True):
     key: str
     reply_to: str = ""
     file: Attachment | None = None
+    buttons: ButtonRows = ()
+    unbutton: str = ""
 
     kind = "send"
 
@@ -93,10 +97,14 @@ class Part(msgspec.Struct, frozen=True):
         return f"{self.connection}/{self.room}"
 
     def digest(self) -> str:
-        """Digest of exactly what the room will show; of a file its bytes', name and type."""
+        """Digest of exactly what the room will show; of a file its bytes', name and type; of buttons all of them."""
         shown = (self.text, self.key, self.reply_to)
         if self.file is not None:
             shown += (self.file.blob, self.file.name, self.file.mime)
+        if self.buttons:
+            shown += ("buttons", msgspec.json.encode(self.buttons).decode())
+        if self.unbutton:
+            shown += ("unbutton", self.unbutton)
         return digest_of(b"send", self.route.encode(), *(one.encode() for one in shown))
 
 

@@ -69,6 +69,7 @@ class Inbound(msgspec.Struct, frozen=True):
 
     `addressed` is whether it was said to the bot; in private everything is. `quoted` is the message that it answers.
     `gather_ms` is how long it waits for more of the same act (the pictures of an album), all taken together.
+    `press`: a button was pressed, and this is its value; `message_ref` is the message that has it, the text is empty.
     """
 
     connection: str
@@ -76,7 +77,7 @@ class Inbound(msgspec.Struct, frozen=True):
     room: Room
     sender: Sender
     text: str
-    kind: Literal["message", "edit", "timer", "room"] = "message"
+    kind: Literal["message", "edit", "timer", "room", "press"] = "message"
     message_ref: str = ""
     sent_at: float = 0.0
     attachments: tuple[Attachment, ...] = ()
@@ -91,18 +92,21 @@ class Inbound(msgspec.Struct, frozen=True):
     addressed: bool = True
     quoted: Quoted | None = None
     gather_ms: int = 0
+    press: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True):
     """The inbox row is committed; the platform may be acknowledged. `outcome` is set when it ended at once.
 
     Without an `inbox_id` nothing was kept: what people of a group say to each other is no act towards the assistant.
+    `told` is for the one who pressed a button, where the platform can show them a line; empty: nothing is to be said.
     """
 
     inbox_id: str
     session_id: str
     position: int
     outcome: str = ""
+    told: str = ""
 
 
 class Duplicate(msgspec.Struct, frozen=True):

@@ -24,7 +24,10 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 class PartRow(msgspec.Struct, frozen=True):
-    """One row of `parts`; `seq` is the order of its room, `file` an Attachment as JSON."""
+    """One row of `parts`; `seq` is the order of its room, `file` an Attachment as JSON.
+
+    `choices_id`: whose buttons stand under it.
+    """
 
     seq: int
     delivery_id: str
@@ -42,6 +45,7 @@ class PartRow(msgspec.Struct, frozen=True):
     error: str
     updated_at: float
     file: str
+    choices_id: str = ""
 
     @property
     def attachment(self) -> Attachment | None:
@@ -78,13 +82,14 @@ def insert_part(
     attempts: int = 0,
     error: str = "",
     file: Attachment | None = None,
+    native_id: str = "",
 ) -> Statement:
-    """A new part of a delivery, stored as it was cut."""
+    """A new part of a delivery, stored as it was cut; `native_id`: of the message that it changes."""
     return Statement(
         "parts.insert",
         "INSERT INTO parts (tenant, delivery_id, n, connection, room_id, text, reply_to, state, native_id, attempts,"
         " resends, first_at, not_before, error, updated_at, file) VALUES (:tenant, :delivery, :n, :connection, :room,"
-        " :text, :reply_to, :state, '', :attempts, 0, 0, 0, :error, :now, :file)",
+        " :text, :reply_to, :state, :native_id, :attempts, 0, 0, 0, :error, :now, :file)",
         {
             "tenant": TENANT,
             "delivery": delivery.id,
@@ -94,11 +99,22 @@ def insert_part(
             "text": text,
             "reply_to": reply_to,
             "state": state,
+            "native_id": native_id,
             "attempts": attempts,
             "error": error,
             "now": now,
             "file": stored(file),
         },
+        expect=1,
+    )
+
+
+def put_choices(delivery_id: str, n: int, choices_id: str) -> Statement:
+    """Let buttons stand under a new part."""
+    return Statement(
+        "parts.put_choices",
+        "UPDATE parts SET choices_id = :choices WHERE tenant = :tenant AND delivery_id = :delivery AND n = :n",
+        {"tenant": TENANT, "delivery": delivery_id, "n": n, "choices": choices_id},
         expect=1,
     )
 

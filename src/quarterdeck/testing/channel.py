@@ -100,7 +100,7 @@ class ChannelUnderTest(Protocol):
 
 class RecordingIntake:
     """An intake that keeps what it was given. `gate` holds every accept until it is set; `refuse` makes the next
-    accepts fail as a busy store does.
+    accepts fail as a busy store does; `told` is the line for those who press a button.
     """
 
     def __init__(self) -> None:
@@ -109,6 +109,7 @@ class RecordingIntake:
         self.gate = asyncio.Event()
         self.gate.set()
         self.refuse = 0
+        self.told = ""
 
     async def accept(self, inbound: Inbound) -> Acceptance:
         """See IntakePort.accept."""
@@ -120,7 +121,7 @@ class RecordingIntake:
         if any(act.act_key == inbound.act_key for act in self.acts):
             return Duplicate(inbound.act_key, "")
         self.acts.append(inbound)
-        return Accepted(inbound.act_key, "", 0)
+        return Accepted(inbound.act_key, "", 0, told=self.told if inbound.kind == "press" else "")
 
 
 @asynccontextmanager

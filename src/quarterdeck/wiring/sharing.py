@@ -15,7 +15,7 @@ from quarterdeck.base.supervise import EventLog
 from quarterdeck.flow import peers
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.directory import Directory
-from quarterdeck.flow.intake import Hints
+from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox

@@ -64,6 +64,9 @@ Sentence = Literal[
     "pins",
     "pins_none",
     "help",
+    # buttons
+    "press_closed",
+    "press_others",
 ]
 
 

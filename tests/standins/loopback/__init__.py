@@ -7,9 +7,12 @@ The wire, with `Authorization: Bearer TOKEN` (else 401 {"error": "unauthorized"}
 
     GET  /events?after=N&wait=S&limit=K   {"events": [...]}; confirms every seq <= N, which is then gone;
                                           an older poll that still waits gets 409 {"error": "conflict"}
-    POST /rooms/{room}/messages           {"text", "key"?, "reply_to"?} -> {"id"}; 400 empty, too_long;
+    POST /rooms/{room}/messages           {"text", "key"?, "reply_to"?, "buttons"?} -> {"id"}, buttons being
+                                          rows of {"label", "value"}; 400 empty, too_long, bad_buttons;
                                           403 blocked; 404 unknown_room; 429 rate with "retry_after" seconds
     PUT  /rooms/{room}/messages/{id}      {"text"} -> {"id"}; 404 unknown_message; 405 no_edits
+    DELETE /rooms/{room}/messages/{id}/buttons  {"id"}; 404 unknown_message
+    POST /presses/{id}                    {"text"}, a line for who pressed -> {"ok": true}; 404 unknown_press
     POST /rooms/{room}/typing             {"ok": true}
     POST /rooms/{room}/files              a raw body, X-File-Name, Content-Type -> {"id"}
     GET  /files/{id}                      the bytes
@@ -29,12 +32,12 @@ Without a token: POST /effect -> {"ok": true, "n": count}, and the control route
 - `server`  the running stand-in: its parts, its faults, its record
 
 The record has one line for each thing that happened, `event` naming it: request, end (joined by `n`), inject,
-ack, message, edit, typing, file, effect. An `end` has a `fate` (answered, hung, dropped_before,
+ack, message, edit, unbutton, told, typing, file, effect. An `end` has a `fate` (answered, hung, dropped_before,
 dropped_after) and says whether the client had gone (`disconnected`).
 """
 
 from tests.standins.loopback.server import TOKEN, LoopbackStandin, loopback_standin
-from tests.standins.loopback.values import Effect, Entry, Event, Fault, Inject, Person, Room, Settings, Upload
+from tests.standins.loopback.values import Effect, Entry, Event, Fault, Inject, Person, Press, Room, Settings, Upload
 
 __all__ = [
     "TOKEN",
@@ -45,6 +48,7 @@ __all__ = [
     "Inject",
     "LoopbackStandin",
     "Person",
+    "Press",
     "Room",
     "Settings",
     "Upload",

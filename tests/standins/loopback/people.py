@@ -8,7 +8,7 @@ from tests.standins.loopback.feed import Feed
 from tests.standins.loopback.files import Files
 from tests.standins.loopback.refusals import Refused
 from tests.standins.loopback.rooms import MAX_MESSAGES, Rooms
-from tests.standins.loopback.values import Event, Inject
+from tests.standins.loopback.values import Event, Inject, Press
 
 
 class People:
@@ -23,12 +23,32 @@ class People:
     def act(self, what: Inject) -> list[Event]:
         """Returns the delivered events. Raises Refused: an edit of nothing, a known id."""
         native_id = what.id or self._rooms.next_id()
+        if what.kind == "press":
+            return self._press(what, native_id)
         known = self._latest.get((what.room.id, native_id))
         if known is not None and what.duplicate:
             return [self._feed.add(known)]
         event = self._event(what, native_id, known)
         self._rooms.show(event)
         self._latest[what.room.id, native_id] = event
+        return [self._feed.add(event) for _ in range(2 if what.duplicate else 1)]
+
+    def _press(self, what: Inject, native_id: str) -> list[Event]:
+        self._rooms.pressed(
+            what.room.id, Press(id=native_id, room=what.room.id, message=what.message, value=what.value)
+        )
+        event = Event(
+            seq=0,
+            kind="press",
+            id=native_id,
+            revision=1,
+            room=what.room,
+            sender=what.sender,
+            text="",
+            sent_at=time.time(),
+            message=what.message,
+            value=what.value,
+        )
         return [self._feed.add(event) for _ in range(2 if what.duplicate else 1)]
 
     def _event(self, what: Inject, native_id: str, known: Event | None) -> Event:

@@ -5,10 +5,12 @@ from collections import OrderedDict
 
 from tests.standins.loopback.files import Files
 from tests.standins.loopback.refusals import Refused
-from tests.standins.loopback.values import Entry, Event, Note, Post, Room, Settings, Version
+from tests.standins.loopback.values import Entry, Event, Note, Post, Press, Room, Settings, Version
 
 BOT = "bot"
 MAX_MESSAGES = 1_000_000
+LABEL = 40  # characters
+VALUE = 64  # bytes
 
 
 class Rooms:
@@ -16,6 +18,7 @@ class Rooms:
 
     def __init__(self, settings: Settings, files: Files, note: Note) -> None:
         self.rooms: dict[str, Room] = {}
+        self.presses: dict[str, Press] = {}
         self._entries: dict[str, dict[str, Entry]] = {}
         self._keys: OrderedDict[tuple[str, str], tuple[float, Entry]] = OrderedDict()
         self._count = 0
@@ -58,6 +61,7 @@ class Rooms:
     def post(self, room: str, post: Post) -> Entry:
         """What the bot sends. Raises Refused."""
         self._check(room, post.text or (post.file.name if post.file else ""))
+        self._check_buttons(post)
         if (entry := self._known(room, post.key)) is not None:
             entry.posts += 1
             self._note("message", room=room, id=entry.id, key=post.key, repeated=True)
@@ -65,6 +69,7 @@ class Rooms:
         at = time.time()
         entry = Entry(id=self.next_id(), author=BOT, text=post.text, at=at, key=post.key, reply_to=post.reply_to)
         entry.file = self._files.keep(post.file) if post.file else None
+        entry.buttons = post.buttons
         self._entries[room][entry.id] = entry
         if post.key is not None and self._settings.keys:
             self._keys[room, post.key] = (at, entry)
@@ -84,6 +89,32 @@ class Rooms:
         self._note("edit", room=room, id=native_id, text=text)
         return entry
 
+    def unbutton(self, room: str, native_id: str) -> Entry:
+        """The bot takes the buttons off a message of its own; there need not be any. Raises Refused."""
+        self.known(room)
+        entry = self._entries[room].get(native_id)
+        if entry is None or entry.author != BOT:
+            raise Refused(404, "unknown_message")
+        entry.buttons = ()
+        self._note("unbutton", room=room, id=native_id)
+        return entry
+
+    def pressed(self, room: str, press: Press) -> None:
+        """A person pressed something. Raises Refused for a message that is not the bot's."""
+        entry = self._entries.get(room, {}).get(press.message)
+        if entry is None or entry.author != BOT:
+            raise Refused(409, "unknown_message")
+        if len(self.presses) >= MAX_MESSAGES:
+            raise Refused(507, "full")
+        self.presses[press.id] = press
+
+    def answer(self, press: str, text: str) -> None:
+        """The bot answers a press. Raises Refused for one that nobody made."""
+        if press not in self.presses:
+            raise Refused(404, "unknown_press")
+        self.presses[press].told.append(text)
+        self._note("told", press=press, text=text)
+
     def known(self, room: str) -> None:
         """Raises Refused when there is no such room."""
         if room not in self.rooms:
@@ -97,6 +128,14 @@ class Rooms:
             raise Refused(400, "empty")
         if len(text) > self._settings.limit:
             raise Refused(400, "too_long")
+
+    def _check_buttons(self, post: Post) -> None:
+        abreast, most = self._settings.buttons
+        if sum(map(len, post.buttons)) > most or any(not 0 < len(row) <= abreast for row in post.buttons):
+            raise Refused(400, "bad_buttons")
+        for button in (one for row in post.buttons for one in row):
+            if not 1 <= len(button.label) <= LABEL or not 1 <= len(button.value.encode()) <= VALUE:
+                raise Refused(400, "bad_buttons")
 
     def _known(self, room: str, key: str | None) -> Entry | None:
         """The entry that this key made, while its window is open; older keys are forgotten."""

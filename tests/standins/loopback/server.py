@@ -20,7 +20,7 @@ from tests.standins.loopback.files import Files
 from tests.standins.loopback.people import People
 from tests.standins.loopback.refusals import Refused
 from tests.standins.loopback.rooms import Rooms
-from tests.standins.loopback.values import Ack, Effect, Entry, Event, Fault, Inject, Route, Settings
+from tests.standins.loopback.values import Ack, Effect, Entry, Event, Fault, Inject, Press, Route, Settings
 from tests.standins.loopback.wire import Handler, Wire, reply
 from tests.waiting import slowly
 
@@ -92,6 +92,11 @@ class LoopbackStandin:
         """What the room shows, oldest first."""
         return self._rooms.entries(room)
 
+    @property
+    def presses(self) -> list[Press]:
+        """What people pressed, and what they were told."""
+        return list(self._rooms.presses.values())
+
     def file(self, native_id: str) -> bytes:
         """The bytes of a file."""
         return self._files.get(native_id).data
@@ -117,6 +122,7 @@ class LoopbackStandin:
             "acks": self.acks,
             "acked": [seq for ack in self._feed.acks for seq in ack.seqs],
             "effects": self.effects,
+            "presses": self.presses,
             "requests": list(self.requests),
         }
 

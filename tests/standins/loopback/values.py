@@ -4,7 +4,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Route = Literal["events", "messages", "edit", "typing", "files", "upload", "effect"]
+Route = Literal["events", "messages", "edit", "typing", "files", "upload", "effect", "buttons", "press"]
 RoomKind = Literal["dm", "group"]
 
 
@@ -34,11 +34,19 @@ class Attachment(msgspec.Struct, frozen=True):
     size: int
 
 
+class Button(msgspec.Struct, frozen=True):
+    label: str
+    value: str
+
+
 class Event(msgspec.Struct, frozen=True):
-    """What the bot reads. `id` is the message's native id; an edit has the same id and a higher revision."""
+    """What the bot reads. `id` is the message's native id; an edit has the same id and a higher revision.
+
+    A press has an id of its own, and says which `message` has the button, and the button's `value`.
+    """
 
     seq: int
-    kind: Literal["message", "edit"]
+    kind: Literal["message", "edit", "press"]
     id: str
     revision: int
     room: Room
@@ -46,6 +54,8 @@ class Event(msgspec.Struct, frozen=True):
     text: str
     sent_at: float
     attachments: tuple[Attachment, ...] = ()
+    message: str = ""
+    value: str = ""
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -63,6 +73,13 @@ class Post(msgspec.Struct, frozen=True):
     key: str | None = None
     reply_to: str | None = None
     file: Upload | None = None
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the one who pressed a button is shown; an empty text only ends the waiting."""
+
+    text: str = ""
 
 
 class Edit(msgspec.Struct, frozen=True):
@@ -94,6 +111,17 @@ class Entry(msgspec.Struct, kw_only=True):
     posts: int = 1
     edits: list[Version] = msgspec.field(default_factory=list)
     file: Attachment | None = None
+    buttons: tuple[tuple[Button, ...], ...] = ()
+
+
+class Press(msgspec.Struct, kw_only=True):
+    """A press; `told` are the bot's answers to it."""
+
+    id: str
+    room: str
+    message: str
+    value: str
+    told: list[str] = msgspec.field(default_factory=list)
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -117,10 +145,11 @@ class Inject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """What a person does.
 
     Without an id a message gets a new one; an edit needs a known id and raises its revision. With `duplicate`
-    a known id is delivered again as it last was, with a new seq; a new one is delivered twice.
+    a known id is delivered again as it last was, with a new seq; a new one is delivered twice. A press names the
+    `message` and a `value`, whether or not a button with it is there: a person's client may send what it likes.
     """
 
-    kind: Literal["message", "edit"] = "message"
+    kind: Literal["message", "edit", "press"] = "message"
     id: str | None = None
     room: Room = Room("r1")
     sender: Person = Person("u1", "Ada")
@@ -128,6 +157,8 @@ class Inject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     sent_at: float | None = None
     attachments: tuple[Upload, ...] = ()
     duplicate: bool = False
+    message: str = ""
+    value: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -150,7 +181,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     `keys`: whether a room's idempotency keys count, for `key_window` seconds. `limit`: code points of a
     message. `rooms` exist from the beginning, others appear with the first message in them; `blocked` ones
-    take none.
+    take none. `buttons`: whether messages may have some, and how many, in one row and in all; a label has 1 to 40
+    characters, a value 1 to 64 bytes.
     """
 
     keys: bool = False
@@ -159,3 +191,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     limit: int = 2000
     rooms: tuple[Room, ...] = ()
     blocked: tuple[str, ...] = ()
+    buttons: tuple[int, int] = (4, 24)

@@ -12,7 +12,7 @@ from tests.standins.loopback.feed import Feed
 from tests.standins.loopback.files import Files
 from tests.standins.loopback.refusals import Refused
 from tests.standins.loopback.rooms import Rooms
-from tests.standins.loopback.values import Edit, Effect, Note, Post, Route, Upload
+from tests.standins.loopback.values import Edit, Effect, Note, Post, Route, Told, Upload
 
 Handler = Callable[[web.Request, bytes], Awaitable[web.Response]]
 MAX_WAIT = 60.0
@@ -38,6 +38,8 @@ class Wire:
             ("GET", "/events", "events", self._events),
             ("POST", "/rooms/{room}/messages", "messages", self._send),
             ("PUT", "/rooms/{room}/messages/{id}", "edit", self._change),
+            ("DELETE", "/rooms/{room}/messages/{id}/buttons", "buttons", self._unbutton),
+            ("POST", "/presses/{id}", "press", self._told),
             ("POST", "/rooms/{room}/typing", "typing", self._typing),
             ("POST", "/rooms/{room}/files", "upload", self._upload),
             ("GET", "/files/{id}", "files", self._file),
@@ -60,6 +62,13 @@ class Wire:
     async def _change(self, http: web.Request, body: bytes) -> web.Response:
         native_id = http.match_info["id"]
         return reply({"id": self._rooms.edit(http.match_info["room"], native_id, parse(body, Edit).text).id})
+
+    async def _unbutton(self, http: web.Request, body: bytes) -> web.Response:
+        return reply({"id": self._rooms.unbutton(http.match_info["room"], http.match_info["id"]).id})
+
+    async def _told(self, http: web.Request, body: bytes) -> web.Response:
+        self._rooms.answer(http.match_info["id"], parse(body, Told).text)
+        return reply({"ok": True})
 
     async def _typing(self, http: web.Request, body: bytes) -> web.Response:
         room = http.match_info["room"]

@@ -73,6 +73,8 @@ def sent_messages(records: Iterable[Record]) -> list[Record]:
             entry = found[key]
             entry.update(text=record["text"], entities=record["entities"], reply_markup=record["reply_markup"])
             entry["wordings"] = [*_list(entry["wordings"]), {"at": record["at"], "text": record["text"]}]
+        elif record["event"] == "markup" and key in found:
+            found[key]["reply_markup"] = record["reply_markup"]
         elif record["event"] == "deleted" and key in found:
             found[key]["deleted_at"] = record["at"]
     return list(found.values())

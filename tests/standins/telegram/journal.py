@@ -1,7 +1,7 @@
 """What has happened at the stand-in? Every event once, in memory and in a JSONL file that outlives everybody.
 
 A line is `{"n": number, "at": seconds since the epoch, "event": name, ...}`. Events: `request` (on arrival)
-and `response` (the same `request` number), `sent`, `edited`, `deleted`, `draft`, `action`, `answered`,
+and `response` (the same `request` number), `sent`, `edited`, `markup`, `deleted`, `draft`, `action`, `answered`,
 `injected`, `acked`, `fault`, `reset`.
 """
 

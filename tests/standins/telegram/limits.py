@@ -15,6 +15,10 @@ ENTITIES = 100
 """More are ignored, not refused (PTB: MessageLimit.MESSAGE_ENTITIES, "undocumented")."""
 CALLBACK_DATA_BYTES = 64
 """PTB: InlineKeyboardButtonLimit.MAX_CALLBACK_DATA; at least 1."""
+BUTTONS = 100
+"""PTB: InlineKeyboardMarkupLimit.TOTAL_BUTTON_NUMBER."""
+BUTTONS_ABREAST = 8
+"""PTB: InlineKeyboardMarkupLimit.BUTTONS_PER_ROW."""
 CALLBACK_ANSWER_CHARS = 200
 """PTB: CallbackQueryLimit.ANSWER_CALLBACK_QUERY_TEXT_LENGTH."""
 DOWNLOAD_BYTES = 20_000_000

@@ -8,6 +8,8 @@ from tests.standins.telegram import refusals
 from tests.standins.telegram.call import Call
 from tests.standins.telegram.entities import Entity, formatted
 from tests.standins.telegram.limits import (
+    BUTTONS,
+    BUTTONS_ABREAST,
     CALLBACK_DATA_BYTES,
     CAPTION_UTF16_UNITS,
     TEXT_UTF16_UNITS,
@@ -107,6 +109,22 @@ def edit_message_text(state: State, call: Call) -> Json:
     return message.json()
 
 
+def edit_message_reply_markup(state: State, call: Call) -> Json:
+    """Answer editMessageReplyMarkup with the edited Message. Without a markup the old one is removed."""
+    markup = _markup(call)
+    chat = addressed_chat(state, call)
+    message = state.message(chat.id, call.integer("message_id"))
+    if message is None:
+        raise refusals.edit_target_not_found()
+    if not message.from_bot:
+        raise refusals.not_editable()
+    if message.reply_markup == markup:
+        raise refusals.not_modified()
+    message.reply_markup, message.edit_date = markup, int(time.time())
+    state.journal.note("markup", chat_id=chat.id, message_id=message.id, reply_markup=markup)
+    return message.json()
+
+
 def delete_message(state: State, call: Call) -> bool:
     """Answer deleteMessage. In a private chat both sides' messages can be deleted."""
     chat = addressed_chat(state, call)
@@ -175,8 +193,13 @@ def _content(call: Call, name: str, *, editing: bool) -> tuple[str, list[Entity]
 
 def _markup(call: Call) -> object:
     keyboard = call.struct("reply_markup", InlineKeyboard)
-    for row in keyboard.inline_keyboard if keyboard else []:
+    rows = keyboard.inline_keyboard if keyboard else []
+    if sum(map(len, rows)) > BUTTONS or any(len(row) > BUTTONS_ABREAST for row in rows):
+        raise refusals.markup_too_long()
+    for row in rows:
         for button in row:
+            if not button.text.strip():
+                raise refusals.bad_request("text buttons are unallowed in the inline keyboard")
             data = button.callback_data
             if data is not None and not 1 <= len(data.encode()) <= CALLBACK_DATA_BYTES:
                 raise refusals.bad_request("BUTTON_DATA_INVALID")

@@ -166,6 +166,7 @@ _METHODS: Mapping[str, Method] = MappingProxyType({
     "sendvoice": files.send_voice,
     "senddocument": files.send_document,
     "editmessagetext": messages.edit_message_text,
+    "editmessagereplymarkup": messages.edit_message_reply_markup,
     "deletemessage": messages.delete_message,
     "answercallbackquery": answer_callback_query,
 })  # fmt: skip

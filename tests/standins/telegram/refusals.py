@@ -122,6 +122,11 @@ def caption_too_long() -> Refusal:
     return bad_request("message caption is too long")
 
 
+def markup_too_long() -> Refusal:
+    """Seen."""
+    return bad_request("reply markup is too long")
+
+
 def not_modified() -> Refusal:
     """Server: fail_query_with_error, MESSAGE_NOT_MODIFIED."""
     return bad_request(

@@ -19,7 +19,7 @@ import telegram
 import telegram.error
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import BotCommand, BufferedInputFile, Update
+from aiogram.types import BotCommand, BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup, Update
 from telegram.request import HTTPXRequest
 
 PERSON = 7001
@@ -119,6 +119,14 @@ class Client(ABC):
         """Show a draft."""
 
     @abstractmethod
+    async def offer(self, text: str, rows: list[list[tuple[str, str]]]) -> int:
+        """Send a message with buttons, each (label, data), and return its number."""
+
+    @abstractmethod
+    async def unbutton(self, message_id: int) -> None:
+        """Take the buttons off a message."""
+
+    @abstractmethod
     async def answer_press(self, query_id: str, text: str) -> None:
         """Answer a callback query."""
 
@@ -191,6 +199,14 @@ class Ptb(Client):
     async def draft(self, text: str, *, chat: int = PERSON) -> None:
         await _ptb(self._bot.send_message_draft(chat, 1, text))
 
+    async def offer(self, text: str, rows: list[list[tuple[str, str]]]) -> int:
+        keys = [[telegram.InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in rows]
+        markup = telegram.InlineKeyboardMarkup(keys)
+        return (await _ptb(self._bot.send_message(PERSON, text, reply_markup=markup))).message_id
+
+    async def unbutton(self, message_id: int) -> None:
+        await _ptb(self._bot.edit_message_reply_markup(PERSON, message_id))
+
     async def answer_press(self, query_id: str, text: str) -> None:
         await _ptb(self._bot.answer_callback_query(query_id, text))
 
@@ -258,6 +274,14 @@ class Aiogram(Client):
 
     async def draft(self, text: str, *, chat: int = PERSON) -> None:
         await _aio(self._bot.send_message_draft(chat, 1, text=text))
+
+    async def offer(self, text: str, rows: list[list[tuple[str, str]]]) -> int:
+        keys = [[InlineKeyboardButton(text=label, callback_data=data) for label, data in row] for row in rows]
+        markup = InlineKeyboardMarkup(inline_keyboard=keys)
+        return (await _aio(self._bot.send_message(PERSON, text, reply_markup=markup))).message_id
+
+    async def unbutton(self, message_id: int) -> None:
+        await _aio(self._bot.edit_message_reply_markup(chat_id=PERSON, message_id=message_id))
 
     async def answer_press(self, query_id: str, text: str) -> None:
         await _aio(self._bot.answer_callback_query(query_id, text))

@@ -15,6 +15,8 @@ from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.loopback import wire
 from quarterdeck.channels.loopback.settings import LoopbackSettings
 from quarterdeck.model.action import Part, StreamTo
+from quarterdeck.model.button import ButtonRows
+from quarterdeck.model.inbound import Acceptance, Accepted, Inbound
 from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.net import client as net
@@ -97,10 +99,18 @@ class LoopbackChannel:
         for event in _decode(answer, wire.WireFeed).events:
             act = wire.inbound(self._name, event)
             if act is not None:
-                await intake.accept(act)
+                accepted = await intake.accept(act)
                 self._note(alive=True, authenticated=True, inbound=True)
+                if act.kind == "press":
+                    await self._answer(act, accepted)
             cursor = event.seq
         return cursor
+
+    async def _answer(self, act: Inbound, accepted: Acceptance) -> None:
+        """Tell the one who pressed that it was taken, with a line where there is something to say; best effort."""
+        told = accepted.told if isinstance(accepted, Accepted) else ""
+        path = f"/presses/{quote(act.act_key.removeprefix(wire.PRESS), safe='')}"
+        await self._call(self._out("POST", path, msgspec.json.encode({"text": told})))
 
     def fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
         """See ports.Channel.fetch."""
@@ -124,6 +134,8 @@ class LoopbackChannel:
     async def send(self, part: Part, permit: Permit) -> SendResult:
         """See ports.Channel.send."""
         permit.spend(part)
+        if part.unbutton:
+            return await self._unbutton(part)
         upload = None
         if part.file is not None:
             try:
@@ -131,7 +143,7 @@ class LoopbackChannel:
             except NotFound as error:
                 return SendRefused("file_gone", str(error))
             upload = wire.WireUpload(part.file.name, part.file.mime, content)
-        return await self._say(part.room, part.text, part.key, part.reply_to, upload)
+        return await self._say(part.room, part.text, part.key, part.reply_to, upload, part.buttons)
 
     async def show(self, stream: StreamTo, text: str, native_id: str, permit: StreamPermit) -> SendResult:
         """See ports.Channel.show."""
@@ -156,9 +168,16 @@ class LoopbackChannel:
         await self._call(self._out("POST", f"/rooms/{quote(room, safe='')}/typing", b"{}"))
 
     async def _say(
-        self, room: str, text: str, key: str, reply_to: str, file: wire.WireUpload | None = None
+        self,
+        room: str,
+        text: str,
+        key: str,
+        reply_to: str,
+        file: wire.WireUpload | None = None,
+        buttons: ButtonRows = (),
     ) -> SendResult:
-        body = msgspec.json.encode(wire.WireSend(text, key if self._settings.keys else "", reply_to, file))
+        said = wire.WireSend(text, key if self._settings.keys else "", reply_to, file, wire.wire_buttons(buttons))
+        body = msgspec.json.encode(said)
         answer = await self._call(self._out("POST", f"/rooms/{quote(room, safe='')}/messages", body))
         if not isinstance(answer, Response):
             return answer
@@ -170,6 +189,15 @@ class LoopbackChannel:
         if not isinstance(answer, Response):
             return answer
         return Sent(native_id) if answer.status < 300 else _refusal(answer)
+
+    async def _unbutton(self, part: Part) -> SendResult:
+        room, message = quote(part.room, safe=""), quote(part.unbutton, safe="")
+        answer = await self._call(self._out("DELETE", f"/rooms/{room}/messages/{message}/buttons", None))
+        if not isinstance(answer, Response):
+            return answer
+        result = Sent(part.unbutton) if answer.status < 300 else _refusal(answer)
+        gone = isinstance(result, SendRefused) and result.code == "unknown_message"
+        return Sent(part.unbutton) if gone else result
 
     async def _call(self, out: Outgoing) -> Response | NotSent | MaybeSent:
         try:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quarterdeck.model.button import ButtonRows
 from quarterdeck.model.inbound import Inbound, Room, RoomKind, Sender
 from quarterdeck.model.message import Attachment
 from quarterdeck.ports import MARK_RESERVE
+
+PRESS = "press/"  # before the id of a press, in an act's key
 
 
 class WireFile(msgspec.Struct, frozen=True):
@@ -35,7 +38,9 @@ class WireSender(msgspec.Struct, frozen=True):
 
 
 class WireEvent(msgspec.Struct, frozen=True):
-    """One event of the feed; an edit has the id of what it edits and a higher revision."""
+    """One event of the feed; an edit has the id of what it edits and a higher revision. A press has an id of its own,
+    the message that has the button, and the button's value.
+    """
 
     seq: int
     kind: str
@@ -46,6 +51,8 @@ class WireEvent(msgspec.Struct, frozen=True):
     revision: int = 0
     sent_at: float = 0.0
     attachments: tuple[WireFile, ...] = ()
+    message: str = ""
+    value: str = ""
 
 
 class WireFeed(msgspec.Struct, frozen=True):
@@ -75,6 +82,13 @@ class WireUpload(msgspec.Struct, frozen=True):
     data: bytes
 
 
+class WireButton(msgspec.Struct, frozen=True):
+    """A button; `value` comes back with a press."""
+
+    label: str
+    value: str
+
+
 class WireSend(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message to a room."""
 
@@ -82,10 +96,18 @@ class WireSend(msgspec.Struct, frozen=True, omit_defaults=True):
     key: str = ""
     reply_to: str = ""
     file: WireUpload | None = None
+    buttons: tuple[tuple[WireButton, ...], ...] = ()
+
+
+def wire_buttons(buttons: ButtonRows) -> tuple[tuple[WireButton, ...], ...]:
+    """Buttons as they go over the wire."""
+    return tuple(tuple(WireButton(one.label, one.value) for one in row) for row in buttons)
 
 
 def inbound(connection: str, event: WireEvent) -> Inbound | None:
     """An event as an act; None for kinds that are not known."""
+    if event.kind == "press":
+        return _press(connection, event)
     if event.kind not in ("message", "edit"):
         return None
     return Inbound(
@@ -98,6 +120,20 @@ def inbound(connection: str, event: WireEvent) -> Inbound | None:
         message_ref=event.id,
         sent_at=event.sent_at,
         attachments=tuple(Attachment(f.name, f.mime, f.size, native_id=f.id) for f in event.attachments),
+    )
+
+
+def _press(connection: str, event: WireEvent) -> Inbound:
+    return Inbound(
+        connection=connection,
+        act_key=f"{PRESS}{event.id}",
+        room=Room(event.room.id, event.room.kind, event.room.title),
+        sender=Sender(event.sender.id, event.sender.name, event.sender.language),
+        text="",
+        kind="press",
+        message_ref=event.message,
+        sent_at=event.sent_at,
+        press=event.value,
     )
 
 

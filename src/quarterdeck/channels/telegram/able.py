@@ -1,7 +1,13 @@
 """What can a Telegram connection do? Declared here, kept by the adapter, checked by the kit, shown in the docs."""
 
 from quarterdeck.channels.telegram import media, wire
+from quarterdeck.model.button import ButtonBounds
 from quarterdeck.ports import Capabilities
+
+BUTTONS = ButtonBounds(most=100, abreast=8, label=64, value=64)
+"""`value`: api, InlineKeyboardButton, 1 to 64 bytes; the two counts: aiogram 3.31.0, utils/keyboard.py. Of a label's
+length nothing is said (unverified).
+"""
 
 
 def capabilities(streaming: str = "off") -> Capabilities:
@@ -13,4 +19,5 @@ def capabilities(streaming: str = "off") -> Capabilities:
         typing=True,
         files_in=True,
         file_bytes=media.FILE_BYTES,
+        buttons=BUTTONS,
     )

@@ -7,10 +7,11 @@ import msgspec
 
 from quarterdeck.channels.telegram import mentions
 from quarterdeck.channels.telegram.contents import attachments, described, text_of
-from quarterdeck.channels.telegram.updates import ChatMemberUpdated, Me, Message, Origin, Update
+from quarterdeck.channels.telegram.updates import CallbackQuery, ChatMemberUpdated, Me, Message, Origin, Update
 from quarterdeck.model.inbound import Inbound, Room, RoomChange, Sender
 from quarterdeck.model.message import Quoted
 
+PRESS = "press/"  # before the id of a callback query, in an act's key
 ALBUM_MS = 1500  # after each picture of an album, until the next one has come
 ALBUMS = 1000  # that are remembered as said to the bot
 QUOTED = 1000  # characters of what a message answers
@@ -30,6 +31,8 @@ class Acts:
         """
         if update.my_chat_member is not None:
             return _membership(self._connection, update.my_chat_member)
+        if update.callback_query is not None:
+            return _press(self._connection, update.callback_query)
         message = update.message or update.edited_message
         if message is None or message.chat.type == "channel":
             return None
@@ -70,6 +73,23 @@ def _act(connection: str, message: Message, sender: Sender, me: Me) -> Inbound |
         attachments=files,
         addressed=private or mentions.names(message, me) or (quoted is not None and quoted.own),
         quoted=quoted,
+    )
+
+
+def _press(connection: str, query: CallbackQuery) -> Inbound | None:
+    """A press of a button; what it means is known to intake. When it happened is not said."""
+    if query.message is None or not query.data:
+        return None
+    sender = Sender(str(query.sender.id), query.sender.name, query.sender.language_code)
+    return Inbound(
+        connection=connection,
+        act_key=f"{PRESS}{query.id}",
+        room=_room(query.message, sender),
+        sender=sender,
+        text="",
+        kind="press",
+        message_ref=str(query.message.message_id),
+        press=query.data,
     )
 
 

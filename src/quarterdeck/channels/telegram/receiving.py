@@ -19,10 +19,10 @@ from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.telegram import updates, wire
-from quarterdeck.channels.telegram.acts import Acts
+from quarterdeck.channels.telegram.acts import PRESS, Acts
 from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls, decode, retry_after
 from quarterdeck.channels.telegram.settings import TelegramSettings
-from quarterdeck.model.inbound import Inbound
+from quarterdeck.model.inbound import Acceptance, Accepted, Inbound
 from quarterdeck.model.webhook import Accept, WebhookCall
 from quarterdeck.ports import IntakePort
 
@@ -144,10 +144,12 @@ class Receiving:
     ) -> tuple[int, QuarterdeckError] | None:
         for update_id, act in acts:
             try:
-                await intake.accept(act)
+                accepted = await intake.accept(act)
             except QuarterdeckError as error:  # raised again by the caller when the other rooms are done
                 return update_id, error
             self._calls.note(inbound=True)
+            if act.kind == "press":
+                await self._answer(act, accepted)
         return None
 
     def _act(self, update: updates.Update) -> Inbound | None:
@@ -155,6 +157,14 @@ class Receiving:
         if act is None:
             self._log.info("telegram.update_ignored", connection=self._name, update=update.update_id)
         return act
+
+    async def _answer(self, act: Inbound, accepted: Acceptance) -> None:
+        """Acknowledge a press that is committed; best effort: Telegram takes that for a while only."""
+        told = accepted.told if isinstance(accepted, Accepted) else ""
+        body = wire.AnswerCallbackQuery(act.act_key.removeprefix(PRESS), told)
+        given = await self._calls.call("answerCallbackQuery", body)
+        if not isinstance(given, wire.Answer) or not given.ok:
+            self._log.info("telegram.press_unanswered", connection=self._name, reason=given.reason)
 
     def _read(self, update_id: int, raw: msgspec.Raw | bytes) -> updates.Update:
         """An update. One that cannot be read is reported and confirmed: it would come for ever."""
@@ -177,8 +187,10 @@ class Receiving:
         body = await call.body()
         update = self._read(_number(body), body)
         if (act := self._act(update)) is not None:
-            await accept(act)
+            accepted = await accept(act)
             self._calls.note(alive=True, authenticated=True, inbound=True)
+            if act.kind == "press":
+                await self._answer(act, accepted)
 
     async def _watch(self) -> None:
         """Set the webhook where it is not as it should be, and look again after a while: others may have changed it."""

@@ -42,8 +42,11 @@ class Sender:
         """A new message."""
         if part.file is not None:
             return await self._send_file(part, part.file)
+        if part.unbutton:
+            return await self._unbutton(part)
         text, html = self._text(part)
-        return await self._deliver(part, wire.send_message(part.room, text, html=html, reply_to=part.reply_to))
+        body = wire.send_message(part.room, text, html=html, reply_to=part.reply_to, buttons=part.buttons)
+        return await self._deliver(part, body)
 
     async def edit(self, part: Part, native_id: str) -> SendResult:
         """Another text for a message."""
@@ -114,6 +117,13 @@ class Sender:
         if isinstance(result, SendRefused) and result.code in wire.FORM_REFUSED and method != media.DOCUMENT:
             return self._plainer(part, result)
         return result
+
+    async def _unbutton(self, part: Part) -> SendResult:
+        """Take the buttons off a message. One that is gone has none."""
+        body = wire.EditMessageReplyMarkup(wire.address(part.room)[0], int(part.unbutton))
+        result = self._fate(part.room, await self._calls.call("editMessageReplyMarkup", body), part.unbutton)
+        gone = isinstance(result, SendRefused) and result.code == wire.MESSAGE_GONE
+        return Sent(part.unbutton) if gone else result
 
     async def _say(self, room: str, body: wire.SendMessage | wire.EditMessageText, native_id: str = "") -> SendResult:
         method = "sendMessage" if isinstance(body, wire.SendMessage) else "editMessageText"

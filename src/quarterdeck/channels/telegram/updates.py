@@ -2,8 +2,8 @@
 
 import msgspec
 
-WANTED = ("message", "edited_message", "my_chat_member")
-"""Kinds of updates that are asked for."""
+WANTED = ("message", "edited_message", "my_chat_member", "callback_query")
+"""Kinds of updates that are asked for. Reactions are not: what people feel about a message is no act."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -181,6 +181,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     dice: Dice | None = None
 
 
+class CallbackQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A button was pressed (api: CallbackQuery). Of a message that is too old only id and chat are given; there is none
+    where the button is under an inline message, of which we send none.
+    """
+
+    id: str
+    sender: User = msgspec.field(name="from")
+    message: Message | None = None
+    data: str = ""
+
+
 class ChatMember(msgspec.Struct, frozen=True):
     """`status`: creator, administrator, member, restricted, left or kicked."""
 
@@ -204,6 +215,7 @@ class Update(msgspec.Struct, frozen=True):
     message: Message | None = None
     edited_message: Message | None = None
     my_chat_member: ChatMemberUpdated | None = None
+    callback_query: CallbackQuery | None = None
 
 
 class UpdateId(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ unverified: nobody has checked it here against the Bot API.
 import msgspec
 
 from quarterdeck.base.outside import UNREADABLE
+from quarterdeck.model.button import ButtonRows
 from quarterdeck.ports import MaybeSent, NotSent, SendRefused, SendResult, Sent
 
 TEXT_UNITS = 4096
@@ -15,13 +16,14 @@ TEXT_UNITS = 4096
 
 REFUSED_TOKEN_SECONDS = 60.0
 CANNOT_PARSE = "cannot_parse"
+MESSAGE_GONE = "message_gone"
 
 # What a 400 says (seen, all of them, so unverified; matched without regard to case), and our code for it. A refusal in
 # other words keeps the number as its code: it is final, and nothing is tried in another form.
 _BAD_REQUESTS = (
     ("can't parse entities", CANNOT_PARSE),
     ("chat not found", "chat_not_found"),
-    ("message to edit not found", "message_gone"),
+    ("message to edit not found", MESSAGE_GONE),
     ("message can't be edited", "not_editable"),
     ("message is too long", "too_long"),
     ("message_too_long", "too_long"),
@@ -52,6 +54,19 @@ class Reply(msgspec.Struct, frozen=True):
     allow_sending_without_reply: bool = True
 
 
+class InlineButton(msgspec.Struct, frozen=True):
+    """api: InlineKeyboardButton; `callback_data` has 1 to 64 bytes and comes back with a press."""
+
+    text: str
+    callback_data: str
+
+
+class InlineKeyboard(msgspec.Struct, frozen=True):
+    """api: InlineKeyboardMarkup."""
+
+    inline_keyboard: tuple[tuple[InlineButton, ...], ...]
+
+
 class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """api: sendMessage."""
 
@@ -61,6 +76,7 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     parse_mode: str = ""
     reply_parameters: Reply | None = None
     link_preview_options: LinkPreview
+    reply_markup: InlineKeyboard | None = None
 
 
 class EditMessageText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +87,20 @@ class EditMessageText(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     text: str
     parse_mode: str = ""
     link_preview_options: LinkPreview
+
+
+class EditMessageReplyMarkup(msgspec.Struct, frozen=True):
+    """api: editMessageReplyMarkup. Without a markup the message has none any more."""
+
+    chat_id: str
+    message_id: int
+
+
+class AnswerCallbackQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """api: answerCallbackQuery; until then the app shows that it waits. `text` has up to 200 characters."""
+
+    callback_query_id: str
+    text: str = ""
 
 
 class SendChatAction(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -118,7 +148,18 @@ class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
 
-Body = SendMessage | EditMessageText | SendMessageDraft | SendChatAction | GetUpdates | GetFile | SetWebhook | Nothing
+Body = (
+    SendMessage
+    | EditMessageText
+    | EditMessageReplyMarkup
+    | AnswerCallbackQuery
+    | SendMessageDraft
+    | SendChatAction
+    | GetUpdates
+    | GetFile
+    | SetWebhook
+    | Nothing
+)
 
 
 def address(room: str) -> tuple[str, int]:
@@ -133,7 +174,7 @@ def typing(room: str) -> SendChatAction:
     return SendChatAction(chat, "typing", topic)
 
 
-def send_message(room: str, text: str, *, html: bool, reply_to: str = "") -> SendMessage:
+def send_message(room: str, text: str, *, html: bool, reply_to: str = "", buttons: ButtonRows = ()) -> SendMessage:
     """A new message; `reply_to` is the id of the message that it answers."""
     chat, topic = address(room)
     return SendMessage(
@@ -143,7 +184,12 @@ def send_message(room: str, text: str, *, html: bool, reply_to: str = "") -> Sen
         parse_mode="HTML" if html else "",
         reply_parameters=Reply(int(reply_to)) if reply_to else None,
         link_preview_options=LinkPreview(),
+        reply_markup=_keyboard(buttons) if buttons else None,
     )
+
+
+def _keyboard(buttons: ButtonRows) -> InlineKeyboard:
+    return InlineKeyboard(tuple(tuple(InlineButton(one.label, one.value) for one in row) for row in buttons))
 
 
 def edit_message(room: str, native_id: str, text: str, *, html: bool) -> EditMessageText:
