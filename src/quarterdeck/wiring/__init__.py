@@ -37,7 +37,6 @@ from quarterdeck.documents.reader import Reader
 from quarterdeck.flow import configured
 from quarterdeck.flow.commands import Commands
 from quarterdeck.flow.directory import Directory
-from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.history import History
 from quarterdeck.flow.indexing import Indexer
 from quarterdeck.flow.intake import Intake
