@@ -14,11 +14,14 @@ import subprocess
 from collections.abc import Generator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.postgresql import postgresql  # noqa: F401  a fixture for all
 
+PROVES = "proves"
+LEFT_OUT = "left out"
 COMPLETE = os.environ.get("REQUIRE_SERVICES") == "1"
 PROOFS = Path(__file__).parents[1] / "test-results/proofs.json"
 
@@ -28,25 +31,31 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Missing:
-    """Collects what a complete run may not leave out."""
+    """Collects what a complete run may not leave out; where workers run side by side, also what each of them says."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.found: dict[str, None] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if hasattr(report, "wasxfail"):
-            self.found.append(f"{report.nodeid}: xfail")
+            self.found[f"{report.nodeid}: xfail"] = None
         elif report.skipped:
-            self.found.append(f"{report.nodeid}: skipped, {why(report)}")
+            self.found[f"{report.nodeid}: skipped, {why(report)}"] = None
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.skipped:
-            self.found.append(f"{report.nodeid}: skipped, {why(report)}")
+            self.found[f"{report.nodeid}: skipped, {why(report)}"] = None
         elif report.passed and report.nodeid.endswith(".py") and not report.result:
-            self.found.append(f"{report.nodeid}: holds no test")
+            self.found[f"{report.nodeid}: holds no test"] = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.found.update(dict.fromkeys(getattr(node, "workeroutput", {}).get(LEFT_OUT, ())))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None]:
+        if is_worker(session.config):
+            cast(Any, session.config).workeroutput[LEFT_OUT] = list(self.found)
         if self.found and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         yield
@@ -66,35 +75,44 @@ class Proofs:
     """Feature -> test -> result, of every test that says what it proves."""
 
     def __init__(self) -> None:
-        self._features: dict[str, tuple[str, ...]] = {}
-        self._results: dict[str, str] = {}
+        self._results: dict[str, tuple[str, list[str]]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             names = tuple(str(name) for mark in item.iter_markers("proves") for name in mark.args)
-            if names:
-                self._features[item.nodeid] = names
+            if names:  # it travels with the reports, wherever the test runs
+                item.user_properties.append((PROVES, list(names)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.nodeid in self._features and (report.when == "call" or report.failed):
-            self._results[report.nodeid] = report.outcome
+        for name, features in report.user_properties:
+            if name == PROVES and isinstance(features, list) and (report.when == "call" or report.failed):
+                self._results[report.nodeid] = report.outcome, features
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if session.config.args not in ([], [str(session.config.rootpath / "tests")], ["tests"]):
+        if is_worker(session.config) or session.config.args not in (
+            [],
+            [str(session.config.rootpath / "tests")],
+            ["tests"],
+        ):
             return  # only a run of everything says what is proven
         chosen = session.config.option
         if chosen.collectonly or chosen.keyword or chosen.markexpr:
             return
         found: dict[str, dict[str, str]] = {}
-        for nodeid, result in self._results.items():
+        for nodeid, (result, features) in self._results.items():
             test = nodeid.partition("[")[0]
-            for feature in self._features[nodeid]:
+            for feature in features:
                 tests = found.setdefault(feature, {})
                 tests[test] = "failed" if "failed" in (result, tests.get(test)) else result
         PROOFS.parent.mkdir(exist_ok=True)
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         kept = {"at": at, "commit": commit(), "features": found}
         PROOFS.write_text(json.dumps(kept, indent=1, sort_keys=True))
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process runs some of the tests for another one."""
+    return hasattr(config, "workerinput")
 
 
 def commit() -> str:

@@ -4,6 +4,7 @@ Runs all stages even if one fails, prints the seconds of each, and exits 1 if an
 is shown when it fails; that of the tests is shown as it comes.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ def script(name: str, *arguments: str) -> tuple[str, ...]:
 
 SHAPE = ("tests/test_shape.py", "tests/test_shape_rules.py")
 WEIGHT = ("tests/test_import_weight.py",)
+SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
 QUIET = ("-q", "-p", "no:cacheprovider")
 
 STAGES = (
@@ -43,7 +45,7 @@ STAGES = (
     Stage("shape", python("pytest", *QUIET, *SHAPE)),
     Stage("import weight", python("pytest", *QUIET, *WEIGHT)),
     Stage("docs", (sys.executable, "tools/docs.py", "--check")),
-    Stage("tests", python("pytest", *(f"--ignore={path}" for path in SHAPE + WEIGHT)), shown=True),
+    Stage("tests", python("pytest", *SIDE_BY_SIDE, *(f"--ignore={path}" for path in SHAPE + WEIGHT)), shown=True),
 )
 
 

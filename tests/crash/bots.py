@@ -117,8 +117,7 @@ class TgLostAck(TgDm):
 
     def expect(self, evidence: Evidence) -> Iterator[str]:
         yield from super().expect(evidence)
-        if not any(entry.marked for entry in evidence.platform.entries):
-            yield "no repeat is marked"
+        yield from Look(evidence).repeated(self.said)
 
 
 class TgRedelivered(TgDm):

@@ -78,6 +78,11 @@ class Look(msgspec.Struct, frozen=True):
         if text not in [entry.bare for entry in self.evidence.platform.room(room)] and not self.unknown(text):
             yield f"{room} does not show {text[:100]!r}: {self.texts(room)}"
 
+    def repeated(self, said: Said) -> Iterator[str]:
+        """What was shown came once more with a mark, or waits for a person because the repeat itself was killed."""
+        if not any(entry.marked for entry in self.evidence.platform.entries) and not self.unknown(said.nonce):
+            yield "no repeat is marked"
+
     def unknown(self, text: str) -> bool:
         """A part with this text waits for a person: a repeat whose own fate is unknown is not repeated."""
         return any(part.state == "unknown" and text in part.text for part in self.evidence.database.parts)
