@@ -41,11 +41,11 @@ def diagnose(state: str, reason: str, look: Look, url: str) -> Trouble:
     """`state` and `reason` are a provider's failure as `models test` words it."""
     host = urlsplit(url).netloc or "the service"
     if look.status == PROXY_STATUS:
-        fix = f"{DIRECT}: let this machine reach {host} without it, or name another address with --base-url"
+        fix = f"{DIRECT}: let this machine reach {host} without it, or name another address"
         return Trouble("proxy", f"a proxy before {host} wants credentials (status 407)", fix)
     if state == "unreachable" and look.proxy:
         told = f"{host} cannot be reached ({reason}), and {look.proxy} names a proxy"
-        fix = f"{DIRECT}: let this machine reach {host}, or name another address with --base-url"
+        fix = f"{DIRECT}: let this machine reach {host}, or name another address"
         return Trouble("proxy", told, fix)
     if state == "unreachable":
         return Trouble("no_network", reason, f"Look at the network and the address: does `curl -I {url}` answer?")
