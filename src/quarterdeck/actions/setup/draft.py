@@ -67,18 +67,23 @@ def taken(file: Path) -> BadInput:
     return BadInput(str(file), "it is there already, and is kept", "Edit it, or name another file with --config")
 
 
+def key_file(name: str, data_dir: Path) -> Path:
+    """Where the next key of a provider goes. An older file is kept."""
+    first, number = data_dir / KEYS / name, 1
+    while (file := first if number == 1 else first.with_name(f"{name}-{number}")).exists():
+        number += 1
+    return file
+
+
 def keep_key(key: str, name: str, data_dir: Path) -> Path:
-    """Write a key into a file of its own that only we may read; the path. An older file is kept."""
-    folder = data_dir / KEYS
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number = 1
+    """Write a key into a file of its own that only we may read; the path."""
+    (data_dir / KEYS).mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
-        file = folder / (name if number == 1 else f"{name}-{number}")
+        file = key_file(name, data_dir)
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            number += 1
-            continue
+            continue  # somebody was faster
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             handle.write(key + "\n")
         return file

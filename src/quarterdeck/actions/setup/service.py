@@ -2,6 +2,7 @@
 
 import msgspec
 
+from quarterdeck.base.errors import BadInput
 from quarterdeck.base.settings import ProviderConfig
 
 FIRST = ("ollama", "openai", "anthropic", "gemini", "openrouter", "mistral", "scripted", "other")
@@ -34,3 +35,10 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         base_url = url if self.moved or url != self.address else None
         options: dict[str, object] = {"preset": self.preset} if self.preset else {}
         return ProviderConfig(kind=self.kind, base_url=base_url or None, options=options)
+
+
+def web_address(field: str, text: str) -> str:
+    """An address as it was typed. Raises BadInput where it is none."""
+    if not text.startswith(("http://", "https://")):
+        raise BadInput(field, "this service wants an address", "Write it as https://host/v1")
+    return text

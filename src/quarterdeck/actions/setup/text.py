@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import msgspec
 
 from quarterdeck.base.decode import bare, description, is_struct, type_text
+from quarterdeck.base.errors import BadInput
 from quarterdeck.base.settings import Config
 
+MOST = 500  # characters of an answer
 EXAMPLE = """\
 # A source of models. Keys are references and never stand here:
 # { env = "NAME" }, { file = "/path" } or { command = ["program", "argument"] }.
@@ -51,3 +53,10 @@ def _setting(field: msgspec.structs.FieldInfo) -> Iterator[str]:
     yield f"# {description(field.type)} ({type_text(field.type)})"
     value = "..." if field.default is None else msgspec.json.encode(field.default).decode()
     yield f"# {field.name} = {value}"
+
+
+def line(field: str, text: str) -> str:
+    """One line of text. Raises BadInput: it goes into files where a control character means something else."""
+    if len(text) > MOST or not text.isprintable():
+        raise BadInput(field, f"it is no single line of at most {MOST} characters", "Shorten it")
+    return text

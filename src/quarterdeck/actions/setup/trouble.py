@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from quarterdeck.base.errors import BadInput
+
 FAR_SECONDS = 60.0
 PROXY_STATUS = 407
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -21,6 +23,17 @@ class Look(msgspec.Struct, frozen=True):
     proxy: str = ""
 
 
+TITLES: Mapping[str, str] = {
+    "wrong_key": "The key is refused",
+    "no_credit": "The account has no credit",
+    "no_access": "The account may not use this",
+    "proxy": "A proxy stands between",
+    "no_network": "The service is not reached",
+    "clock": "The clock is wrong",
+    "failed": "The service did not answer as it should",
+}
+
+
 class Trouble(msgspec.Struct, frozen=True):
     """`name` is one word of: wrong_key, no_credit, no_access, proxy, no_network, clock, failed."""
 
@@ -30,6 +43,14 @@ class Trouble(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}. {self.fix}"
+
+
+class Troubled(BadInput):
+    """A source of models that does not answer, where a person can try again."""
+
+    def __init__(self, field: str, trouble: Trouble) -> None:
+        super().__init__(field, f"{TITLES[trouble.name]}: {trouble.reason}", trouble.fix)
+        self.trouble = trouble
 
 
 def proxy_variable(environ: Mapping[str, str]) -> str:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from quarterdeck.actions.setup import draft
 from quarterdeck.actions.setup.reach import Reach, Reached, priced
-from quarterdeck.actions.setup.service import FIRST, Service
+from quarterdeck.actions.setup.service import FIRST, Service, web_address
 from quarterdeck.actions.setup.trouble import Trouble
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.config import LoadedConfig
@@ -85,7 +86,9 @@ class Course:
         given = self._ask.option("base-url")
         if given or not service.needs_address:
             return given or service.address
-        return self._ask.text("base-url", "Its address, such as https://host/v1", "", _web_address)
+        return self._ask.text(
+            "base-url", "Its address, such as https://host/v1", "", partial(web_address, "--base-url")
+        )
 
     def _with_key(self, service: Service, url: str) -> Source | None:
         """None: another service is to be chosen."""
@@ -214,9 +217,3 @@ def _models(models: tuple[str, ...], numbered: tuple[str, ...]) -> Callable[[str
         return found
 
     return chosen
-
-
-def _web_address(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise BadInput("--base-url", "this service wants an address", "Write it as https://host/v1")
-    return text
