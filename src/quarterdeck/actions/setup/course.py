@@ -142,7 +142,7 @@ class Setup:
         """One of them. Raises BadInput."""
         known = self.services()
         if name not in known:
-            raise BadInput("service", f"there is no service {name}", "Choose one of the list")
+            raise BadInput("service", f"there is no service {name}", "Choose one of the list.")
         return known[name]
 
     def variable(self, service: Service) -> str:
@@ -170,7 +170,7 @@ class Setup:
         if isinstance(found, Trouble):
             raise Troubled("key" if found.name == "wrong_key" else "service", found)
         if not found.models:
-            how = "`ollama pull llama3.2` fetches one" if name == "ollama" else "Look at the service's page"
+            how = "`ollama pull llama3.2` fetches one." if name == "ollama" else "Look at the service's page."
             raise BadInput("service", "It has no model yet", how)
         costs = await priced(name, table, found.models)
         return self._go(

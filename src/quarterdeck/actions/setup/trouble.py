@@ -49,7 +49,7 @@ class Troubled(BadInput):
     """A source of models that does not answer, where a person can try again."""
 
     def __init__(self, field: str, trouble: Trouble) -> None:
-        super().__init__(field, f"{TITLES[trouble.name]}: {trouble.reason}", trouble.fix)
+        super().__init__(field, f"{TITLES[trouble.name]}: {trouble.reason}", f"{trouble.fix}.")
         self.trouble = trouble
 
 
