@@ -156,7 +156,11 @@ class Setup:
         return len(found.models) if isinstance(found, Reached) else None
 
     async def ask(self, name: str, url: str, key: str) -> Step:
-        """Ask a service what a key reaches; nothing is spent. Without a key its variable is used. Raises BadInput."""
+        """Ask a service what a key reaches; nothing is spent. Without a key its variable is used.
+
+        Raises BadInput, Conflict where nothing can be set up any more.
+        """
+        await self._check_open()
         service = self.service(name)
         url = web_address("address", line("address", url.strip()) or service.address)
         key = _key(key.strip())
@@ -216,8 +220,7 @@ class Setup:
     async def write(self, seen: str, actor: Actor) -> Review:
         """Write what was seen; a restart uses it. Raises BadInput, Conflict."""
         async with self._one:
-            if await self.stage() != "open":
-                raise Conflict("a configuration has been written already")
+            await self._check_open()
             review = await self.review()
             if not self.step().described or review.seen != seen:
                 raise Conflict("what is to be written has changed since it was shown")
@@ -227,6 +230,10 @@ class Setup:
             self._written = True
             self._forget()
             return review
+
+    async def _check_open(self) -> None:
+        if await self.stage() != "open":
+            raise Conflict("a configuration is there already, and is kept")
 
     def _review(self) -> Review:
         step, where = self._step, Path(self._running.current.data_dir)
