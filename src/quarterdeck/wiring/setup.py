@@ -40,4 +40,4 @@ def setting_up(
 
     reach = Reach(alone(log), environ, clock)
     file = loaded.path or folder / DEFAULT_FILE
-    return Setup(services, reach, probes, running, file, read, environ, store, auditor, clock)
+    return Setup(services, reach, probes, running, file, read, environ, store, auditor)

@@ -18,7 +18,6 @@ from quarterdeck.actions.setup.service import Service, web_address
 from quarterdeck.actions.setup.starters import STARTERS, files
 from quarterdeck.actions.setup.text import configuration, line
 from quarterdeck.actions.setup.trouble import Trouble, Troubled
-from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import BadInput, Conflict
 from quarterdeck.base.secrets import Secret, SecretRef
 from quarterdeck.base.settings import Config, ProviderConfig
@@ -88,7 +87,7 @@ class Setup:
         environ: Mapping[str, str],
         store: Store,
         auditor: Auditor,
-        clock: Clock,
+        kept_seconds: float = KEPT_SECONDS,
     ) -> None:
         self._services = services
         self._reach = reach
@@ -99,10 +98,10 @@ class Setup:
         self._environ = environ
         self._store = store
         self._auditor = auditor
-        self._clock = clock
+        self._kept_seconds = kept_seconds
         self._step = Step()
         self._key: Secret | None = None
-        self._touched = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._written = False
         self._one = asyncio.Lock()
 
@@ -128,10 +127,9 @@ class Setup:
             return "written"
         return "open" if self.placeholder and await asyncio.to_thread(_names_nothing, self._file) else "kept"
 
+    @property
     def step(self) -> Step:
         """How far it has come; a course that nobody goes on with is forgotten, and its key with it."""
-        if self._clock.monotonic() - self._touched > KEPT_SECONDS:
-            self._forget()
         return self._step
 
     def services(self) -> Mapping[str, Service]:
@@ -169,7 +167,7 @@ class Setup:
             table = msgspec.structs.replace(table, api_keys=(SecretRef(env=variable),))
         elif not key and service.variable and not service.optional_key:
             raise BadInput("key", "The key is missing", "Paste it once more: it is never shown again.")
-        before = self.step()
+        before = self._step
         found = await self._reach.models(name, table, url, key, LIST_SECONDS)
         if isinstance(found, Trouble):
             raise Troubled("key" if found.name == "wrong_key" else "service", found)
@@ -187,7 +185,7 @@ class Setup:
 
     async def choose(self, model: str, actor: Actor) -> Step:
         """One live call to a model, with permit and record as every other. Raises BadInput."""
-        before = self.step()
+        before = self._step
         if model not in before.reached.models:
             raise BadInput("model", f"The key reaches no {model or 'model without a name'}", "Choose one of the list.")
         route, key = f"{before.name}/{model}", self._key.reveal() if self._key else ""
@@ -201,7 +199,9 @@ class Setup:
 
     def describe(self, starter: str, purpose: str, owner: str, contact: str) -> Step:
         """The first assistant: what it is for, and who is responsible for it. Raises BadInput."""
-        before = self.step()
+        before = self._step
+        if not before.model:
+            raise Conflict("no model has answered yet, or it was so long ago that it is forgotten; begin again")
         if starter not in STARTERS:
             raise BadInput("starter", f"There is no {starter or 'empty one'}", f"Choose of: {', '.join(STARTERS)}.")
         texts = [line(*one) for one in (("purpose", purpose), ("owner", owner), ("contact", contact))]
@@ -215,61 +215,61 @@ class Setup:
 
     async def review(self) -> Review:
         """What would be written now."""
-        return await asyncio.to_thread(self._review)
+        return await asyncio.to_thread(self._review, self._step, self._key)
 
-    async def write(self, seen: str, actor: Actor) -> Review:
+    async def write(self, seen: str, actor: Actor) -> None:
         """Write what was seen; a restart uses it. Raises BadInput, Conflict."""
         async with self._one:
             await self._check_open()
-            review = await self.review()
-            if not self.step().described or review.seen != seen:
+            step, key = self._step, self._key
+            review = await asyncio.to_thread(self._review, step, key)
+            if not step.described or review.seen != seen:
                 raise Conflict("what is to be written has changed since it was shown")
-            digest = await asyncio.to_thread(self._put, review)
+            digest = await asyncio.to_thread(self._put, step, key)
             record = self._auditor.record("change.setup", actor, Subject(resource=digest), outcome="written")
             await self._store.commit(operation("configuration", record))
             self._written = True
             self._forget()
-            return review
 
     async def _check_open(self) -> None:
         if await self.stage() != "open":
             raise Conflict("a configuration is there already, and is kept")
 
-    def _review(self) -> Review:
-        step, where = self._step, Path(self._running.current.data_dir)
-        key_file = draft.key_file(step.name, where) if self._key else None
-        tables = draft.tables(step.name, _with_file(step.provider, key_file), _assistant(step))
-        folder = where / "workspaces" / "default"
-        told = {folder / name: not (folder / name).exists() for name in files(STARTERS["blank"], "", "")}
-        seen = hashlib.sha256(repr((tables, step.starter, step.purpose, step.owner)).encode()).hexdigest()
+    @property
+    def _data_dir(self) -> Path:
+        return Path(self._running.current.data_dir)
+
+    def _review(self, step: Step, key: Secret | None) -> Review:
+        key_file = draft.key_file(step.name, self._data_dir) if key else None
+        tables, folder = _tables(step, key_file), self._data_dir / "workspaces" / "default"
+        told = {folder / name: not (folder / name).exists() for name in _files(step)}
+        seen = hashlib.sha256(repr((tables, _files(step))).encode()).hexdigest()
         return Review(self._file, tables, key_file, told, seen)
 
-    def _put(self, review: Review) -> str:
+    def _put(self, step: Step, key: Secret | None) -> str:
         """Write all of it, or nothing; the digest of the new configuration."""
-        step, where = self._step, Path(self._running.current.data_dir)
         with ExitStack() as undo:
-            kept = None
-            if self._key:
-                kept = draft.keep_key(self._key.reveal(), step.name, where)
+            kept = draft.keep_key(key.reveal(), step.name, self._data_dir) if key else None
+            if kept:
                 undo.callback(kept.unlink)
-            tables = draft.tables(step.name, _with_file(step.provider, kept), _assistant(step))
-            draft.write_config(configuration(tables), self._file, self._read)
+            draft.write_config(configuration(_tables(step, kept)), self._file, self._read)
             undo.pop_all()
         loaded = self._read(self._file)
-        starter = STARTERS[step.starter]
-        draft.write_files(Path(loaded.config.assistants["default"].workspace), files(starter, step.owner, step.purpose))
+        draft.write_files(Path(loaded.config.assistants["default"].workspace), _files(step))
         return loaded.digest
 
     def _go(self, before: Step, after: Step, key: Secret | None) -> Step:
         if self._step is not before:
             raise Conflict("somebody else has gone on with this setup meanwhile")
-        self._step, self._key, self._touched = after, key, self._clock.monotonic()
+        self._forget()
+        self._step, self._key = after, key
+        self._timer = asyncio.get_running_loop().call_later(self._kept_seconds, self._forget)
         return after
 
     def _forget(self) -> None:
-        if self._step != Step():
-            self._step = Step()
-        self._key = None
+        if self._timer:
+            self._timer.cancel()
+        self._step, self._key, self._timer = Step(), None, None
 
 
 def placeholder(config: Config) -> bool:
@@ -283,12 +283,16 @@ def _names_nothing(file: Path) -> bool:
     return not file.exists()
 
 
-def _with_file(provider: ProviderConfig, file: Path | None) -> ProviderConfig:
-    return msgspec.structs.replace(provider, api_keys=(SecretRef(file=str(file)),)) if file else provider
+def _tables(step: Step, key_file: Path | None) -> str:
+    """The provider's and the assistant's; a typed key is referred to by its file."""
+    provider = step.provider
+    if key_file:
+        provider = msgspec.structs.replace(provider, api_keys=(SecretRef(file=str(key_file)),))
+    return draft.tables(step.name, provider, Assistant(f"{step.name}/{step.model}", step.owner, step.contact))
 
 
-def _assistant(step: Step) -> Assistant:
-    return Assistant(f"{step.name}/{step.model}", step.owner, step.contact)
+def _files(step: Step) -> Mapping[str, str]:
+    return files(STARTERS[step.starter], step.owner, step.purpose)
 
 
 def _key(text: str) -> str:

@@ -75,7 +75,7 @@ class SetupPage:
         """GET /setup/services/{service}: its address and a key."""
         if await self._setup.stage() != "open":
             return _go(START)
-        one, step = self._setup.service(visit.path("service")), self._setup.step()
+        one, step = self._setup.service(visit.path("service")), self._setup.step
         address = step.url if step.name == one.name else one.address
         return self._page("key", {"one": one, "address": address, "variable": self._setup.variable(one)}, 1)
 
@@ -150,7 +150,7 @@ class SetupPage:
 
     async def _at(self) -> Step | None:
         """How far it has come, None where no service has answered yet."""
-        step = self._setup.step()
+        step = self._setup.step
         return step if step.service and await self._setup.stage() == "open" else None
 
     def _page(self, name: str, data: dict[str, object], number: int = 0) -> Page:
