@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, StorageState, expect
 
 from tests.browser.chat import SOON, Chat
 from tests.browser.conftest import sign_in
-from tests.browser.console import WIDTHS, Console, expected, opened
+from tests.browser.console import WIDTHS, Console, opened
 from tests.browser.gateway import COMMAND, Gateway, bare_gateway, standin
 from tests.standins.model import KEY
 
@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_key_is_named_and_nothing_else_is_lost(console: Con
     expect(page.get_by_role("alert")).to_contain_text("Copy the whole key once more")
     expect(page.get_by_label("Address")).to_have_value(f"{service}/v1")
     console.look_over()
-    assert expected(console.errors, 400)
+    assert all("400" in one for one in console.errors)
     console.errors.clear()
     assert WRONG not in page.content()
 
@@ -140,7 +140,7 @@ def test_a_model_that_does_not_answer_is_not_taken(console: Console, service: st
         try_model(console, "small-1")
         expect(page.get_by_role("alert")).to_contain_text(told, timeout=SOON)
         expect(page.get_by_role("radio", name="small-1")).to_be_checked()
-    assert expected(console.errors, 400)
+    assert all("400" in one for one in console.errors)
     console.errors.clear()
     console.open("/setup/assistant")
     expect(page).to_have_url(f"{console.url}/setup", timeout=SOON)  # no model has answered
@@ -154,7 +154,7 @@ def test_what_was_typed_of_an_assistant_stays(console: Console, service: str) ->
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_role("alert")).to_contain_text("A contact without an owner", timeout=SOON)
     expect(page.get_by_label("How can they be reached?")).to_have_value("ann@example.org")
-    assert expected(console.errors, 400)
+    assert all("400" in one for one in console.errors)
     console.errors.clear()
 
 

@@ -10,6 +10,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from quarterdeck.actions.probes import Probes
+from quarterdeck.actions.setup.course import Setup
+from quarterdeck.actions.setup.reach import Reach
+from quarterdeck.base.errors import BadInput
+from quarterdeck.governance.leaf import Actor
+from quarterdeck.wiring.alone import alone
+from quarterdeck.wiring.services import services
 from tests.doors.commands import READY_SECONDS, Desk
 from tests.doors.running import Running
 from tests.doors.test_console import FORM, at, seen_by
@@ -46,6 +53,30 @@ async def test_what_is_configured_is_kept(gateway: Running) -> None:
     assert b"is not written over" in page.body
     said = await at(gateway, f"{gateway.url}/setup/services/openai", "POST", headers=headers, data="key=sk-1")
     assert said.status == 409
+
+
+async def test_a_key_that_nobody_goes_on_with_is_forgotten(gateway: Running, tmp_path: Path) -> None:
+    p, nobody = gateway.parts, Actor(id="owner", kind="operator")
+    probes = Probes(p.store, p.directory, p.gate, p.auditor, p.clock, p.log)
+    setup = Setup(
+        lambda: services({}),
+        Reach(alone(p.log), {}, p.clock),
+        probes,
+        p.configuration,
+        tmp_path / "new.toml",
+        lambda file: p.loaded,
+        {},
+        p.store,
+        p.auditor,
+        kept_seconds=0.2,
+    )
+    async with model_standin(Settings(models=("one",))) as service:
+        assert (await setup.ask("openai", f"{service.url}/v1", KEY)).reached.models == ("one",)
+        await until(lambda: setup.step.service is None, 5.0, "the course is forgotten")
+        with pytest.raises(BadInput, match="reaches no one"):
+            await setup.choose("one", nobody)
+        assert service.calls == []
+    assert not (tmp_path / "new.toml").exists()
 
 
 class Pages:
