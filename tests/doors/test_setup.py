@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import tomllib
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from quarterdeck.actions.probes import Probes
 from quarterdeck.actions.setup.course import Setup
 from quarterdeck.actions.setup.reach import Reach
 from quarterdeck.base.errors import BadInput
-from quarterdeck.governance.leaf import Actor
+from quarterdeck.governance.principal import OWNER
 from quarterdeck.wiring.alone import alone
 from quarterdeck.wiring.services import services
 from tests.doors.commands import READY_SECONDS, Desk
@@ -55,28 +56,49 @@ async def test_what_is_configured_is_kept(gateway: Running) -> None:
     assert said.status == 409
 
 
-async def test_a_key_that_nobody_goes_on_with_is_forgotten(gateway: Running, tmp_path: Path) -> None:
-    p, nobody = gateway.parts, Actor(id="owner", kind="operator")
+def course(gateway: Running, file: Path, environ: dict[str, str], kept_seconds: float = 60.0) -> Setup:
+    """A course in this process, where nothing is configured yet."""
+    p = gateway.parts
     probes = Probes(p.store, p.directory, p.gate, p.auditor, p.clock, p.log)
-    setup = Setup(
-        lambda: services({}),
-        Reach(alone(p.log), {}, p.clock),
+    known, reach = services(environ), Reach(alone(p.log), environ, p.clock)
+    return Setup(
+        lambda: known,
+        reach,
         probes,
         p.configuration,
-        tmp_path / "new.toml",
+        file,
         lambda file: p.loaded,
-        {},
+        environ,
         p.store,
         p.auditor,
-        kept_seconds=0.2,
+        kept_seconds,
     )
+
+
+async def test_a_key_that_nobody_goes_on_with_is_forgotten(gateway: Running, tmp_path: Path) -> None:
+    setup = course(gateway, tmp_path / "new.toml", {}, kept_seconds=0.2)
     async with model_standin(Settings(models=("one",))) as service:
         assert (await setup.ask("openai", f"{service.url}/v1", KEY)).reached.models == ("one",)
         await until(lambda: setup.step.service is None, 5.0, "the course is forgotten")
         with pytest.raises(BadInput, match="reaches no one"):
-            await setup.choose("one", nobody)
+            await setup.choose("one", OWNER.actor)
         assert service.calls == []
     assert not (tmp_path / "new.toml").exists()
+
+
+async def test_what_the_environment_gave_is_named_and_not_lost(gateway: Running, tmp_path: Path) -> None:
+    setup = course(gateway, tmp_path / "new.toml", {"OPENAI_API_KEY": KEY, "TELEGRAM_BOT_TOKEN": "1:token"})
+    async with model_standin(Settings(models=("one",))) as service:
+        await setup.ask("openai", f"{service.url}/v1", "")
+        await setup.choose("one", OWNER.actor)
+        setup.describe("blank", "", "", "")
+        review = await setup.review()
+        await setup.write(review.seen, OWNER.actor)
+    written = tomllib.loads((tmp_path / "new.toml").read_text())
+    assert written["providers"]["openai"]["api_keys"] == [{"env": "OPENAI_API_KEY"}]
+    assert written["connections"] == {"tg": {"channel": "telegram", "token": {"env": "TELEGRAM_BOT_TOKEN"}}}
+    assert review.key_file is None
+    assert await setup.stage() == "written"
 
 
 class Pages:

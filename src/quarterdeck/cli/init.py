@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quarterdeck.actions.setup import draft
 from quarterdeck.actions.setup.starters import STARTERS, Starter, files
-from quarterdeck.actions.setup.text import configuration
+from quarterdeck.actions.setup.text import configuration, picked_up
 from quarterdeck.base.config import DEFAULT_FILE
 from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
@@ -37,6 +37,7 @@ def init(command: Command, given: argparse.Namespace) -> int:
         contact = asker.text("contact", "How can they be reached") if owner else ""
         source = Course(asker, os.environ, file, configuration).find() if interactive or given.provider else None
         chosen = draft.tables(source.name, source.provider, source.assistant(owner, contact)) if source else ""
+        chosen += picked_up(os.environ) if chosen else ""
         draft.write_config(configuration(chosen), file, read)
         print(f"wrote  {file}")
     config = load(str(file)).config

@@ -16,7 +16,7 @@ from quarterdeck.actions.setup.draft import Assistant, Read
 from quarterdeck.actions.setup.reach import Reach, Reached, priced
 from quarterdeck.actions.setup.service import Service, web_address
 from quarterdeck.actions.setup.starters import STARTERS, files
-from quarterdeck.actions.setup.text import configuration, line
+from quarterdeck.actions.setup.text import configuration, line, picked_up
 from quarterdeck.actions.setup.trouble import Trouble, Troubled
 from quarterdeck.base.errors import BadInput, Conflict
 from quarterdeck.base.secrets import Secret, SecretRef
@@ -241,10 +241,18 @@ class Setup:
 
     def _review(self, step: Step, key: Secret | None) -> Review:
         key_file = draft.key_file(step.name, self._data_dir) if key else None
-        tables, folder = _tables(step, key_file), self._data_dir / "workspaces" / "default"
+        tables, folder = self._tables(step, key_file), self._data_dir / "workspaces" / "default"
         told = {folder / name: not (folder / name).exists() for name in _files(step)}
         seen = hashlib.sha256(repr((tables, _files(step))).encode()).hexdigest()
         return Review(self._file, tables, key_file, told, seen)
+
+    def _tables(self, step: Step, key_file: Path | None) -> str:
+        """The provider's and the assistant's, and what the environment gave; a typed key is referred to by its file."""
+        provider = step.provider
+        if key_file:
+            provider = msgspec.structs.replace(provider, api_keys=(SecretRef(file=str(key_file)),))
+        assistant = Assistant(f"{step.name}/{step.model}", step.owner, step.contact)
+        return draft.tables(step.name, provider, assistant) + picked_up(self._environ)
 
     def _put(self, step: Step, key: Secret | None) -> str:
         """Write all of it, or nothing; the digest of the new configuration."""
@@ -252,7 +260,7 @@ class Setup:
             kept = draft.keep_key(key.reveal(), step.name, self._data_dir) if key else None
             if kept:
                 undo.callback(kept.unlink)
-            draft.write_config(configuration(_tables(step, kept)), self._file, self._read)
+            draft.write_config(configuration(self._tables(step, kept)), self._file, self._read)
             undo.pop_all()
         loaded = self._read(self._file)
         draft.write_files(Path(loaded.config.assistants["default"].workspace), _files(step))
@@ -281,14 +289,6 @@ def placeholder(config: Config) -> bool:
 def _names_nothing(file: Path) -> bool:
     """Whether there is no file yet."""
     return not file.exists()
-
-
-def _tables(step: Step, key_file: Path | None) -> str:
-    """The provider's and the assistant's; a typed key is referred to by its file."""
-    provider = step.provider
-    if key_file:
-        provider = msgspec.structs.replace(provider, api_keys=(SecretRef(file=str(key_file)),))
-    return draft.tables(step.name, provider, Assistant(f"{step.name}/{step.model}", step.owner, step.contact))
 
 
 def _files(step: Step) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """What stands in a new configuration file? Every setting with its meaning, and the tables that were chosen."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -29,6 +29,12 @@ MESSENGER = """
 # channel = "telegram"
 # token = { env = "TELEGRAM_BOT_TOKEN" }
 """
+PICKED_UP = """
+# The messenger that was picked up from the environment as long as there was no file.
+[connections.tg]
+channel = "telegram"
+token = { env = "TELEGRAM_BOT_TOKEN" }
+"""
 
 
 def configuration(chosen: str = "") -> str:
@@ -46,13 +52,18 @@ def configuration(chosen: str = "") -> str:
         for inner in msgspec.structs.fields(kind):
             lines += _setting(inner)
         lines.append("")
-    return "\n".join(lines) + "\n" + (chosen or EXAMPLE) + MESSENGER
+    return "\n".join(lines) + "\n" + (chosen or EXAMPLE) + ("" if chosen.endswith(PICKED_UP) else MESSENGER)
 
 
 def _setting(field: msgspec.structs.FieldInfo) -> Iterator[str]:
     yield f"# {description(field.type)} ({type_text(field.type)})"
     value = "..." if field.default is None else msgspec.json.encode(field.default).decode()
     yield f"# {field.name} = {value}"
+
+
+def picked_up(environ: Mapping[str, str]) -> str:
+    """The table of a messenger that a start without a file finds in the environment, and one with a file does not."""
+    return PICKED_UP if environ.get("TELEGRAM_BOT_TOKEN") else ""
 
 
 def line(field: str, text: str) -> str:
