@@ -29,6 +29,7 @@ from quarterdeck.actions.people import People
 from quarterdeck.actions.prices import Prices
 from quarterdeck.actions.probes import Probes
 from quarterdeck.actions.resets import DueReset, Resets
+from quarterdeck.actions.restart import Restart
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -86,6 +87,7 @@ from quarterdeck.store.opening import open_store
 from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring.builtin import Builder
+from quarterdeck.wiring.setup import setting_up
 from quarterdeck.wiring.watching import watching
 
 VERSION = __version__
@@ -128,6 +130,7 @@ class Gateway:
     prices: Prices
     tokens: Tokens
     signin: Signin
+    restart: Restart
     started_at: float
 
     def unready(self) -> list[str]:
@@ -192,7 +195,8 @@ async def build(
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
         configuration, Connections(store, directory, auditor, outbox, clock),
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
-        Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
+        Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
+        clock.now(),
     )  # fmt: skip
 
 
@@ -376,6 +380,8 @@ def _host(host: str) -> str:
 
 def _app(g: Gateway, url: str) -> Application:
     """The doors, and the pages beside them."""
+    probes = Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log)
+    setup = setting_up(g.loaded, g.configuration, probes, g.store, g.auditor, g.clock, g.log)
     return doors_app.build(
         Doors(
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
@@ -386,6 +392,6 @@ def _app(g: Gateway, url: str) -> Application:
             ),
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
             ready=g.unready, public_url=url, version=VERSION,
-            web_routes=console.routes(g, url, VERSION),
+            web_routes=console.routes(g, setup, url, VERSION),
         )
     )  # fmt: skip
