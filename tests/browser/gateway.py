@@ -2,10 +2,11 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 40.0
 COMMAND_SECONDS = 20.0
 
+COMMAND = (sys.executable, "-m", "quarterdeck")
 CONFIG = """
 data_dir = "./data"
 [server]
@@ -56,7 +58,7 @@ class Gateway:
     def sign_in_link(self) -> str:
         """A fresh link, by the command line."""
         said = subprocess.run(
-            [*_command("signin"), "--json"],
+            [*COMMAND, "signin", "--json"],
             cwd=self.folder,
             env=_environment(),
             check=True,
@@ -72,22 +74,43 @@ def gateway(folder: Path, more: str = "") -> Iterator[Gateway]:
     """Start it, and the model that it asks; end both. `more` is further configuration."""
     with standin("model", folder) as model:
         (folder / "quarterdeck.toml").write_text(CONFIG.format(model=model) + more)
-        with (folder / "gateway.log").open("wb") as log:
-            process = subprocess.Popen(
-                _command("up"), cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        try:
-            yield Gateway(folder, until_sync(lambda: _url(folder, process), START_SECONDS, "a ready gateway"))
-        finally:
-            _end(process)
+        with _started(folder, ["--config", "quarterdeck.toml"], {}) as running:
+            yield running
 
 
 @contextmanager
-def standin(name: str, folder: Path) -> Iterator[str]:
+def bare_gateway(folder: Path) -> Iterator[Gateway]:
+    """One without any configuration file, on a port that a restart finds free again: a script answers."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with _started(folder, [], {"QUARTERDECK_SERVER__PORT": str(port)}) as running:
+        yield running
+
+
+@contextmanager
+def _started(folder: Path, words: list[str], environ: dict[str, str]) -> Iterator[Gateway]:
+    with (folder / "gateway.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "up", *words],
+            cwd=folder,
+            env=_environment() | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield Gateway(folder, until_sync(lambda: _url(folder, process), START_SECONDS, "a ready gateway"))
+    finally:
+        _end(process)
+
+
+@contextmanager
+def standin(name: str, folder: Path, *words: str) -> Iterator[str]:
     """The address of a stand-in that is tied to this process: should this one be killed, it stops too."""
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"tests.standins.{name}", "--tied"],
+            [sys.executable, "-m", f"tests.standins.{name}", "--tied", *words],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -115,10 +138,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(STOP_SECONDS)
-
-
-def _command(name: str) -> list[str]:
-    return [sys.executable, "-m", "quarterdeck", name, "--config", "quarterdeck.toml"]
 
 
 def _environment() -> dict[str, str]:

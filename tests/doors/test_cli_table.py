@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.actions.setup.text import configuration
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.commands import COMMANDS
-from quarterdeck.cli.init import configuration
 from quarterdeck.cli.parser import parser
 from quarterdeck.cli.reference import reference_markdown
 from tests.doors.commands import Desk

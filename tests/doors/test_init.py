@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from quarterdeck.actions.setup.reach import priced
 from quarterdeck.base.settings import ProviderConfig
-from quarterdeck.cli.wizard.reach import priced
 from tests.doors.commands import Desk
 from tests.doors.screen import Screen, terminal
 from tests.standins import Record, serving

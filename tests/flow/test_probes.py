@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from quarterdeck.actions.probes import QUESTION, TOKENS, Probes
-from quarterdeck.api.control.lists import reach
+from quarterdeck.actions.probes import QUESTION, TOKENS, Probes, reach
 from quarterdeck.flow.recovery import recover
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.turn import Usage

@@ -12,7 +12,7 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.governance.policy import Facts
 from quarterdeck.model.message import UserMessage
 from quarterdeck.model.turn import Usage
-from quarterdeck.ports import ModelRequest, ProviderFailed
+from quarterdeck.ports import ModelRequest, Provider, ProviderFailed
 from quarterdeck.store import people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
@@ -39,10 +39,13 @@ class Probes:
 
     async def ask(self, route: str, actor: Actor) -> float:
         """One call to a model that an assistant uses; the seconds that it took. Raises ProviderFailed."""
-        name, _, model = route.partition("/")
-        provider = self._directory.provider(name)
+        provider = self._directory.provider(route.partition("/")[0])
+        return await self.ask_of(provider, route, Facts(models=self._directory.models), actor)
+
+    async def ask_of(self, provider: Provider, route: str, facts: Facts, actor: Actor) -> float:
+        """The same of a provider that need not be configured. Raises ProviderFailed."""
+        model, who = route.partition("/")[2], people.identity_id(CONNECTION, actor.id)
         call = provider.prepare(ModelRequest(model, "", (UserMessage(QUESTION),), max_tokens=TOKENS))
-        facts, who = Facts(models=self._directory.models), people.identity_id(CONNECTION, actor.id)
         verdict = self._gate.check(call, Scope("", "", "", STEP, 1, None, facts, connection=CONNECTION, identity=who))
         if isinstance(verdict, Denied):
             raise ProviderFailed("invalid", verdict.sentence, retryable=False)
@@ -66,3 +69,18 @@ class Probes:
             closing = self._gate.close(verdict.row, state, usage=usage, detail=detail)
             await commit_patiently(self._store, operation("probe_outcome", closing), self._log)
         return self._clock.monotonic() - begun
+
+
+def reach(error: ProviderFailed) -> str:
+    """A provider's failure as what a person does about it."""
+    match error.kind:
+        case "auth":
+            return "wrong_key"
+        case "credit":
+            return "no_credit"
+        case "access":
+            return "no_access"
+        case "network" | "timeout" | "cut":
+            return "unreachable"
+        case _:
+            return "failed"

@@ -13,6 +13,11 @@ def load(file: str | None) -> LoadedConfig:
     return load_config(file, os.environ, cwd=Path.cwd(), plugins=_installed)
 
 
+def read(file: Path) -> LoadedConfig:
+    """The same of a file. Raises ConfigRefusals."""
+    return load(str(file))
+
+
 def _installed(kind: PluginKind) -> Collection[str]:
     """The names of installed plugins; looked up only where the configuration names one."""
     from quarterdeck.plugins.find import installed

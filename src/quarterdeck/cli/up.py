@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import uvloop
 
+from quarterdeck.actions.restart import begin_again
 from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
@@ -19,18 +20,22 @@ from quarterdeck.wiring.sharing import ROLES
 
 
 def up(command: Command, given: argparse.Namespace) -> int:
-    """Run until SIGTERM; the process's exit status."""
+    """Run until SIGTERM; the process's exit status. A restart that somebody asked for begins the command again."""
     loaded = load(given.config)
     roles = roles_of(given.role, loaded.config.database)
     for note in loaded.notes:
         print(f"quarterdeck: {note}", file=sys.stderr)
 
-    async def serve() -> None:
+    async def serve() -> bool:
         async with AsyncExitStack() as stack:
-            await run(await build(loaded, os.environ, stack, roles=roles), stack, announce)
+            gateway = await build(loaded, os.environ, stack, roles=roles)
+            await run(gateway, stack, announce)
+        return gateway.restart.wanted
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve())
+        again = runner.run(serve())
+    if again:
+        begin_again()
     return 0
 
 

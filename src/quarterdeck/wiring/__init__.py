@@ -20,6 +20,7 @@ from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.prices import Prices
 from quarterdeck.actions.resets import DueReset
+from quarterdeck.actions.restart import Restart
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -110,6 +111,7 @@ class Gateway:
     prices: Prices
     tokens: Tokens
     signin: Signin
+    restart: Restart
     started_at: float
 
     def unready(self) -> list[str]:
@@ -181,7 +183,8 @@ async def build(
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
         configuration, Connections(store, directory, auditor, outbox, clock, peers),
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
-        Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), clock.now(),
+        Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
+        clock.now(),
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from quarterdeck.store.datadir import Runtime
 from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring import DRAIN_SECONDS, VERSION, Gateway
+from quarterdeck.wiring.setup import setting_up
 from quarterdeck.wiring.sharing import GATEWAY, SCHEDULER, WORKER
 
 WATCHING = ("watch", "alerts")  # services that look after all processes
@@ -190,6 +191,8 @@ def _host(host: str) -> str:
 
 def application(g: Gateway, url: str) -> Application:
     """The doors, and the pages beside them."""
+    probes = Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log)
+    setup = setting_up(g.loaded, g.configuration, probes, g.store, g.auditor, g.clock, g.log)
     return doors_app.build(
         Doors(
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
@@ -200,6 +203,6 @@ def application(g: Gateway, url: str) -> Application:
             ),
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
             ready=g.unready, public_url=url, version=VERSION,
-            web_routes=console.routes(g, url, VERSION),
+            web_routes=console.routes(g, setup, url, VERSION),
         )
     )  # fmt: skip

@@ -6,8 +6,9 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+from quarterdeck.actions.probes import reach
 from quarterdeck.api.control.connections import doctor_of_connections
-from quarterdeck.api.control.lists import reach, reachable
+from quarterdeck.api.control.lists import reachable
 from quarterdeck.api.control.parts import Caller, Chosen, Nothing, Parts, Rows
 from quarterdeck.base.errors import NotFound, QuarterdeckError
 from quarterdeck.ports import ProviderFailed

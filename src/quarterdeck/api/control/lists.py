@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from quarterdeck.actions.probes import reach
 from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
 from quarterdeck.api.shown import moment, moment_or_none
 from quarterdeck.base.errors import NotFound, QuarterdeckError
@@ -176,18 +177,3 @@ async def reachable(name: str, provider: Provider) -> tuple[str, str]:
     except QuarterdeckError as error:
         return "failed", str(error)
     return "ok", f"{len(found)} models"
-
-
-def reach(error: ProviderFailed) -> str:
-    """A provider's failure as what a person does about it."""
-    match error.kind:
-        case "auth":
-            return "wrong_key"
-        case "credit":
-            return "no_credit"
-        case "access":
-            return "no_access"
-        case "network" | "timeout" | "cut":
-            return "unreachable"
-        case _:
-            return "failed"

@@ -4,10 +4,10 @@ import getpass
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from quarterdeck.actions.setup.text import line
 from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.control import CommandFailed
 
-MOST = 500  # characters of an answer
 T = TypeVar("T")
 
 
@@ -25,10 +25,10 @@ class Asker:
     def text(self, name: str, question: str, usual: str = "", read: Callable[[str], T] = str) -> T:
         """An answer as `read` reads it; asked again while `read` raises BadInput and somebody can be asked."""
         if not self.interactive or self.option(name):
-            return read(line(name, self.option(name) or usual))
+            return read(line(f"--{name}", self.option(name) or usual))
         while True:
             try:
-                return read(line(name, typed(f"{question}{f' [{usual}]' if usual else ''}") or usual))
+                return read(line(f"--{name}", typed(f"{question}{f' [{usual}]' if usual else ''}") or usual))
             except BadInput as bad:
                 print(f"  {bad.reason}. {bad.fix}")
 
@@ -48,13 +48,6 @@ def typed(question: str, ask: Callable[[str], str] = input) -> str:
     except EOFError:
         print()
         raise CommandFailed("left before anything was written") from None
-
-
-def line(name: str, text: str) -> str:
-    """One line of text. Raises BadInput: it goes into files where a control character means something else."""
-    if len(text) > MOST or not text.isprintable():
-        raise BadInput(f"--{name}", f"it is no single line of at most {MOST} characters", "Shorten it")
-    return text
 
 
 def one_of(name: str, known: Mapping[str, str], numbered: tuple[str, ...]) -> Callable[[str], str]:

@@ -3,23 +3,27 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from quarterdeck.actions.setup import draft
+from quarterdeck.actions.setup.reach import Reach, Reached, priced
+from quarterdeck.actions.setup.service import FIRST, Service, web_address
+from quarterdeck.actions.setup.trouble import Trouble
+from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.errors import BadInput
 from quarterdeck.base.secrets import SecretRef, read_private_file
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.cli.control import CommandFailed, Line, gateway
-from quarterdeck.cli.wizard import draft
+from quarterdeck.cli.settings import read
 from quarterdeck.cli.wizard.asking import Asker, one_of, typed
-from quarterdeck.cli.wizard.reach import Reached, ask, look, priced
-from quarterdeck.cli.wizard.services import FIRST, Service, services
-from quarterdeck.cli.wizard.trouble import Trouble, diagnose
+from quarterdeck.observe.log import Level, make_logger
+from quarterdeck.wiring.alone import alone
+from quarterdeck.wiring.services import services
 
-TYPED = "QUARTERDECK_INIT_KEY"
-"""The name under which a typed key is known until it has been found right and has a file."""
 HERE_SECONDS = 3.0
 SHOWN = 15
 Key = tuple[SecretRef | None, str]
@@ -46,6 +50,7 @@ class Course:
         self._environ = environ
         self._file = file
         self._whole = whole
+        self._reach = Reach(alone(make_logger(Level("error"), "text")), environ, SystemClock())
 
     def find(self) -> Source:
         """Ask until a model has answered. Raises CommandFailed with the trouble when nobody can be asked again."""
@@ -62,7 +67,9 @@ class Course:
         """How many models an Ollama on this machine has, in words; empty where there is none."""
         if not self._ask.interactive or self._ask.option("provider"):
             return ""
-        found = asyncio.run(ask("ollama", ollama.provider(ollama.address), ollama.address, self._environ, HERE_SECONDS))
+        found = asyncio.run(
+            self._reach.models("ollama", ollama.provider(ollama.address), ollama.address, seconds=HERE_SECONDS)
+        )
         return f"found here, {len(found.models)} models" if isinstance(found, Reached) else ""
 
     def _service(self, known: Mapping[str, Service], here: str) -> str:
@@ -79,17 +86,16 @@ class Course:
         given = self._ask.option("base-url")
         if given or not service.needs_address:
             return given or service.address
-        return self._ask.text("base-url", "Its address, such as https://host/v1", "", _web_address)
+        return self._ask.text(
+            "base-url", "Its address, such as https://host/v1", "", partial(web_address, "--base-url")
+        )
 
     def _with_key(self, service: Service, url: str) -> Source | None:
         """None: another service is to be chosen."""
         while True:
             ref, key = self._key(service)
-            table = service.provider(url)
-            trial = SecretRef(env=TYPED) if key else ref
-            table = msgspec.structs.replace(table, api_keys=(trial,) if trial else ())
-            environ = {**self._environ, TYPED: key}
-            reached = asyncio.run(ask(service.name, table, url, environ))
+            table = msgspec.structs.replace(service.provider(url), api_keys=(ref,) if ref else ())
+            reached = asyncio.run(self._reach.models(service.name, table, url, key))
             if isinstance(reached, Reached):
                 if reached.warning:
                     print(f"  Beware: {reached.warning}.")
@@ -168,16 +174,16 @@ class Course:
                 source = msgspec.structs.replace(source, provider=kept)
             print(f"Asking {source.model} for one word ...", flush=True)
             text = self._whole(draft.tables(source.name, source.provider, source.assistant()))
-            with draft.loaded(text, self._file) as (config, _):
+            with draft.loaded(text, self._file, read) as (config, _):
                 row = _probe(config, f"{source.name}/{source.model}")
             if row["state"] != "ok":
-                return diagnose(str(row["state"]), str(row["detail"]), look(url, self._environ), url)
+                return asyncio.run(self._reach.trouble(str(row["state"]), str(row["detail"]), url))
             print(f"  {row['detail']}.")
             undo.pop_all()
         return source
 
     def _data_dir(self) -> Path:
-        with draft.loaded(self._whole(""), self._file) as (config, _):
+        with draft.loaded(self._whole(""), self._file, read) as (config, _):
             return Path(config.config.data_dir)
 
     def _retry(self, trouble: Trouble, option: str) -> bool:
@@ -201,7 +207,7 @@ def _probe(config: LoadedConfig, route: str) -> Mapping[str, object]:
 def _models(models: tuple[str, ...], numbered: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
     """Reads a number, a name, or a part of names."""
 
-    def read(text: str) -> tuple[str, ...]:
+    def chosen(text: str) -> tuple[str, ...]:
         if text.isdecimal() and 1 <= int(text) <= len(numbered):
             return (numbered[int(text) - 1],)
         found = (text,) if text in models else tuple(name for name in models if text and text.lower() in name.lower())
@@ -210,10 +216,4 @@ def _models(models: tuple[str, ...], numbered: tuple[str, ...]) -> Callable[[str
             raise BadInput("--model", f"the key reaches no {text or 'model without a name'}", f"Choose of: {some}")
         return found
 
-    return read
-
-
-def _web_address(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise BadInput("--base-url", "this service wants an address", "Write it as https://host/v1")
-    return text
+    return chosen

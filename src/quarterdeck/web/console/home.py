@@ -9,6 +9,7 @@ from quarterdeck.actions.activity import Activity
 from quarterdeck.actions.alerts import Alerts
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problem, Problems
+from quarterdeck.actions.setup.course import Setup
 from quarterdeck.actions.waiting import Waiting
 from quarterdeck.model.alert import runbook
 from quarterdeck.web.console.visit import Done, Page, Visit
@@ -42,13 +43,20 @@ class HomePage:
     """The first page, and what is decided on it."""
 
     def __init__(
-        self, alerts: Alerts, problems: Problems, waiting: Waiting, activity: Activity, pairings: Pairings
+        self,
+        alerts: Alerts,
+        problems: Problems,
+        waiting: Waiting,
+        activity: Activity,
+        pairings: Pairings,
+        setup: Setup,
     ) -> None:
         self._alerts = alerts
         self._problems = problems
         self._waiting = waiting
         self._activity = activity
         self._pairings = pairings
+        self._setup = setup
 
     async def show(self, visit: Visit) -> Page:
         """GET /console."""
@@ -60,6 +68,7 @@ class HomePage:
             "problems": [_shown(one) for one in await self._problems.now() if one.subject not in told],
             "waiting": await self._waiting.newest(),
             "today": await self._activity.today(),
+            "connect": visit.may("admin") and self._setup.placeholder,
         }
         return Page("home.html", "Home", data, "/api/v1/status")
 

@@ -14,6 +14,8 @@ from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problems
 from quarterdeck.actions.resets import Resets
+from quarterdeck.actions.restart import Restart
+from quarterdeck.actions.setup.course import Setup
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.transcripts import Transcripts
 from quarterdeck.actions.waiting import Waiting
@@ -34,6 +36,7 @@ from quarterdeck.web.console.deliveries import DeliveriesPage
 from quarterdeck.web.console.frame import ConsoleRoute, Frame
 from quarterdeck.web.console.home import HomePage
 from quarterdeck.web.console.inbox import InboxPage
+from quarterdeck.web.console.setup import SetupPage
 from quarterdeck.web.console.usage import UsagePage
 from quarterdeck.web.pages import Frames
 from quarterdeck.web.pages import routes as pages
@@ -63,22 +66,26 @@ class Parts(Protocol):
     @property
     def workspaces(self) -> Workspaces: ...
     @property
+    def restart(self) -> Restart: ...
+    @property
     def clock(self) -> Clock: ...
 
 
-def routes(parts: Parts, url: str, version: str) -> list[BaseRoute]:
+def routes(parts: Parts, setup: Setup, url: str, version: str) -> list[BaseRoute]:
     """All pages: the chat and the console."""
     assets = Assets()
     frames, waiting = Frames(assets, version), Waiting(parts.store, parts.clock)
-    frame = Frame(parts.signin.check, frames, table(parts, waiting), waiting.count, parts.clock, url)
+    frame = Frame(parts.signin.check, frames, table(parts, setup, waiting), waiting.count, parts.clock, url)
     return [*pages(parts.signin.check, assets, frames), *frame.served()]
 
 
-def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
+def table(p: Parts, setup: Setup, waiting: Waiting) -> Sequence[ConsoleRoute]:
     """Address, who answers, who may: `read` to look, `operate` to change something."""
     pairings = Pairings(p.store, p.directory, p.auditor, p.sending, p.outbox, p.clock)
     alerts = Alerts(p.store, p.auditor, p.clock)
-    home = HomePage(alerts, Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings)
+    home = HomePage(
+        alerts, Problems(p.store, p.directory, p.clock), waiting, Activity(p.store, p.clock), pairings, setup
+    )
     sent = DeliveriesPage(Deliveries(p.store, p.auditor, p.outbox, p.live, p.clock))
     taken = InboxPage(Inbox(p.store, p.directory, p.auditor, p.clock, p.lanes.wake))
     resets = Resets(p.store, p.auditor, p.lanes, p.live, p.clock)
@@ -98,6 +105,7 @@ def table(p: Parts, waiting: Waiting) -> Sequence[ConsoleRoute]:
         ConsoleRoute("GET", "/console/inbox", taken.show, "read", "Inbox", "inbox"),
         ConsoleRoute("POST", "/console/inbox/{id}/retry", taken.retry, "operate"),
         ConsoleRoute("GET", "/console/usage", UsagePage(p.store, p.clock).show, "read", "Usage", "usage"),
+        *setting_up(SetupPage(setup, p.restart)),
     )
 
 
@@ -123,4 +131,22 @@ def assistants(page: AssistantsPage) -> Sequence[ConsoleRoute]:
         ConsoleRoute("POST", file, page.save, "operate"),
         ConsoleRoute("GET", f"{file}/versions/{{version}}", page.version, "read"),
         ConsoleRoute("POST", f"{file}/versions/{{version}}/restore", page.restore, "operate"),
+    )
+
+
+def setting_up(page: SetupPage) -> Sequence[ConsoleRoute]:
+    """From the stand-in for a model to a real one: whoever may do everything."""
+    return (
+        ConsoleRoute("GET", "/setup", page.start, "admin"),
+        ConsoleRoute("GET", "/setup/services/{service}", page.service, "admin"),
+        ConsoleRoute("POST", "/setup/services/{service}", page.ask, "admin"),
+        ConsoleRoute("GET", "/setup/model", page.models, "admin"),
+        ConsoleRoute("POST", "/setup/model", page.choose, "admin"),
+        ConsoleRoute("GET", "/setup/assistant", page.assistant, "admin"),
+        ConsoleRoute("POST", "/setup/assistant", page.describe, "admin"),
+        ConsoleRoute("GET", "/setup/review", page.review, "admin"),
+        ConsoleRoute("POST", "/setup/review", page.write, "admin"),
+        ConsoleRoute("GET", "/setup/end", page.end, "admin"),
+        ConsoleRoute("GET", "/setup/used", page.used, "admin"),
+        ConsoleRoute("POST", "/setup/restart", page.restart, "admin"),
     )

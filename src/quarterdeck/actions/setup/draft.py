@@ -1,7 +1,7 @@
 """What is written, and where? Nothing that is there is overwritten: every file is made, or it is not ours."""
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,10 +11,13 @@ from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.errors import BadInput
 from quarterdeck.base.secrets import SecretRef
 from quarterdeck.base.settings import ProviderConfig
-from quarterdeck.cli.settings import load
 
 KEYS = "secrets"
 """The folder of keys below DATA_DIR; nobody else may look into it. (`keys` holds those of the record.)"""
+
+
+Read = Callable[[Path], LoadedConfig]
+"""Reads a configuration file as a start does. Raises ConfigRefusals."""
 
 
 class Assistant(msgspec.Struct, frozen=True):
@@ -39,25 +42,24 @@ def tables(name: str, one: ProviderConfig, assistant: Assistant) -> str:
 
 
 @contextmanager
-def loaded(text: str, beside: Path) -> Generator[tuple[LoadedConfig, Path]]:
+def loaded(text: str, beside: Path, read: Read) -> Generator[tuple[LoadedConfig, Path]]:
     """The configuration that `text` makes in the folder of the file `beside`, and the draft that holds it."""
     draft = beside.with_name(f".{beside.name}.{os.getpid()}")
     with draft.open("x", encoding="utf-8") as handle:
         handle.write(text)
     try:
-        yield load(str(draft)), draft
+        yield read(draft), draft
     finally:
         draft.unlink()
 
 
-def write_config(text: str, file: Path) -> None:
-    """Make the configuration file: whole, and only where there is none. Raises BadInput."""
-    with loaded(text, file) as (_, draft):
+def write_config(text: str, file: Path, read: Read) -> None:
+    """Make the configuration file: whole, and only where there is none. Raises BadInput, ConfigRefusals."""
+    with loaded(text, file, read) as (_, draft):
         try:
             os.link(draft, file)
         except FileExistsError:
             raise taken(file) from None
-    print(f"wrote  {file}")
 
 
 def taken(file: Path) -> BadInput:
@@ -65,39 +67,41 @@ def taken(file: Path) -> BadInput:
     return BadInput(str(file), "it is there already, and is kept", "Edit it, or name another file with --config")
 
 
+def key_file(name: str, data_dir: Path) -> Path:
+    """Where the next key of a provider goes. An older file is kept."""
+    first, number = data_dir / KEYS / name, 1
+    while (file := first if number == 1 else first.with_name(f"{name}-{number}")).exists():
+        number += 1
+    return file
+
+
 def keep_key(key: str, name: str, data_dir: Path) -> Path:
-    """Write a key into a file of its own that only we may read; the path. An older file is kept."""
-    folder = data_dir / KEYS
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number = 1
+    """Write a key into a file of its own that only we may read; the path."""
+    (data_dir / KEYS).mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
-        file = folder / (name if number == 1 else f"{name}-{number}")
+        file = key_file(name, data_dir)
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            number += 1
-            continue
+            continue  # somebody was faster
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             handle.write(key + "\n")
         return file
 
 
-def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Write what is not there yet, and say so."""
+def write_files(folder: Path, files: Mapping[str, str]) -> list[tuple[Path, bool]]:
+    """Write what is not there yet; each file, and whether it was written (False: one was there, and is kept)."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_new(folder / name, text)
+    return [(folder / name, _write_new(folder / name, text)) for name, text in files.items()]
 
 
-def write_new(file: Path, text: str) -> None:
-    """Write a file where there is none."""
+def _write_new(file: Path, text: str) -> bool:
     try:
         with file.open("x", encoding="utf-8") as handle:
             handle.write(text)
     except FileExistsError:
-        print(f"kept   {file}")
-    else:
-        print(f"wrote  {file}")
+        return False
+    return True
 
 
 def _reference(one: SecretRef) -> str:

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from quarterdeck.base.errors import BadInput
+
 FAR_SECONDS = 60.0
 PROXY_STATUS = 407
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
@@ -21,6 +23,17 @@ class Look(msgspec.Struct, frozen=True):
     proxy: str = ""
 
 
+TITLES: Mapping[str, str] = {
+    "wrong_key": "The key is refused",
+    "no_credit": "The account has no credit",
+    "no_access": "The account may not use this",
+    "proxy": "A proxy stands between",
+    "no_network": "The service is not reached",
+    "clock": "The clock is wrong",
+    "failed": "The service did not answer as it should",
+}
+
+
 class Trouble(msgspec.Struct, frozen=True):
     """`name` is one word of: wrong_key, no_credit, no_access, proxy, no_network, clock, failed."""
 
@@ -32,6 +45,14 @@ class Trouble(msgspec.Struct, frozen=True):
         return f"{self.name}: {self.reason}. {self.fix}"
 
 
+class Troubled(BadInput):
+    """A source of models that does not answer, where a person can try again."""
+
+    def __init__(self, field: str, trouble: Trouble) -> None:
+        super().__init__(field, f"{TITLES[trouble.name]}: {trouble.reason}", f"{trouble.fix}.")
+        self.trouble = trouble
+
+
 def proxy_variable(environ: Mapping[str, str]) -> str:
     """The variable that names a proxy, empty for none."""
     return next((name for name in PROXIES if environ.get(name)), "")
@@ -41,11 +62,11 @@ def diagnose(state: str, reason: str, look: Look, url: str) -> Trouble:
     """`state` and `reason` are a provider's failure as `models test` words it."""
     host = urlsplit(url).netloc or "the service"
     if look.status == PROXY_STATUS:
-        fix = f"{DIRECT}: let this machine reach {host} without it, or name another address with --base-url"
+        fix = f"{DIRECT}: let this machine reach {host} without it, or name another address"
         return Trouble("proxy", f"a proxy before {host} wants credentials (status 407)", fix)
     if state == "unreachable" and look.proxy:
         told = f"{host} cannot be reached ({reason}), and {look.proxy} names a proxy"
-        fix = f"{DIRECT}: let this machine reach {host}, or name another address with --base-url"
+        fix = f"{DIRECT}: let this machine reach {host}, or name another address"
         return Trouble("proxy", told, fix)
     if state == "unreachable":
         return Trouble("no_network", reason, f"Look at the network and the address: does `curl -I {url}` answer?")

@@ -1,43 +1,32 @@
-"""Which services can be chosen, and how is each configured?"""
+"""Which services can be chosen? All kinds and presets that are built in, by name."""
 
 from collections.abc import Mapping
 
 import msgspec
 
+from quarterdeck.actions.setup.service import Service
 from quarterdeck.base.config_env import ollama_url
-from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.providers.anthropic import settings as anthropic
 from quarterdeck.providers.gemini import settings as gemini
 from quarterdeck.providers.openai_compatible.presets import PRESETS
 
-FIRST = ("ollama", "openai", "anthropic", "gemini", "openrouter", "mistral", "scripted", "other")
-"""What most people choose; the others are chosen by name."""
-
-
-class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """One that can be chosen. `address` is empty where everybody has another; `moved`: it is not the one that its
-    kind or preset has by itself. `variable` is the usual one of its key, empty where none is needed.
-    """
-
-    name: str
-    title: str
-    kind: str
-    preset: str = ""
-    address: str = ""
-    moved: bool = False
-    variable: str = ""
-    optional_key: bool = False
-
-    @property
-    def needs_address(self) -> bool:
-        """Whether nobody can know where it is."""
-        return not self.address and self.kind != "scripted"
-
-    def provider(self, url: str) -> ProviderConfig:
-        """Its table without a key."""
-        base_url = url if self.moved or url != self.address else None
-        options: dict[str, object] = {"preset": self.preset} if self.preset else {}
-        return ProviderConfig(kind=self.kind, base_url=base_url or None, options=options)
+KEY_PAGES: Mapping[str, str] = {
+    "openai": "https://platform.openai.com/api-keys",
+    "anthropic": "https://console.anthropic.com/settings/keys",
+    "gemini": "https://aistudio.google.com/apikey",
+    "openrouter": "https://openrouter.ai/settings/keys",
+    "mistral": "https://console.mistral.ai/api-keys",
+    "groq": "https://console.groq.com/keys",
+    "deepseek": "https://platform.deepseek.com/api_keys",
+    "xai": "https://console.x.ai",
+    "together": "https://api.together.xyz/settings/api-keys",
+    "cerebras": "https://cloud.cerebras.ai",
+    "deepinfra": "https://deepinfra.com/dash/api_keys",
+    "huggingface": "https://huggingface.co/settings/tokens",
+    "nvidia": "https://build.nvidia.com",
+    "github": "https://github.com/settings/tokens",
+}
+"""Where people get a key: as several public programs name these pages. That each is still there is unverified."""
 
 
 def services(environ: Mapping[str, str]) -> dict[str, Service]:
@@ -74,7 +63,7 @@ def services(environ: Mapping[str, str]) -> dict[str, Service]:
                 variable=one.key,
             )
         )
-    known = {one.name: one for one in found}
+    known = {one.name: msgspec.structs.replace(one, keys=KEY_PAGES.get(one.name, "")) for one in found}
     if host := environ.get("OLLAMA_HOST"):
         known["ollama"] = msgspec.structs.replace(known["ollama"], address=ollama_url(host), moved=True)
     return known
