@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import Statement, Value
+from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, values
 from quarterdeck.store.tenancy import TENANT
 
@@ -78,28 +78,23 @@ def close(intent_id: str, state: str, now: float) -> Statement:
 
 async def opened(store: Store, kinds: Sequence[str], limit: int, process: str | None = None) -> list[IntentRow]:
     """Intents without an outcome: after an unclean end, what the dead `process` had begun (None: whoever it was)."""
-    mine, params = _of(process)
     rows = await store.fetch(
-        f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND state = 'open'{mine}"
+        f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND state = 'open'"
+        " AND (:process IS NULL OR process = :process)"
         " AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY id LIMIT :limit",
-        {"tenant": TENANT, "kinds": msgspec.json.encode(kinds).decode(), "limit": limit, **params},
+        {"tenant": TENANT, "kinds": msgspec.json.encode(kinds).decode(), "limit": limit, "process": process},
     )
     return values(IntentRow, rows)
 
 
 async def opened_without_turn(store: Store, kind: str, limit: int, process: str | None = None) -> list[IntentRow]:
     """Open intents of one kind that no turn has, oldest first: nothing but recovery finds them."""
-    mine, params = _of(process)
     rows = await store.fetch(
         f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND state = 'open' AND kind = :kind AND turn_id = ''"
-        f"{mine} ORDER BY id LIMIT :limit",
-        {"tenant": TENANT, "kind": kind, "limit": limit, **params},
+        " AND (:process IS NULL OR process = :process) ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "kind": kind, "limit": limit, "process": process},
     )
     return values(IntentRow, rows)
-
-
-def _of(process: str | None) -> tuple[str, dict[str, Value]]:
-    return ("", {}) if process is None else (" AND process = :process", {"process": process})
 
 
 async def of_turn(store: Store, turn_id: str) -> list[IntentRow]:

@@ -134,11 +134,8 @@ async def build(
     """
     config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
-    level = Level(config.log.level)
-    log = make_logger(level, config.log.format)
-    data = _hold(config, stack)
-    store, applied = await open_store(config.database, data, points, lambda error: failed.set())
-    stack.push_async_callback(store.close)
+    log = make_logger(level := Level(config.log.level), config.log.format)
+    data, store, applied = await _opened(config, points, failed, stack)
     shared = share(config.database, data, store, VERSION, roles, clock, new_id, log)
     client = Client(user_agent=f"quarterdeck/{VERSION}")
     stack.push_async_callback(client.close)
@@ -150,20 +147,17 @@ async def build(
         config, client, secrets, clock, log, stack, plugins, blobs, [Service(name="store", run=partial(_watch, failed))]
     )
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
-    tools: dict[str, Tool] = {}
+    rooms, tools = RoomNames(store), dict[str, Tool]()
     directory = _directory(config, plugins.found, providers, tools)
-    rooms = RoomNames(store)
     hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
     sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
     outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log, peers)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
-    turns = Turns(
-        Services(
-            store, directory, gate, auditor, sending, outbox, rooms, History(store, HISTORY_BYTES), blobs, Reader(),
-            live, clock, new_id, points, metrics, log, peers,
-        )
+    services = Services(
+        store, directory, gate, auditor, sending, outbox, rooms, History(store, HISTORY_BYTES), blobs, Reader(),
+        live, clock, new_id, points, metrics, log, peers,
     )  # fmt: skip
-    lanes = Lanes(store, turns, directory, log, peers)
+    lanes = Lanes(store, Turns(services), directory, log, peers)
     shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, log))
     commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = shared.hints(lanes, live, sending)
@@ -186,6 +180,16 @@ async def build(
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
         clock.now(),
     )  # fmt: skip
+
+
+async def _opened(
+    config: Config, points: CrashPoints, failed: asyncio.Event, stack: AsyncExitStack
+) -> tuple[DataDir, Store, list[str]]:
+    """The data directory, the database, and the migrations that it took; `failed` hears of a commit without a fate."""
+    data = _hold(config, stack)
+    store, applied = await open_store(config.database, data, points, lambda error: failed.set())
+    stack.push_async_callback(store.close)
+    return data, store, applied
 
 
 async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack) -> None:

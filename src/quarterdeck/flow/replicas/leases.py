@@ -155,10 +155,15 @@ async def _leave(life: Life, wanted: Wanted, part: Life) -> None:
 
 async def _first(wanted: asyncio.Event, stopping: asyncio.Event) -> bool:
     """Wait for either; whether it was not the stop."""
-    tasks = [asyncio.ensure_future(event.wait()) for event in (wanted, stopping)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
+    either = asyncio.Event()
+
+    async def watch(one: asyncio.Event) -> None:
+        await one.wait()
+        either.set()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(watch(one)) for one in (wanted, stopping)]
+        await either.wait()
         for task in tasks:
             task.cancel()
     return not stopping.is_set()
