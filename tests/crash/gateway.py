@@ -17,6 +17,7 @@ from tests.waiting import until
 READY_SECONDS = 30.0
 DRAIN_SECONDS = 40.0
 COMMAND_SECONDS = 60.0
+GIVEN_UP = 1  # exit status: other processes on its database held it for dead
 LOCKED = 3  # exit status: another process holds the data directory
 POINT = "QUARTERDECK_CRASH_AT"
 TRACE = "QUARTERDECK_CRASH_TRACE"
@@ -46,6 +47,7 @@ class Gateway:
         self.data = folder / "data"
         self.log = folder / "gateway.log"
         self.killed: list[str] = []
+        self.given_up = 0
         self.ended = False
         self._config = folder / "config.toml"
         self._secrets = dict(secrets)
@@ -55,6 +57,7 @@ class Gateway:
         self._process: asyncio.subprocess.Process | None = None
         self._shot = False
         self._asked = False
+        self._frozen = False
         self._last = False
         self._commands = 0
 
@@ -118,6 +121,19 @@ class Gateway:
         process.kill()
         await until(lambda: self._process is not process, READY_SECONDS, "the next life")
 
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing, and does not know of it. Others may hold it for dead; then it ends itself."""
+        process = self._alive()
+        assert process is not None
+        self._frozen = True
+        process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        process = self._alive()
+        assert process is not None
+        process.send_signal(signal.SIGCONT)
+
     def _alive(self) -> asyncio.subprocess.Process | None:
         process = self._process
         return process if process is not None and process.returncode is None else None
@@ -149,6 +165,8 @@ class Gateway:
             self.killed.append(self._crashes.popleft())
         elif code == 0 and asked:
             self.ended = last
+        elif code == GIVEN_UP and self._frozen:
+            self.given_up += 1
         elif code == LOCKED and self._commands:
             pass  # a command has begun while it was down; it is started again
         else:

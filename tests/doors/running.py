@@ -23,6 +23,7 @@ from quarterdeck.base.config import load_config
 from quarterdeck.base.supervise import Service, Supervisor
 from quarterdeck.flow.recovery import recover
 from quarterdeck.governance.audit import SYSTEM
+from quarterdeck.wiring.running import application
 
 CONFIG = """
 data_dir = "./data"
@@ -172,7 +173,7 @@ async def running(
         listening = bind("127.0.0.1", 0)
         stack.callback(listening.close)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        app = wiring._app(parts, loaded.config.server.public_url or url)
+        app = application(parts, loaded.config.server.public_url or url)
         await recover(parts.store, parts.directory, parts.gate, parts.outbox, parts.log)
         supervisor = await stack.enter_async_context(Supervisor(parts.log, parts.clock))
         http_server = HttpServer(app, listening, app.streams.close)

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from quarterdeck import wiring
 from quarterdeck.actions.signin import Signin
 from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base.supervise import Service
@@ -17,6 +16,7 @@ from quarterdeck.governance.principal import Principal, Scope
 from quarterdeck.model.alert import Finding
 from quarterdeck.store import alerts
 from quarterdeck.store.operations import operation
+from quarterdeck.wiring.running import application
 from tests.doors.running import Answer, Running
 from tests.standins import ROOT
 
@@ -41,7 +41,7 @@ async def seen_by(gateway: Running, *scopes: Scope) -> AsyncIterator[str]:
     signin.scopes = frozenset(scopes)
     listening = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    app = wiring._app(replace(parts, signin=signin), url)
+    app = application(replace(parts, signin=signin), url)
     server = HttpServer(app, listening, app.streams.close)
     await gateway.supervisor.start(Service(name=f"http-{url[-5:]}", run=server.run, stop_seconds=8.0))
     yield url

@@ -212,7 +212,7 @@ class World:
         mind = Mind(store, auditor, clock, new_id)
         commands = {**SessionCommands(store, directory, auditor, clock).table(), **mind.table()}
         timed = DueReset(store, auditor).table()
-        hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
+        hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle, sending.forget_rooms)
         intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
         channel: Channel = PlatformChannel(self.platform, self.settings.capabilities, lambda: store.dead)
         self.platform.source = blobs

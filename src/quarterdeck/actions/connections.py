@@ -11,6 +11,7 @@ from quarterdeck.base.errors import BadInput, Conflict
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.pauses import Pause
+from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import connections
@@ -70,12 +71,21 @@ async def load_pauses(store: Store, directory: Directory) -> None:
 class Connections:
     """The use cases of connections. One is paused or resumed at a time."""
 
-    def __init__(self, store: Store, directory: Directory, auditor: Auditor, outbox: Outbox, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        auditor: Auditor,
+        outbox: Outbox,
+        clock: Clock,
+        peers: Peers = ALONE,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._auditor = auditor
         self._outbox = outbox
         self._clock = clock
+        self._peers = peers
         self._one = asyncio.Lock()
 
     async def all(self) -> Sequence[Connection]:
@@ -104,7 +114,7 @@ class Connections:
             return Tried(name, "paused", "it is paused, and this channel is only seen while it receives")
         if not running:
             return Tried(name, "stopped", "it is only seen while the gateway runs")
-        health = channel.health()
+        health = self._directory.health(name) or channel.health()
         if health.alive and health.authenticated:
             return Tried(name, "ok", health.detail)
         wrong = "its token is refused" if health.alive else "the platform is not reached"
@@ -140,6 +150,7 @@ class Connections:
             except ExpectationFailed as error:
                 raise _unless(error, "connections.pause", f"{name} is paused already") from error
             self._directory.pauses.begin(pause)
+            self._peers.changed("pauses")
             return after
 
     async def resume(self, name: str, actor: Actor, riding: Riding[Connection] = nothing_rides) -> Connection:
@@ -154,6 +165,7 @@ class Connections:
             except ExpectationFailed as error:
                 raise _unless(error, "connections.resume", f"{name} is not paused") from error
             self._directory.pauses.end(name)
+            self._peers.changed("pauses")
             await self._outbox.resumed(name)
             return after
 
@@ -166,8 +178,7 @@ class Connections:
         return rules
 
     def _connection(self, rules: ConnectionRules, waiting: int) -> Connection:
-        channel, pause = self._directory.channel(rules.name), self._directory.pauses.of(rules.name)
-        health = channel.health() if channel else None
+        health, pause = self._directory.health(rules.name), self._directory.pauses.of(rules.name)
         alive, authenticated = (health.alive, health.authenticated) if health else (rules.rows, rules.rows)
         return Connection(
             name=rules.name,

@@ -61,8 +61,7 @@ class Problems:
             if (pause := self._directory.pauses.of(rules.name)) is not None:
                 yield _paused(rules, pause)
                 continue
-            channel = self._directory.channel(rules.name)
-            health = channel.health() if channel else None
+            health = self._directory.health(rules.name)
             if health and health.alive and health.authenticated:
                 continue
             what, step = "is not running", "Restart the gateway, then look at its log."

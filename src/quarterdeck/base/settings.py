@@ -304,6 +304,18 @@ class HookConfig(Table, frozen=True):
     options: Annotated[dict[str, object], Meta(description="The plugin's own settings, as read.")] = {}
 
 
+class AuditConfig(Table, frozen=True):
+    """The record of what was done."""
+
+    key: Annotated[
+        SecretRef | None,
+        Meta(
+            description="Reference to the Ed25519 key (PEM) that seals the record: the same for all processes of a"
+            " database. Without it each data directory makes its own, DATA_DIR/keys/audit.key."
+        ),
+    ] = None
+
+
 class AlertsConfig(Table, frozen=True):
     """When something is wrong, and who is told. All alerts are listed by `quarterdeck alerts list` in any case."""
 
@@ -374,6 +386,7 @@ class Config(Table, frozen=True):
         tuple[HookConfig, ...],
         Meta(description="Code of one's own that looks on, changes or denies.", extra={"reload": "restart"}),
     ] = ()
+    audit: Annotated[AuditConfig, Meta(description="The record.", extra={"reload": "restart"})] = AuditConfig()
     alerts: Annotated[
         AlertsConfig, Meta(description="What is watched, and who is told.", extra={"reload": "restart"})
     ] = AlertsConfig()

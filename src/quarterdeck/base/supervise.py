@@ -103,6 +103,10 @@ class Life:
         task.add_done_callback(lambda _: work.close())  # it never began if the task was cancelled at once
         return task
 
+    def part(self) -> "Life":
+        """A life of its own for something that this service runs now and then; it has to be stopped by its owner."""
+        return Life(self._service, self._fail, self._log)
+
     async def end_tasks(self) -> None:
         """Cancel what is still running and wait for it, at most _CANCEL_SECONDS."""
         await _cancel(tuple(self._tasks), self._log)

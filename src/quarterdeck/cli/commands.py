@@ -37,7 +37,7 @@ BEGUN = (
     Argument("--owner", "Who is responsible for it.", usual=""),
     Argument("--contact", "How to reach whoever is.", usual=""),
 )
-ROLE = Argument("--role", "What this process does; only `all` yet.", usual="all")
+ROLE = Argument("--role", "What it does: all, or some of gateway,worker,scheduler (on PostgreSQL).", usual="all")
 SCHEMA = Argument("--json-schema", "Print the file's schema for editors.", kind="flag")
 SHOW = Argument("--show", "Change nothing, only say what waits.", kind="flag")
 MIGRATED = ("id", "state", "created_at")
@@ -130,6 +130,7 @@ COMMANDS: tuple[Command, ...] = (
     asked("people unlink", "Let an identity be a person of its own again.", IDENTITY, WHY),
     listed("connections list", "List connections.", (), "channel assistant waiting last_inbound last_outbound detail"),
     listed("connections test", "Try token and network.", (WHICH,), "detail", "ok stopped paused", wired=True),
+    listed("replicas list", "List the processes on this database.", STATES, "created_at host pid version roles leases"),
     asked("connections pause", "Receive nothing there, and hold what is to be sent.", ID, WHY),
     asked("connections resume", "Receive there again, and send what waited.", ID),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),

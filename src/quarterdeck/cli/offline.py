@@ -17,10 +17,10 @@ from quarterdeck.api.control.table import COMMANDS
 from quarterdeck.api.control.wire import LINE_BYTES
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.supervise import Life, Service, Supervisor
-from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.sealer import SLICE
-from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build, control_parts
+from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build
+from quarterdeck.wiring.running import begin, control_parts
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 60.0
@@ -88,7 +88,7 @@ class _Parts:
 
     async def _start(self, g: Gateway, supervisor: Supervisor) -> None:
         """What lets turns run: as the gateway does it, without anything that listens."""
-        await recover(g.store, g.directory, g.gate, g.outbox, g.log)
+        await begin(g, supervisor)
         if g.sending.hooks is not None:
             await supervisor.start(Service(name="hooks", run=g.sending.hooks.run, stop_seconds=5.0))
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))

@@ -13,20 +13,22 @@ from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
 from quarterdeck.governance.audit import SYSTEM
-from quarterdeck.wiring import Gateway, build, run
+from quarterdeck.store.opening import SQLITE
+from quarterdeck.wiring import Gateway, build
+from quarterdeck.wiring.running import run
+from quarterdeck.wiring.sharing import ROLES
 
 
 def up(command: Command, given: argparse.Namespace) -> int:
     """Run until SIGTERM; the process's exit status. A restart that somebody asked for begins the command again."""
-    if given.role != "all":
-        raise BadInput("--role", "one process does everything yet", "Leave it out, or say --role all.")
     loaded = load(given.config)
+    roles = roles_of(given.role, loaded.config.database)
     for note in loaded.notes:
         print(f"quarterdeck: {note}", file=sys.stderr)
 
     async def serve() -> bool:
         async with AsyncExitStack() as stack:
-            gateway = await build(loaded, os.environ, stack)
+            gateway = await build(loaded, os.environ, stack, roles=roles)
             await run(gateway, stack, announce)
         return gateway.restart.wanted
 
@@ -35,6 +37,16 @@ def up(command: Command, given: argparse.Namespace) -> int:
     if again:
         begin_again()
     return 0
+
+
+def roles_of(said: str, database: str) -> tuple[str, ...]:
+    """What this process is to do. Raises BadInput."""
+    named = tuple(dict.fromkeys(ROLES if said == "all" else said.split(",")))
+    if unknown := [one for one in named if one not in ROLES]:
+        raise BadInput("--role", f"there is no role {unknown[0]!r}", f"Say some of {', '.join(ROLES)}, or all.")
+    if database == SQLITE and set(named) != set(ROLES):
+        raise BadInput("--role", "on SQLite one process does everything", "Leave it out, or use PostgreSQL.")
+    return named
 
 
 async def announce(gateway: Gateway, url: str) -> None:

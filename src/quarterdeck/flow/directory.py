@@ -3,7 +3,7 @@
 A reload swaps the assistants and the connections' rules as one value; turns keep what they started with.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,7 @@ from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.pauses import Pauses
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Room
-from quarterdeck.ports import Channel, Provider, Tool
+from quarterdeck.ports import Channel, ChannelHealth, Provider, Tool
 
 DmPolicy = Literal["pairing", "allowlist", "open", "disabled"]
 GroupPolicy = Literal["allowlist", "open", "disabled"]
@@ -100,6 +100,7 @@ class Directory:
         self._tools = tools
         self._channels: dict[str, Channel] = {}
         self.pauses = Pauses()
+        self.elsewhere: Callable[[str], ChannelHealth | None] = lambda name: None  # what another process sees of it
         self.limits = limits
         self.embeddings = embeddings
 
@@ -155,6 +156,12 @@ class Directory:
     def channel(self, name: str) -> Channel | None:
         """The channel of a connection that has a wire and runs, else None."""
         return self._channels.get(name)
+
+    def health(self, name: str) -> ChannelHealth | None:
+        """How a connection is, as the process sees it that receives for it; None where it runs nowhere."""
+        if (found := self.elsewhere(name)) is not None:
+            return found
+        return one.health() if (one := self._channels.get(name)) else None
 
     def sending(self, name: str) -> Channel | None:
         """The channel of a connection where something may be sent now: it runs, and nobody has paused it."""

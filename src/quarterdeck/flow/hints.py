@@ -6,7 +6,7 @@ from quarterdeck.flow.commands import CutReason
 
 
 class Hints:
-    """What intake tells the lanes after a commit; losing it only costs time."""
+    """What intake tells the lanes after a commit, `moved` of rooms with another id; losing it only costs time."""
 
     def __init__(
         self,
@@ -14,8 +14,10 @@ class Hints:
         cut: Callable[[str, CutReason, int], None],
         committed: Callable[[str], None],
         idle: Callable[[str], bool],
+        moved: Callable[[], None],
     ) -> None:
         self.wake = wake
         self.cut = cut
         self.committed = committed
         self.idle = idle
+        self.moved = moved

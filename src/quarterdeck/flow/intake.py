@@ -120,7 +120,7 @@ class Intake:
     def _hint(self, draft: _Draft, receipt: Receipt) -> None:
         """Tell those who work on what was committed, also when whoever brought it is gone."""
         if draft.row.kind == "room":
-            self._sending.forget_rooms()
+            self._hints.moved()
         for reply in draft.replies:
             self._outbox.enqueued(reply)
         if session := draft.row.session_id:

@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from quarterdeck.base.errors import Retry
 from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow.peers import ALONE, Peers
 
 HINTS = 50_000  # keys that wait for a worker, or for their time
 RESCAN_S = 30.0
+RESCAN_SHARED_S = 5.0  # where others make rows, and a hint of theirs may be lost
 AFTER_FAILURE_S = 5.0
 TICK_S = 0.25  # how soon a stop is seen
 
@@ -30,12 +32,14 @@ class Keyed:
         scan: Callable[[], AsyncIterator[str]],
         limit: Callable[[], int],
         log: EventLog,
+        peers: Peers = ALONE,
     ) -> None:
         self._name = name
         self._work = work
         self._scan = scan
         self._limit = limit
         self._log = log
+        self._rescan_s = RESCAN_SHARED_S if peers.shared else RESCAN_S
         self._ready: OrderedDict[str, None] = OrderedDict()
         self._busy: dict[str, bool] = {}  # key -> woken again meanwhile
         self._later: dict[str, asyncio.TimerHandle] = {}
@@ -61,6 +65,11 @@ class Keyed:
             self._ready[key] = None
         else:
             self._missed = True
+        self._news.set()
+
+    def look_again(self) -> None:
+        """Rows may have been made, or come free, that nobody gave a hint of."""
+        self._missed = True
         self._news.set()
 
     def idle(self, key: str) -> bool:
@@ -96,13 +105,13 @@ class Keyed:
         self._life = life
         await self._rescan()
         life.ready()
-        rescan_at = asyncio.get_running_loop().time() + RESCAN_S
+        rescan_at = asyncio.get_running_loop().time() + self._rescan_s
         while not life.stopping.is_set():
             self._start_ready(life)
             await self._wait_for_news()
             if asyncio.get_running_loop().time() >= rescan_at or (self._missed and len(self._ready) < HINTS // 2):
                 await self._rescan()
-                rescan_at = asyncio.get_running_loop().time() + RESCAN_S
+                rescan_at = asyncio.get_running_loop().time() + self._rescan_s
         for handle in self._later.values():
             handle.cancel()
         self._later.clear()

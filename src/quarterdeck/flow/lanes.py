@@ -6,6 +6,7 @@ from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.keyed import Keyed
+from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.flow.turn import Turns
 from quarterdeck.store import inbox
 from quarterdeck.store.database import Store
@@ -16,10 +17,10 @@ PAGE = 500
 class Lanes:
     """Keeps the turns of this process running; the inbox table is what it works from."""
 
-    def __init__(self, store: Store, turns: Turns, directory: Directory, log: EventLog) -> None:
+    def __init__(self, store: Store, turns: Turns, directory: Directory, log: EventLog, peers: Peers = ALONE) -> None:
         self._store = store
         self._turns = turns
-        self._keyed = Keyed("lanes", turns.run, self._open_lanes, lambda: directory.limits.concurrent_turns, log)
+        self._keyed = Keyed("lanes", turns.run, self._open_lanes, lambda: directory.limits.concurrent_turns, log, peers)
 
     @property
     def running(self) -> int:
@@ -34,6 +35,10 @@ class Lanes:
     def wake(self, session_id: str) -> None:
         """Something was accepted for a session."""
         self._keyed.wake(session_id)
+
+    def look_again(self) -> None:
+        """A process is gone, or what others said was not heard."""
+        self._keyed.look_again()
 
     def idle(self, session_id: str) -> bool:
         """Whether nothing runs in a lane and nothing is known to wait there."""

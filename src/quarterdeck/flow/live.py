@@ -4,7 +4,7 @@ Losing any of it is harmless: the final events are durable rows, and a watcher r
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -68,9 +68,10 @@ class Watcher:
 
 
 class Live:
-    """Who watches what, in this process."""
+    """Who watches what, in this process. `tell` lets others know of events that are committed here."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        self._tell = tell
         self._watchers: dict[str, set[Watcher]] = {}
         self._growing: dict[str, Growing] = {}  # session -> its running model call
 
@@ -110,6 +111,18 @@ class Live:
 
     def committed(self, session_id: str) -> None:
         """Events of a session are on disk."""
+        if self._tell is not None:
+            self._tell(session_id)
+        self.heard(session_id)
+
+    def heard_all(self) -> None:
+        """Something may have been committed anywhere."""
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.hint()
+
+    def heard(self, session_id: str) -> None:
+        """The same, where another process has committed them."""
         for watcher in self._watchers.get(session_id, ()):
             watcher.hint()
         for watcher in self._watchers.get("", ()):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from quarterdeck.base.errors import NotFound
+from quarterdeck.base.standing import CutOff
 from quarterdeck.flow import budget, context, files, screening, streaming
 from quarterdeck.flow.budget import Gauge, size_of
 from quarterdeck.flow.groups import first_error
@@ -303,7 +304,7 @@ class ModelCalls:
     async def _ask(self, pending: Pending, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
         try:
             return await pending.provider.complete(pending.call, permit, on_delta)
-        except ProviderFailed:
+        except (ProviderFailed, CutOff):
             raise
         except Exception as error:
             self._s.log.error("model.adapter_failed", provider=pending.call.provider, exc_info=error)

@@ -5,6 +5,7 @@ time not to try before. The process that holds a connection sends for it, so ord
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -13,6 +14,7 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import NotAllowed
+from quarterdeck.base.standing import CutOff
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.hooks import Hooks
@@ -20,6 +22,7 @@ from quarterdeck.flow.keyed import Keyed
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.offering import BUTTONS, with_buttons
 from quarterdeck.flow.patience import commit_patiently
+from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.flow.sending import Outgoing, Sending
 from quarterdeck.governance.gate import Gate, Intent
 from quarterdeck.model.action import Part
@@ -73,6 +76,7 @@ class Outbox:
         crash: CrashPoints,
         metrics: Metrics,
         log: EventLog,
+        peers: Peers = ALONE,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -84,8 +88,11 @@ class Outbox:
         self._metrics = metrics
         self._log = log
         self._hooks = sending.hooks
+        self._peers = peers
+        self._flying: Counter[str] = Counter()  # connection -> attempts under way
+        self._landed = asyncio.Event()
         self._connection_until: dict[str, float] = {}  # connection -> monotonic time of its back-off's end
-        self._rooms = Keyed("outbox", self._next_part, self._rooms_with_ready, lambda: ROOMS_AT_ONCE, log)
+        self._rooms = Keyed("outbox", self._next_part, self._rooms_with_ready, lambda: ROOMS_AT_ONCE, log, peers)
 
     async def run(self, life: Life) -> None:
         """Serve until told to stop; what has begun is ended, what is ready stays ready."""
@@ -95,7 +102,7 @@ class Outbox:
 
     def hold(self, connection: str, room_id: str) -> bool:
         """Take an idle room so that a send may ride on the operation that makes it."""
-        if self._directory.sending(connection) is None or self.backoff_left(connection) > 0:
+        if self._sends(connection) is None or self.backoff_left(connection) > 0:
             return False
         return self._rooms.hold(_key(connection, room_id))
 
@@ -104,17 +111,37 @@ class Outbox:
         self._rooms.release(_key(connection, room_id), wake=True)
 
     async def resumed(self, connection: str) -> None:
-        """What waited while a connection was paused is sent now."""
+        """What waited while a connection was paused, or another process held it, is sent now."""
         async for key in self._rooms_with_ready():
             if key.partition("|")[0] == connection:
                 self._rooms.wake(key)
+
+    def wake(self, connection: str, room_id: str) -> None:
+        """Something is ready to be sent to a room, as another process says."""
+        if self._peers.holds(connection):
+            self._rooms.wake(_key(connection, room_id))
+
+    def look_again(self) -> None:
+        """What another process had begun has its outcome, or what it said was not heard."""
+        self._rooms.look_again()
+
+    async def quiet(self, connection: str) -> None:
+        """Wait until nothing is under way for a connection that this process gives up."""
+        while self._flying[connection]:
+            self._landed.clear()
+            await self._landed.wait()
 
     def enqueued(self, outgoing: Outgoing) -> None:
         """A delivery without a ride was committed."""
         if self._hooks is not None and not outgoing.wired and outgoing.texts != ("",):
             self._tell(self._hooks, outgoing.delivery, outgoing.texts[0], "sent")
-        if outgoing.wired:
-            self._rooms.wake(_key(outgoing.delivery.connection, outgoing.delivery.room_id))
+        if not outgoing.wired:
+            return
+        place = outgoing.delivery.connection, outgoing.delivery.room_id
+        if self._peers.holds(place[0]):
+            self._rooms.wake(_key(*place))
+        else:
+            self._peers.ready(*place)
 
     def launch(self, outgoing: Outgoing, receipt: Receipt) -> None:
         """A delivery was committed; its ride, if it has one, starts now in the held room."""
@@ -182,8 +209,8 @@ class Outbox:
             return None  # nothing, or a flight whose outcome recovery settles
         if (wait := self._wait(part)) > 0:
             return wait
-        if self._directory.sending(connection) is None:
-            return None  # the connection does not run or is paused; its parts wait for it
+        if self._sends(connection) is None:
+            return None  # the connection does not run here or is paused; its parts wait for it
         flight = await self._take_off(part)
         if flight is None:
             return 0.0
@@ -213,14 +240,20 @@ class Outbox:
 
     async def _fly(self, flight: Flight) -> str:
         """Send and record; the state that the part is in then."""
-        channel = self._directory.channel(flight.part.connection)
+        connection = flight.part.connection
+        channel = self._directory.channel(connection)
         assert channel is not None
-        self._crash.reach("send.before")
-        begun = self._clock.monotonic()
-        result = await self._attempt(channel, flight)
-        self._crash.reach("send.after")
-        self._metrics.sent(flight.part.connection, type(result).__name__, self._clock.monotonic() - begun)
-        return await self._record(flight, result, channel)
+        self._flying[connection] += 1
+        try:
+            self._crash.reach("send.before")
+            begun = self._clock.monotonic()
+            result = await self._attempt(channel, flight)
+            self._crash.reach("send.after")
+            self._metrics.sent(connection, type(result).__name__, self._clock.monotonic() - begun)
+            return await self._record(flight, result, channel)
+        finally:
+            self._flying[connection] -= 1
+            self._landed.set()
 
     async def _attempt(self, channel: Channel, flight: Flight) -> SendResult:
         seconds = FILE_SECONDS if flight.call.file else SEND_SECONDS
@@ -231,6 +264,8 @@ class Outbox:
                 return await channel.send(flight.call, flight.permit)
         except TimeoutError:
             return MaybeSent(f"no answer within {seconds:.0f} s")
+        except CutOff as error:
+            return NotSent(str(error), error.retry_after)
         except NotAllowed as error:
             return SendRefused(error.code, str(error))
         except Exception as error:
@@ -326,6 +361,10 @@ class Outbox:
             sessions.advance(flight.session, 1, now),
             events.insert(flight.session, 0, "delivery.state", data, now),
         ]
+
+    def _sends(self, connection: str) -> Channel | None:
+        """The channel of a connection for which something may be sent now and here."""
+        return self._directory.sending(connection) if self._peers.holds(connection) else None
 
     def backoff_left(self, connection: str) -> float:
         """Seconds until a connection may be tried again; not positive: now."""

@@ -31,8 +31,13 @@ class Pauses:
         self._receiving: dict[str, asyncio.Timeout] = {}
 
     def replace(self, pauses: Iterable[Pause]) -> None:
-        """Obey the pauses that the store has, from a start on."""
-        self._pauses = {one.connection: one for one in pauses}
+        """Obey the pauses that the store has: from a start on, and when another process has changed them."""
+        found = {one.connection: one for one in pauses}
+        for connection in self._pauses.keys() - found.keys():
+            self.end(connection)
+        for connection, pause in found.items():
+            if self._pauses.get(connection) != pause:
+                self.begin(pause)
 
     def of(self, connection: str) -> Pause | None:
         """The pause of a connection, None where it is not paused."""

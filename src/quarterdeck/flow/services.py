@@ -13,6 +13,7 @@ from quarterdeck.flow.history import History
 from quarterdeck.flow.hooks import Hooks
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.flow.sending import RoomNames, Sending
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
@@ -53,6 +54,7 @@ class Services:
     crash: CrashPoints
     metrics: Metrics
     log: EventLog
+    peers: Peers = ALONE
 
     @property
     def hooks(self) -> Hooks | None:

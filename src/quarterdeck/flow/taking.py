@@ -49,6 +49,8 @@ class Taking:
             return Claim()
         session, running = found
         if running:
+            if not await s.peers.gone(session.owner):
+                return Claim()  # another process runs it, and looks at the lane again when it has ended
             left = await turns.get(s.store, running)
             assert left is not None
             return Claim(await self._left(session, left), resumed=True)
@@ -86,7 +88,7 @@ class Taking:
         ids = [row.id for row in state.rows]
         steer = sum(row.mode == "steer" for row in state.rows)
         return [
-            sessions.take(state.session.id, state.session.fence, 1, steer, now),
+            sessions.take(state.session.id, state.session.fence, 1, steer, now, owner=self._s.gate.process),
             inbox.take(ids, state.turn_id),
             turns.insert(turn),
             self._started(state, now),
@@ -96,7 +98,7 @@ class Taking:
         """The statements by which a left turn is taken up: what the dead process had begun gets its outcome."""
         now = self._s.clock.now()
         statements: list[Statement] = [
-            sessions.take(state.session.id, state.session.fence, 1, 0, now),
+            sessions.take(state.session.id, state.session.fence, 1, 0, now, owner=self._s.gate.process),
             inbox.take_again(state.turn_id, len(state.rows) + len(state.steered)),
             turns.take_again(state.turn_id),
             self._started(state, now),

@@ -79,7 +79,8 @@ class Turns:
             return 0.0
         finally:
             del self._running[session_id]
-        return None if claim.state.lane_empty else 0.0  # what comes in meanwhile wakes the lane
+        alone = not self._s.peers.shared  # what comes in meanwhile wakes the lane, if it comes in here
+        return None if claim.state.lane_empty and alone else 0.0
 
     async def _drive(self, claim: Claim) -> None:
         state = claim.state

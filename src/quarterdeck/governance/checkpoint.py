@@ -115,17 +115,43 @@ def load_key(path: Path) -> Ed25519PrivateKey:
 
     Raises ConfigRefused when it is missing, when others may read it, or when it is no Ed25519 key.
     """
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
+    fix = "Restore it from a backup, or set audit.key where several processes share the database."
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise ConfigRefused(str(path), "other users may read the audit key", f"Run: chmod 600 {path}")
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, TypeError, ValueError) as error:
-        raise ConfigRefused(str(path), f"it is not usable ({error})", "Restore it from a backup.") from error
+        pem = path.read_bytes()
+    except OSError as error:
+        raise ConfigRefused(str(path), f"it is not usable ({error})", fix) from error
+    return read_key(pem, str(path), fix)
+
+
+def read_key(pem: bytes, where: str, fix: str) -> Ed25519PrivateKey:
+    """The signing key that `pem` is. Raises ConfigRefused, naming `where`, when it is no Ed25519 key."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (TypeError, ValueError) as error:
+        raise ConfigRefused(where, f"it is not usable ({error})", fix) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigRefused(str(path), "it is not an Ed25519 key", "Restore it from a backup.")
+        raise ConfigRefused(where, "it is not an Ed25519 key", fix)
     return key
+
+
+def keep_public(path: Path, key: Ed25519PrivateKey) -> None:
+    """Put the public half of a key that lies elsewhere in `path`.pub, for whoever verifies here."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    public = path.with_name(path.name + ".pub")
+    public.unlink(missing_ok=True)
+    _write_once(public, public_pem(key), 0o644)
+
+
+def check_key(note: str, key: Ed25519PrivateKey, where: str) -> None:
+    """Raises ConfigRefused when the newest checkpoint was not signed by `key`: what it seals would tie to nothing."""
+    try:
+        verify(note, key.public_key())
+    except BadInput as error:
+        raise ConfigRefused(where, "the record was sealed with another key", "Use that one.") from error
 
 
 def public_pem(key: Ed25519PrivateKey) -> bytes:

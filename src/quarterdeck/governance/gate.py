@@ -14,6 +14,7 @@ import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotAllowed
+from quarterdeck.base.standing import ALONE, Standing
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor, Decision
 from quarterdeck.governance.policy import POLICY_DIGEST, Allow, Deny, Facts, decide
@@ -78,13 +79,19 @@ class Gate:
     """Checks actions, mints permits, records outcomes."""
 
     def __init__(
-        self, clock: Clock, new_id: Callable[[str], str], auditor: Auditor, prices: PriceBook | None = None
+        self,
+        clock: Clock,
+        new_id: Callable[[str], str],
+        auditor: Auditor,
+        prices: PriceBook | None = None,
+        standing: Standing = ALONE,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
         self.prices = prices or PriceBook()
-        self._key = MintingKey()
+        self.process = standing.process
+        self._key = MintingKey(standing)
 
     def check(self, action: Action, scope: Scope, *, riding: bool = False) -> Verdict:
         """Ask the policy. A `riding` intent shares its operation with another outcome (see intents.insert)."""
@@ -164,6 +171,7 @@ class Gate:
             repeatable=int(isinstance(action, ToolRun) and action.repeatable),
             state="open",
             created_at=now,
+            process=self.process,
         )
         statements = [intents.insert(row, scope.position, riding=riding)]
         if isinstance(action, ModelCall):

@@ -7,19 +7,23 @@ digest, a different route or a second spending raises NotAllowed before anything
 from typing import Final
 
 from quarterdeck.base.errors import NotAllowed
+from quarterdeck.base.standing import ALONE, Standing
 from quarterdeck.model.action import Action, StreamTo
 
 
 class MintingKey:
-    """Held by the gate; without it no Permit can be constructed."""
+    """Held by the gate; without it no Permit can be constructed. Permits hold while the process has its standing."""
 
-    __slots__ = ()
+    __slots__ = ("standing",)
+
+    def __init__(self, standing: Standing = ALONE) -> None:
+        self.standing: Final = standing
 
 
 class Permit:
     """The right to do one action once."""
 
-    __slots__ = ("_digest", "_route", "_spent", "intent_id")
+    __slots__ = ("_digest", "_route", "_spent", "_standing", "intent_id")
 
     def __init__(self, key: MintingKey, intent_id: str, digest: str, route: str) -> None:
         if type(key) is not MintingKey:
@@ -27,10 +31,13 @@ class Permit:
         self.intent_id: Final = intent_id
         self._digest = digest
         self._route = route
+        self._standing = key.standing
         self._spent = False
 
     def spend(self, action: Action) -> None:
-        """Allow `action` now. Raises NotAllowed when it is not what was permitted, or was done already."""
+        """Allow `action` now. Raises NotAllowed when it is not what was permitted, or was done already, and CutOff
+        where this process may begin nothing.
+        """
         if self._spent:
             raise NotAllowed("permit.once", f"intent {self.intent_id} was already attempted", "Commit a new intent.")
         if action.route != self._route or action.digest() != self._digest:
@@ -39,6 +46,7 @@ class Permit:
                 f"intent {self.intent_id} allows another action",
                 "Commit an intent for this one.",
             )
+        self._standing.check()
         self._spent = True
 
     @property
@@ -50,17 +58,21 @@ class Permit:
 class StreamPermit:
     """The right to show and edit one growing answer in one room, and to signal typing there, until it is closed."""
 
-    __slots__ = ("_digest", "_open", "intent_id")
+    __slots__ = ("_digest", "_open", "_standing", "intent_id")
 
     def __init__(self, key: MintingKey, intent_id: str, digest: str) -> None:
         if type(key) is not MintingKey:
             raise NotAllowed("permit", "a permit was made outside the gate", "Ask the gate.")
         self.intent_id: Final = intent_id
         self._digest = digest
+        self._standing = key.standing
         self._open = True
 
     def check(self, action: StreamTo) -> None:
-        """Allow one more update of the message. Raises NotAllowed for another room or delivery, or after `close`."""
+        """Allow one more update of the message. Raises NotAllowed for another room or delivery, or after `close`, and
+        CutOff where this process may begin nothing.
+        """
+        self._standing.check()
         if not self._open or action.digest() != self._digest:
             raise NotAllowed("permit.stream", "the stream's permit does not cover this", "Commit a new intent.")
 

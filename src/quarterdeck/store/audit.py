@@ -37,12 +37,13 @@ class Checkpoint(msgspec.Struct, frozen=True):
     frontier: bytes
     sealed_at: float
     last_rowid: int
+    note: str
 
 
 async def checkpoint(store: Store) -> Checkpoint | None:
     """The newest checkpoint."""
     rows = await store.fetch(
-        "SELECT c.size, c.frontier, c.sealed_at, p.audit_rowid FROM audit_checkpoints c JOIN audit_positions p"
+        "SELECT c.size, c.frontier, c.sealed_at, p.audit_rowid, c.note FROM audit_checkpoints c JOIN audit_positions p"
         " ON p.tenant = c.tenant AND p.position = c.size - 1 WHERE c.tenant = :tenant ORDER BY c.size DESC LIMIT 1",
         {"tenant": TENANT},
     )

@@ -42,6 +42,18 @@ class DataDir:
             raise Locked(f"another process holds {self.root}; `quarterdeck status` says which") from error
         self._lock = descriptor
 
+    @property
+    def home(self) -> str:
+        """Names the lock that is held on this machine since it was started; empty where that cannot be told.
+
+        Whoever else gives the same name held the lock before, and is gone.
+        """
+        boot = Path("/proc/sys/kernel/random/boot_id")  # kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html
+        if self._lock is None or not boot.exists():
+            return ""
+        lock = os.fstat(self._lock)
+        return f"{boot.read_text().strip()}/{lock.st_dev}/{lock.st_ino}"
+
     def release(self) -> None:
         """Give the lock back."""
         if self._lock is not None:

@@ -27,6 +27,7 @@ class IntentRow(msgspec.Struct, frozen=True):
     state: str
     created_at: float
     closed_at: float | None = None
+    process: str = ""
 
 
 _NAMES = columns(IntentRow)
@@ -75,22 +76,23 @@ def close(intent_id: str, state: str, now: float) -> Statement:
     )
 
 
-async def opened(store: Store, kinds: Sequence[str], limit: int) -> list[IntentRow]:
-    """Intents without an outcome: after an unclean end, what the dead process had begun."""
+async def opened(store: Store, kinds: Sequence[str], limit: int, process: str | None = None) -> list[IntentRow]:
+    """Intents without an outcome: after an unclean end, what the dead `process` had begun (None: whoever it was)."""
     rows = await store.fetch(
         f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND state = 'open'"
+        " AND (:process IS NULL OR process = :process)"
         " AND kind IN (SELECT value FROM json_each(:kinds)) ORDER BY id LIMIT :limit",
-        {"tenant": TENANT, "kinds": msgspec.json.encode(kinds).decode(), "limit": limit},
+        {"tenant": TENANT, "kinds": msgspec.json.encode(kinds).decode(), "limit": limit, "process": process},
     )
     return values(IntentRow, rows)
 
 
-async def opened_without_turn(store: Store, kind: str, limit: int) -> list[IntentRow]:
+async def opened_without_turn(store: Store, kind: str, limit: int, process: str | None = None) -> list[IntentRow]:
     """Open intents of one kind that no turn has, oldest first: nothing but recovery finds them."""
     rows = await store.fetch(
         f"SELECT {_NAMES} FROM intents WHERE tenant = :tenant AND state = 'open' AND kind = :kind AND turn_id = ''"
-        " ORDER BY id LIMIT :limit",
-        {"tenant": TENANT, "kind": kind, "limit": limit},
+        " AND (:process IS NULL OR process = :process) ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "kind": kind, "limit": limit, "process": process},
     )
     return values(IntentRow, rows)
 

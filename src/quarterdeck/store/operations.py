@@ -55,6 +55,8 @@ OPERATIONS: Mapping[str, str] = {
     "search": "messages become findable, and the cursor moves behind them",
     "seal": "audit rows get positions and a signed checkpoint",
     "start": "a process start is recorded",
+    "process": "a process joins those on its database, leaves them, or is found dead and settled",
+    "lease": "a process takes what only one may do, or gives it back",
     "configuration": "the configuration in force is recorded",
     "connection": "a connection is paused, resumed or tried",
     "workspace": "a text of an instruction file is kept: before it is written, and when that is known",

@@ -31,6 +31,7 @@ class Session(msgspec.Struct, frozen=True):
     updated_at: float
     mind: int = 0
     forked_from: str = ""
+    owner: str = ""
 
 
 class NewSession(msgspec.Struct, frozen=True):
@@ -103,13 +104,21 @@ def advance(session_id: str, events: int, now: float, *, steer: int = 0) -> Stat
     )
 
 
-def take(session_id: str, fence: int, events: int, steer: int, now: float) -> Statement:
-    """Take the lane: raise the fence from `fence`, count `steer` messages as taken, number `events` events."""
+def take(session_id: str, fence: int, events: int, steer: int, now: float, *, owner: str = "") -> Statement:
+    """Take the lane for a process: raise the fence from `fence`, count `steer` messages as taken, number events."""
     return Statement(
         "sessions.take",
         "UPDATE sessions SET fence = fence + 1, head = head + :events, untaken_steer = untaken_steer - :steer,"
-        " updated_at = :now WHERE tenant = :tenant AND id = :id AND fence = :fence RETURNING head",
-        {"tenant": TENANT, "id": session_id, "fence": fence, "events": events, "steer": steer, "now": now},
+        " owner = :owner, updated_at = :now WHERE tenant = :tenant AND id = :id AND fence = :fence RETURNING head",
+        {
+            "tenant": TENANT,
+            "id": session_id,
+            "fence": fence,
+            "events": events,
+            "steer": steer,
+            "owner": owner,
+            "now": now,
+        },
         expect=1,
     )
 

@@ -177,8 +177,7 @@ async def status(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
 
 
 def _health(parts: Parts, name: str) -> Row:
-    channel = parts.directory.channel(name)
-    health = channel.health() if channel else None
+    health = parts.directory.health(name)
     return {
         "id": name,
         "alive": health.alive if health else False,

@@ -2,7 +2,19 @@
 
 from collections.abc import Mapping
 
-from quarterdeck.api.control import alerts, changes, chat, checks, connections, lists, past, people, shows, usage
+from quarterdeck.api.control import (
+    alerts,
+    changes,
+    chat,
+    checks,
+    connections,
+    lists,
+    past,
+    people,
+    replicas,
+    shows,
+    usage,
+)
 from quarterdeck.api.control.parts import Chosen, Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
@@ -37,6 +49,7 @@ COMMANDS: Mapping[str, Command] = {
     "connections test": command(Chosen, connections.test_connections, 120),
     "connections pause": command(changes.Because, connections.pause_connection),
     "connections resume": command(shows.One, connections.resume_connection),
+    "replicas list": command(lists.Page, replicas.list_replicas),
     "models list": command(Nothing, lists.list_models, 120),
     "models test": command(Chosen, checks.test_models, 120),
     "token create": command(changes.NewToken, changes.create_token),

@@ -60,8 +60,7 @@ class Looking:
             yield self._connection(rules, now)
 
     def _connection(self, rules: ConnectionRules, now: float) -> Connected:
-        channel = self._directory.channel(rules.name)
-        health = channel.health() if channel else None
+        health = self._directory.health(rules.name)
         alive = health is not None and health.alive
         standing = self._silence.age(f"{rules.name}/alive", alive, now)
         unheard = self._silence.age(f"{rules.name}/heard", health.last_heard if health else 0.0, now)

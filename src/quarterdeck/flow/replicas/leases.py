@@ -1,0 +1,173 @@
+"""Who holds what? Each of a list of names is had by one living process; nobody has more than a fair share for long.
+
+A lease is taken from nobody who lives. It ends with its process, or is given back when what ran under it has ended.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.errors import Retry
+from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow.peers import Run
+from quarterdeck.store import leases
+from quarterdeck.store.database import Store
+from quarterdeck.store.leases import Lease
+from quarterdeck.store.operations import ExpectationFailed, operation
+
+EVERY_S: Final = 0.5
+LET_OTHERS_S: Final = 2.0  # how long whoever has its share leaves a free lease to those who have less
+MOVE_S: Final = 5.0  # between two leases that a process gives up so that others have their share
+
+Gone = Callable[[str], Awaitable[bool]]
+
+
+@dataclass
+class Wanted:
+    """A lease that this process would have: `held`, until it is to `leave` it."""
+
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    leave: asyncio.Event = field(default_factory=asyncio.Event)
+    free_since: float | None = None
+
+
+class Leases:
+    """The leases of one process. `taken` hears of each that it gets; `quiet` waits until nothing runs under one."""
+
+    def __init__(self, store: Store, process: str, gone: Gone, clock: Clock, log: EventLog) -> None:
+        self._store = store
+        self._process = process
+        self._gone = gone
+        self._clock = clock
+        self._log = log
+        self._wanted: dict[str, Wanted] = {}
+        self._looked_at = -math.inf
+        self._moved_at = clock.monotonic()
+        self.taken: Callable[[str], Awaitable[None]] = _nothing
+        self.quiet: Callable[[str], Awaitable[None]] = _nothing
+        self.seen_of: Callable[[str], str] = lambda name: ""  # what this process sees of what it holds
+        self._found: dict[str, Lease] = {}
+
+    def holds(self, name: str) -> bool:
+        """Whether this process has it now, and is not about to give it back."""
+        wanted = self._wanted.get(name)
+        return wanted is not None and wanted.held.is_set() and not wanted.leave.is_set()
+
+    def holding(self, name: str, run: Run) -> Run:
+        """`run` as a service that runs while this process has the lease `name`."""
+        wanted = self._wanted[name] = Wanted()
+
+        async def service(life: Life) -> None:
+            life.ready()
+            while await _first(wanted.held, life.stopping):
+                part = life.part()
+                life.spawn("leave", _leave(life, wanted, part))
+                try:
+                    await run(part)
+                finally:
+                    await part.end_tasks()
+                if not part.stopping.is_set():
+                    return  # it has ended by itself, which is for whoever started it to judge
+                wanted.leave.set()
+                await self._give_back(name, wanted)
+            del self._wanted[name]
+
+        return service
+
+    async def look(self, living: Collection[str]) -> None:
+        """Take what is free, as far as it is this process's share, and give up what is more. Raises Retry."""
+        now = self._clock.monotonic()
+        if now - self._looked_at < EVERY_S:
+            return
+        self._looked_at = now
+        found = self._found = {lease.name: lease for lease in await leases.all_of(self._store)}
+        share = math.ceil(len(self._wanted) / max(1, len(living)))
+        for name, wanted in tuple(self._wanted.items()):
+            if not wanted.held.is_set():
+                await self._try(name, wanted, found.get(name), share, now)
+        await self._report(found)
+        if now - self._moved_at >= MOVE_S and self._holding() > self._least(found.values(), living) + 1:
+            self._moved_at = now
+            self._move()
+
+    def facts(self, name: str) -> str:
+        """What another process says of what it holds; empty where this one holds it, or nobody does."""
+        lease = self._found.get(name)
+        return "" if lease is None or lease.process in ("", self._process) else lease.facts
+
+    async def _report(self, found: Mapping[str, Lease]) -> None:
+        for name in self._wanted:
+            said = self.seen_of(name) if self.holds(name) else ""
+            if said and name in found and said != found[name].facts:
+                await self._store.commit(operation("lease", leases.report(name, self._process, said)))
+
+    def _holding(self) -> int:
+        return sum(one.held.is_set() and not one.leave.is_set() for one in self._wanted.values())
+
+    def _least(self, found: Collection[Lease], living: Collection[str]) -> int:
+        """How many leases that process has that has the fewest."""
+        counts = dict.fromkeys(living, 0)
+        for lease in found:
+            if lease.process in counts and lease.name in self._wanted:
+                counts[lease.process] += 1
+        return min(counts.values(), default=0)
+
+    def _move(self) -> None:
+        name, wanted = next((n, w) for n, w in self._wanted.items() if w.held.is_set() and not w.leave.is_set())
+        self._log.info("lease.moves", lease=name)
+        wanted.leave.set()
+
+    async def _try(self, name: str, wanted: Wanted, seen: Lease | None, share: int, now: float) -> None:
+        if seen is not None and seen.process not in ("", self._process) and not await self._gone(seen.process):
+            wanted.free_since = None
+            return
+        wanted.free_since = now if wanted.free_since is None else wanted.free_since
+        if self._holding() >= share and now - wanted.free_since < LET_OTHERS_S:
+            return
+        try:
+            await self._store.commit(operation("lease", leases.take(name, seen, self._process, self._clock.now())))
+        except ExpectationFailed:
+            return  # another was faster
+        wanted.free_since = None
+        wanted.leave.clear()
+        wanted.held.set()
+        self._log.info("lease.taken", lease=name)
+        await self.taken(name)
+
+    async def _give_back(self, name: str, wanted: Wanted) -> None:
+        await self.quiet(name)
+        wanted.held.clear()
+        try:
+            await self._store.commit(operation("lease", leases.give_back(name, self._process, self._clock.now())))
+        except (ExpectationFailed, Retry) as error:  # it ends with the process, or is taken again by it
+            self._log.warning("lease.kept", lease=name, reason=str(error))
+        wanted.leave.clear()
+
+
+async def _leave(life: Life, wanted: Wanted, part: Life) -> None:
+    """Stop what runs under a lease when its service stops, or when it is to be given up."""
+    await _first(wanted.leave, life.stopping)
+    part.stopping.set()
+
+
+async def _first(wanted: asyncio.Event, stopping: asyncio.Event) -> bool:
+    """Wait for either; whether it was not the stop."""
+    either = asyncio.Event()
+
+    async def watch(one: asyncio.Event) -> None:
+        await one.wait()
+        either.set()
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(watch(one)) for one in (wanted, stopping)]
+        await either.wait()
+        for task in tasks:
+            task.cancel()
+    return not stopping.is_set()
+
+
+async def _nothing(name: str) -> None:
+    """Before wiring has said what is to be done."""

@@ -1,0 +1,137 @@
+"""One process among several on a database: the service that keeps it there, and what the others mean for its work."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from quarterdeck.base.errors import Retry
+from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow.groups import first_error
+from quarterdeck.flow.peers import Run
+from quarterdeck.flow.replicas.leases import Leases
+from quarterdeck.flow.replicas.news import GATHER_S, Changed, News
+from quarterdeck.flow.replicas.processes import LOOK_S, Line, Processes
+from quarterdeck.ports import ChannelHealth
+
+CONNECTION: Final = "connection:"
+RENEW_S: Final = 5.0  # after which copies are read again though nobody has said that they are old
+
+
+class Speaking(Line, Protocol):
+    """A line on which others hear, too."""
+
+    async def tell(self, text: str) -> None:
+        """Say something to all. Raises Retry."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up."""
+        ...
+
+
+class Together:
+    """Implements Peers."""
+
+    shared = True
+
+    def __init__(self, processes: Processes, leases: Leases, news: News, line: Speaking, log: EventLog) -> None:
+        self.processes = processes
+        self.leases = leases
+        self.news = news
+        self._line = line
+        self._log = log
+        self._stale = asyncio.Event()
+        self.refresh: Callable[[], Awaitable[None]] = _nothing
+
+    async def run(self, life: Life) -> None:
+        """Live among the others until told to stop, then leave them."""
+        await self.processes.join()
+        await self._look(life)
+        life.ready()
+        with first_error():
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(work) for work in (self._hold(), self._tell(), self._renew())]
+                while not await _stopped(life, LOOK_S):
+                    await self._look(life)
+                for task in beside:
+                    task.cancel()
+        await self.processes.leave()
+        await self._line.close()
+
+    async def gone(self, process: str) -> bool:
+        """See Peers."""
+        return await self.processes.gone(process)
+
+    def holds(self, connection: str) -> bool:
+        """See Peers."""
+        return self.leases.holds(CONNECTION + connection)
+
+    def holding(self, name: str, run: Run) -> Run:
+        """See Peers."""
+        return self.leases.holding(name, run)
+
+    def ready(self, connection: str, room_id: str) -> None:
+        """See Peers."""
+        self.news.room(connection, room_id)
+
+    def health(self, connection: str) -> ChannelHealth | None:
+        """How a connection is, where another process holds it."""
+        facts = self.leases.facts(CONNECTION + connection)
+        return msgspec.json.decode(facts, type=ChannelHealth) if facts else None
+
+    def changed(self, what: Changed) -> None:
+        """See Peers."""
+        self.news.changed(what)
+
+    def refresh_soon(self) -> None:
+        """A copy that this process keeps is old."""
+        self._stale.set()
+
+    async def _look(self, life: Life) -> None:
+        try:
+            await self.processes.look(life)
+        except Retry as error:
+            self._log.warning("process.unheard", reason=str(error))
+
+    async def _hold(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                await self.leases.look(self.processes.living)
+            except Retry as error:
+                self._log.warning("lease.unheard", reason=str(error))
+
+    async def _tell(self) -> None:
+        while True:
+            await self.news.wanted.wait()
+            await asyncio.sleep(GATHER_S)
+            await self.news.tell(self._line.tell)
+
+    async def _renew(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(RENEW_S):
+                    await self._stale.wait()
+            except TimeoutError:
+                pass
+            self._stale.clear()
+            try:
+                await self.refresh()
+            except Retry as error:
+                self._log.warning("process.copies_old", reason=str(error))
+
+
+async def _nothing() -> None:
+    """Before wiring has said what is to be done."""
+
+
+async def _stopped(life: Life, seconds: float) -> bool:
+    """Wait so long, or until the stop; whether it has come."""
+    try:
+        async with asyncio.timeout(seconds):
+            await life.stopping.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""Processes that share a database: a row each, with a number that it raises while it lives."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from quarterdeck.store.database import Store
+from quarterdeck.store.operations import Statement
+from quarterdeck.store.rows import columns, values
+
+ProcessState = Literal["live", "ended", "dead", "settled"]
+
+
+class Process(msgspec.Struct, frozen=True):
+    """One row of `processes`; times are Unix seconds."""
+
+    id: str
+    home: str
+    host: str
+    pid: int
+    version: str
+    roles: str
+    state: ProcessState
+    beat: int
+    started_at: float
+    ended_at: float | None = None
+
+
+LIVING = f"SELECT {columns(Process)} FROM processes WHERE state IN ('live', 'dead') ORDER BY id"
+"""Those that live, and those whose death is not settled yet."""
+
+BEAT = "UPDATE processes SET beat = beat + 1 WHERE id = :id AND state = 'live' RETURNING beat"
+"""A heartbeat. No row: others have given the process up."""
+
+
+def join(new: Process) -> Statement:
+    """A process begins."""
+    names = columns(Process)
+    marks = ", ".join(":" + name for name in Process.__struct_fields__)
+    return Statement(
+        "processes.join",
+        f"INSERT INTO processes ({names}) VALUES ({marks})",
+        {name: getattr(new, name) for name in Process.__struct_fields__},
+        expect=1,
+    )
+
+
+def leave(process: str, now: float) -> Statement:
+    """A process has drained: nothing of it is left to be settled."""
+    return Statement(
+        "processes.leave",
+        "UPDATE processes SET state = 'ended', ended_at = :now WHERE id = :id AND state = 'live'",
+        {"id": process, "now": now},
+        expect=1,
+    )
+
+
+def bury(seen: Process, now: float) -> Statement:
+    """A process is dead, if its heartbeat is still what was seen."""
+    return Statement(
+        "processes.bury",
+        "UPDATE processes SET state = 'dead', ended_at = :now WHERE id = :id AND state = 'live' AND beat = :beat",
+        {"id": seen.id, "beat": seen.beat, "now": now},
+        expect=1,
+    )
+
+
+def settle(process: str) -> Statement:
+    """All that a dead process had begun has its outcome."""
+    return Statement(
+        "processes.settle",
+        "UPDATE processes SET state = 'settled' WHERE id = :id AND state = 'dead'",
+        {"id": process},
+        expect=1,
+    )
+
+
+async def known(store: Store, process: str) -> Process | None:
+    """One process, in whatever state."""
+    rows = await store.fetch(f"SELECT {columns(Process)} FROM processes WHERE id = :id", {"id": process})
+    return values(Process, rows)[0] if rows else None
+
+
+async def living(store: Store) -> Sequence[Process]:
+    """See LIVING."""
+    return values(Process, await store.fetch(LIVING, {}))
+
+
+async def listed(store: Store, state: str, limit: int, before: str) -> list[Process]:
+    """Those in a state (empty: all), the newest first; `before` is the last id of the page before."""
+    rows = await store.fetch(
+        f"SELECT {columns(Process)} FROM processes WHERE (:before = '' OR id < :before)"
+        " AND (:state = '' OR state = :state) ORDER BY id DESC LIMIT :limit",
+        {"before": before, "state": state, "limit": limit},
+    )
+    return values(Process, rows)

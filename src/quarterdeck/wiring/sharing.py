@@ -1,0 +1,176 @@
+"""Wiring of several processes on one database: who this one is, and what it does when others die or speak."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from quarterdeck.actions.connections import load_pauses
+from quarterdeck.base.clock import Clock
+from quarterdeck.base.standing import ALONE, Standing
+from quarterdeck.base.supervise import EventLog
+from quarterdeck.flow import peers
+from quarterdeck.flow.commands import CutReason
+from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.hints import Hints
+from quarterdeck.flow.lanes import Lanes
+from quarterdeck.flow.live import Live
+from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.peers import Peers
+from quarterdeck.flow.recovery import recover
+from quarterdeck.flow.replicas.leases import Leases
+from quarterdeck.flow.replicas.news import Changed, Hearers, News
+from quarterdeck.flow.replicas.processes import Processes
+from quarterdeck.flow.replicas.together import CONNECTION, Together
+from quarterdeck.flow.sending import Sending
+from quarterdeck.governance.gate import Gate
+from quarterdeck.store.database import Store
+from quarterdeck.store.datadir import DataDir
+from quarterdeck.store.opening import SQLITE
+from quarterdeck.store.processes import Process
+
+GATEWAY: Final = "gateway"  # receives and sends
+WORKER: Final = "worker"  # runs turns
+SCHEDULER: Final = "scheduler"  # timers, the record's seal, search, what is watched
+ROLES: Final = (GATEWAY, WORKER, SCHEDULER)
+GIVEN_UP: Final = 1  # exit status
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """What this process is among others; `together` is None where it is alone."""
+
+    standing: Standing
+    together: Together | None
+    roles: tuple[str, ...]
+
+    @property
+    def peers(self) -> Peers:
+        """For those who work on rows that others may work on, too."""
+        return self.together or peers.ALONE
+
+    def live(self) -> Live:
+        """Who watches here; others hear of what is committed here."""
+        return Live(self.together.news.event if self.together else None)
+
+    def hints(self, lanes: Lanes, live: Live, sending: Sending) -> Hints:
+        """What intake tells after a commit: to this process, and to others where it concerns them."""
+        if (one := self.together) is None:
+            return Hints(lanes.wake, lanes.cut, live.committed, lanes.idle, sending.forget_rooms)
+
+        def cut(session_id: str, reason: CutReason, position: int) -> None:
+            lanes.cut(session_id, reason, position)
+            one.news.cut(session_id, reason, position)
+
+        def moved() -> None:
+            sending.forget_rooms()
+            one.news.changed("rooms")
+
+        wake = lanes.wake if WORKER in self.roles else one.news.lane
+        return Hints(wake, cut, live.committed, lambda session: False, moved)
+
+    def connect(self, work: "Work") -> None:
+        """Say what is to be done when others die, or say something."""
+        if (one := self.together) is None:
+            return
+        work.refresh_soon, work.directory.elsewhere = one.refresh_soon, one.health
+        one.leases.seen_of = work.seen_of
+        one.processes.settle, one.processes.changed, one.refresh = work.settle, work.look_again, work.refresh
+        one.leases.taken, one.leases.quiet = work.taken, work.quiet
+        wake = work.lanes.wake if WORKER in self.roles else _nothing
+        one.news.hearers = Hearers(wake, work.live.heard, work.outbox.wake, work.lanes.cut, work.changed, work.missed)
+
+
+@dataclass
+class Work:
+    """The work of this process, as far as other processes have a part in it."""
+
+    store: Store
+    directory: Directory
+    gate: Gate
+    sending: Sending
+    outbox: Outbox
+    lanes: Lanes
+    live: Live
+    log: EventLog
+    refresh_soon: Callable[[], None] = lambda: None
+
+    async def settle(self, process: str) -> None:
+        """Give an outcome to what a dead process had begun outside of turns."""
+        await recover(self.store, self.directory, self.gate, self.outbox, self.log, process)
+
+    def look_again(self) -> None:
+        """Rows may have come free."""
+        self.lanes.look_again()
+        self.outbox.look_again()
+
+    async def refresh(self) -> None:
+        """Read again what is kept as a copy."""
+        await load_pauses(self.store, self.directory)
+
+    def changed(self, what: Changed) -> None:
+        """Another process says that a copy is old."""
+        if what == "rooms":
+            self.sending.forget_rooms()
+        else:
+            self.refresh_soon()
+
+    def missed(self) -> None:
+        """What others have said for a while was not heard."""
+        self.look_again()
+        self.live.heard_all()
+        self.sending.forget_rooms()
+        self.refresh_soon()
+
+    async def taken(self, lease: str) -> None:
+        """What waits for a connection that is now held here is sent."""
+        if lease.startswith(CONNECTION):
+            await self.outbox.resumed(lease.removeprefix(CONNECTION))
+
+    def seen_of(self, lease: str) -> str:
+        """How a connection is that is held here, for the others."""
+        channel = self.directory.channel(lease.removeprefix(CONNECTION)) if lease.startswith(CONNECTION) else None
+        return msgspec.json.encode(channel.health()).decode() if channel else ""
+
+    async def quiet(self, lease: str) -> None:
+        """Wait until nothing is under way for a connection that is to be given up."""
+        await self.outbox.quiet(lease.removeprefix(CONNECTION))
+
+
+def share(
+    database: str,
+    data: DataDir,
+    store: Store,
+    version: str,
+    roles: tuple[str, ...],
+    clock: Clock,
+    new_id: Callable[[str], str],
+    log: EventLog,
+) -> Sharing:
+    """What this process is among those on `database`; nothing is said to them yet."""
+    if database == SQLITE:
+        return Sharing(ALONE, None, roles)
+    from quarterdeck.store.postgresql_direct import Direct
+
+    standing = Standing(new_id("prc"))
+    me = Process(
+        standing.process, data.home, socket.gethostname(), os.getpid(), version, ",".join(roles), "live", 0, clock.now()
+    )
+
+    def given_up() -> None:
+        """Others go on with what this process had: it ends at once, as if it were what they hold it for."""
+        log.error("process.given_up", process=standing.process, reason="others have held it for dead")
+        os._exit(GIVEN_UP)
+
+    news = News(standing.process, log)
+    line = Direct(database, news.hear, news.missed)
+    processes = Processes(me, standing, line, store, clock, log, given_up)
+    leases = Leases(store, standing.process, processes.gone, clock, log)
+    return Sharing(standing, Together(processes, leases, news, line, log), roles)
+
+
+def _nothing(session_id: str) -> None:
+    """A process that runs no turns has no lanes to wake."""
