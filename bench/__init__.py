@@ -19,4 +19,5 @@ take turns within a round, so that a busy minute of the machine does not hit one
     latency.py     S1     throughput.py  S2     cpu.py      S3 (stages.py, profiled.py: where it goes)
     start.py       S4     memory.py      S5 (install.py: the size on disk)
     flat.py        S6 (seeding.py: the stored history)             acknowledge.py  M4
+    pages.py       pages and streams           wires.py  calls by service           finding.py  search
 """

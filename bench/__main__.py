@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from bench import acknowledge, cpu, flat, latency, memory, pages, start, throughput
+from bench import acknowledge, cpu, finding, flat, latency, memory, pages, start, throughput, wires
 from bench.figures import Measured, figures
 from bench.gateway import Failed
 from bench.lab import Lab
@@ -28,6 +28,8 @@ MEASURES: Mapping[str, Callable[[Lab], Awaitable[Measured]]] = {
     "S6": flat.measure,
     "M4": acknowledge.measure,
     "pages": pages.measure,
+    "wires": wires.measure,
+    "search": finding.measure,
 }
 
 

@@ -18,9 +18,12 @@ from bench.report import ROOT
 
 READY_SECONDS = 60.0
 DRAIN_SECONDS = 60.0
+COMMAND_SECONDS = 30.0
 REST_LOOKS, REST_LOOK_S, IDLE_CPU_S = 150, 0.2, 0.008
 SECRETS = {
     "BENCH_MODEL_KEY": "sk-standin",
+    "BENCH_ANTHROPIC_KEY": "sk-ant-standin",
+    "BENCH_GEMINI_KEY": "AIza-standin",
     "BENCH_LOOPBACK_TOKEN": "loopback-token",
     "BENCH_TELEGRAM_TOKEN": "4242424242:stand-in-bot-token",
 }
@@ -96,6 +99,25 @@ async def running(folder: Path, config: str, profiled: Path | None = None) -> As
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def command(folder: Path, *words: str) -> Mapping[str, object]:
+    """Ask the gateway of this folder by another command of the program: the line that it prints. Raises Failed."""
+    arguments = ("-m", "quarterdeck", *words, "--json", "--config", str(folder / "config.toml"))
+    asking = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=ROOT, env=environment(), stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(COMMAND_SECONDS):
+        said, _ = await asking.communicate()
+    if asking.returncode != 0:
+        raise Failed(f"quarterdeck {' '.join(words)} ended with status {asking.returncode}")
+    return msgspec.json.decode(said, type=dict[str, object])
+
+
+async def bearer(folder: Path, scope: str) -> dict[str, str]:
+    """The header of a program that may do so much."""
+    made = await command(folder, "token", "create", "--name", "bench", "--scope", scope)
+    return {"authorization": f"Bearer {made['token']}"}
 
 
 def environment() -> Mapping[str, str]:

@@ -1,8 +1,6 @@
 """Pages: how soon does a page begin to arrive, and what do many open event streams hold?"""
 
 import asyncio
-import json
-import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,15 +10,13 @@ import aiohttp
 from tests.waiting import slowly
 
 from bench.figures import Measured, percentile
-from bench.gateway import Failed, Gateway, environment
+from bench.gateway import Failed, Gateway, command
 from bench.lab import Lab
-from bench.report import ROOT
 from bench.world import World, world
 
 PAGES = ("/", "/console")
 STREAMS, AT_ONCE = 500, 50
 SETTLE_S = 2.0
-COMMAND_SECONDS = 30.0
 EVENT_SECONDS = 10.0
 
 
@@ -45,11 +41,8 @@ async def measure(lab: Lab) -> Measured:
 
 async def _sign_in(http: aiohttp.ClientSession, gateway: Gateway, folder: Path) -> None:
     """A link by the command line, exchanged for a cookie."""
-    command = [sys.executable, "-m", "quarterdeck", "signin", "--json", "--config", str(folder / "config.toml")]
-    asking = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment(), stdout=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(COMMAND_SECONDS):
-        said, _ = await asking.communicate()
-    code = urlsplit(json.loads(said)["url"]).fragment
+    said = await command(folder, "signin")
+    code = urlsplit(str(said["url"])).fragment
     async with http.post("/api/v1/signin", json={"code": code}, headers={"origin": gateway.url}) as answer:
         if answer.status != 204:
             raise Failed(f"signing in was answered with {answer.status}")

@@ -7,6 +7,9 @@ from bench.figures import Target
 STAGES = ("receive", "accept", "take", "model", "end", "send", "seal", "rest of the loop", "writer thread")
 """Where the CPU of a turn goes; see stages.py."""
 
+WIRES = ("openai-compatible", "openai-responses", "anthropic", "gemini")
+"""The services whose calls are compared; see wires.py."""
+
 TARGETS: Mapping[str, Sequence[Target]] = {
     "S1": (
         Target("added latency, p50", "ms", 10.0),
@@ -58,5 +61,25 @@ TARGETS: Mapping[str, Sequence[Target]] = {
         Target("first byte of a page, p50", "ms"),
         Target("first byte of the first page after the start", "ms"),
         Target("memory of 500 open event streams", "MB"),
+    ),
+    "wires": (
+        Target("CPU per call, dearest over cheapest", "ratio"),
+        *(
+            Target(f"{wire}{how}: {what}", "ms")
+            for wire in WIRES
+            for how in ("", ", 20 deltas")
+            for what in ("CPU per call", "added, p50")
+        ),
+    ),
+    "search": (
+        Target("search of 100,000 messages, p99", "ms"),
+        Target("search of 100,000 messages, p50", "ms"),
+        Target("100,000 to 1,000 messages, p50", "ratio"),
+        Target("a rare word, p50", "ms"),
+        Target("a word of every message, p50", "ms"),
+        Target("the beginning of a word, p50", "ms"),
+        Target("within a session, p50", "ms"),
+        Target("CPU per search", "ms"),
+        Target("until a new message is found", "s"),
     ),
 }

@@ -12,7 +12,9 @@ records and the database file with `tests.checkers`. Both long runs go on where 
 - `world`     one gateway between its stand-ins: what people do in it, and whether it is at rest
 - `configuration` the file that a scenario's gateway is started with
 - `scenario`  what a scenario is, and what it expects beside the judge's rules
-- `chats`, `troubles`, `repeats`, `doors`, `bots`, `behind`  the scenarios; `telegram` is the platform of the last ones
+- `chats`, `troubles`, `repeats`, `doors`, `bots`, `behind`, `hooks`  the scenarios
+- `telegram`  the platform of the bots
+- `rules`  what the hooks of scenarios say; `rules_plugin` in the gateway's process, `rules_peer` over signed HTTP
 - `catalogue` the list of them
 - `run`       one scenario with its crashes, judged
 - `points`    which points there are, and which of them a scenario reaches

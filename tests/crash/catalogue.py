@@ -6,10 +6,11 @@ from tests.crash.behind import BEHIND
 from tests.crash.bots import BOTS
 from tests.crash.chats import CHATS
 from tests.crash.doors import DOORS
+from tests.crash.hooks import HOOKS
 from tests.crash.repeats import REPEATS
 from tests.crash.scenario import Scenario
 from tests.crash.troubles import TROUBLES
 
 SCENARIOS: Mapping[str, type[Scenario]] = {
-    kind.name: kind for kind in (*CHATS, *TROUBLES, *REPEATS, *DOORS, *BOTS, *BEHIND)
+    kind.name: kind for kind in (*CHATS, *TROUBLES, *REPEATS, *DOORS, *BOTS, *BEHIND, *HOOKS)
 }

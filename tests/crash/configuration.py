@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from tests.checkers.money import PRICES
+from tests.crash.rules import POINTS
+from tests.standins.hooks import SECRET
 
 ADDRESS = "https://gateway.example"
 """Where Telegram is told to call; its stand-in knows where that is."""
@@ -15,8 +18,11 @@ SECRETS = {
     "OLD_KEY": "sk-no-longer-good",
     "LOOP_TOKEN": "loopback-token",
     "BOT_TOKEN": "4242424242:stand-in-bot-token",
+    "HOOK_SECRET": SECRET,
 }
 """What the stand-ins accept; OLD_KEY they do not."""
+
+HOOK_SECONDS = 5.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,22 +43,34 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     introduce: bool = False
     context_tokens: int = 100_000
     reset_idle_minutes: float = 0.0
+    hooks: Literal["", "plugin", "signed"] = ""  # who is asked and told about models, tools and sending
 
 
-def render(settings: Settings, model: str, platform: str, telegram: str, port: int) -> str:
-    """The TOML text; `model`, `platform` and `telegram` are the stand-ins' addresses, `port` is where we are called."""
+class Around(msgspec.Struct, frozen=True):
+    """What is around the gateway: the stand-ins' addresses, the port where we are called, the journal of hooks."""
+
+    model: str
+    platform: str
+    telegram: str
+    port: int
+    hooks: str
+    journal: str
+
+
+def render(settings: Settings, around: Around) -> str:
+    """The TOML text."""
     keys = ["OLD_KEY", "MODEL_KEY"] if settings.old_key else ["MODEL_KEY"]
     lines = [
         'data_dir = "./data"',
         f"database = {json.dumps(settings.database)}",
         "[server]",
-        *_server(settings, port),
+        *_server(settings, around.port),
         "[limits]",
         "turn_seconds = 30.0",
         f"context_tokens = {settings.context_tokens}",
         "[providers.main]",
         'kind = "openai-compatible"',
-        f"base_url = {json.dumps(model + '/v1')}",
+        f"base_url = {json.dumps(around.model + '/v1')}",
         f"api_keys = [{', '.join(f'{{ env = {json.dumps(key)} }}' for key in keys)}]",
         f"first_byte_seconds = {settings.first_byte}",
         "max_tokens = 500",
@@ -71,10 +89,11 @@ def render(settings: Settings, model: str, platform: str, telegram: str, port: i
         '[prices."main/test"]',
         *(f'{kind} = "{price}"' for kind, price in PRICES.items()),
         "[tools.http_post]",
-        f"url = {json.dumps(platform + '/effect')}",
-        *_connection(settings, platform, telegram),
+        f"url = {json.dumps(around.platform + '/effect')}",
+        *_connection(settings, around.platform, around.telegram),
         f"dm_policy = {json.dumps(settings.dm_policy)}",
         f"streaming = {json.dumps('edit' if settings.streaming else 'off')}",
+        *_hooks(settings, around),
     ]
     return "\n".join(lines) + "\n"
 
@@ -105,3 +124,15 @@ def _connection(settings: Settings, platform: str, telegram: str) -> Sequence[st
         f"keys = {json.dumps(settings.keys)}",
         f"edits = {json.dumps(settings.edits)}",
     )
+
+
+def _hooks(settings: Settings, around: Around) -> Sequence[str]:
+    """Whoever keeps the rule; where it fails, nothing passes."""
+    if not settings.hooks:
+        return ()
+    who = {
+        "plugin": ('plugin = "rules"', f"journal = {json.dumps(around.journal)}"),
+        "signed": (f"url = {json.dumps(around.hooks)}", 'secret = { env = "HOOK_SECRET" }'),
+    }
+    head = ("[[hooks]]", 'name = "rules"', f"on = {json.dumps(POINTS)}", f"timeout_seconds = {HOOK_SECONDS}")
+    return (*head, *who[settings.hooks])

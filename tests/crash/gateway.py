@@ -37,12 +37,12 @@ class Runtime(msgspec.Struct, frozen=True):
 class Gateway:
     """Keeps the command running. `crashes` are settings for its next lives, each left behind when it has killed.
 
-    `killed` lists what ended it by SIGKILL; `kill` does so from outside. `at` is where it is asked, empty where it says
-    so itself.
+    `killed` lists what ended it by SIGKILL; `kill` does so from outside. `environ` is added to what there is. `at` is
+    where it is asked, empty where it says so itself.
     """
 
     def __init__(
-        self, folder: Path, secrets: Mapping[str, str], crashes: Sequence[str], trace: Path | None, at: str = ""
+        self, folder: Path, environ: Mapping[str, str], crashes: Sequence[str], trace: Path | None, at: str = ""
     ) -> None:
         self.data = folder / "data"
         self.log = folder / "gateway.log"
@@ -50,7 +50,7 @@ class Gateway:
         self.given_up = 0
         self.ended = False
         self._config = folder / "config.toml"
-        self._secrets = dict(secrets)
+        self._more = dict(environ)
         self._crashes = deque(crashes)
         self._trace = trace
         self._at = at
@@ -101,7 +101,7 @@ class Gateway:
 
     def _environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-        return kept | self._secrets
+        return kept | self._more
 
     async def stop(self, *, last: bool) -> None:
         """Ask it to drain and wait for its end; `last`: it stays down, unless a point kills it on the way."""

@@ -5,14 +5,18 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
 from tests.checkers.judge import Evidence, judge, read_evidence
 from tests.checkers.violation import Violation
-from tests.crash.configuration import SECRETS, Settings, render
+from tests.crash.configuration import SECRETS, Around, Settings, render
 from tests.crash.gateway import Gateway
+from tests.crash.rules import JOURNAL, Line, read_journal
+from tests.crash.rules_peer import rules_peer
 from tests.crash.telegram import Telegram, telegram
+from tests.plugins.packages import install
 from tests.reading import Reader
 from tests.standins import Record
 from tests.standins.loopback import Event, Inject, LoopbackStandin, Person, Room, Upload, loopback_standin
@@ -24,6 +28,9 @@ STEP_SECONDS = 30.0
 REST_SECONDS = 45.0
 PERSON = Person("u1", "Ada")
 ROOM = "r1"
+
+PLUGIN = {"hooks": {"rules": "tests.crash.rules_plugin:plugin"}}
+"""The entry points of the package that a gateway with a hook of its own process finds installed."""
 
 LEFT = (
     "SELECT (SELECT COUNT(*) FROM inbox WHERE state <> 'ended')"
@@ -201,6 +208,10 @@ class World:
             self._server.copy(self._database)
         return read_evidence(self.folder, self._database)
 
+    def journal(self) -> list[Line]:
+        """What the hooks were asked and told, in all of the gateway's lives."""
+        return read_journal(self.folder / JOURNAL)
+
     def judge(self, evidence: Evidence) -> list[Violation]:
         """The independent judgement."""
         return judge(evidence, self.gateway.data, self.gateway.said(), self.secrets)
@@ -216,9 +227,16 @@ async def world(
         platform = await stack.enter_async_context(loopback_standin(rules, record=folder / "platform.jsonl"))
         bot = await stack.enter_async_context(telegram(folder / "telegram.jsonl", SECRETS["BOT_TOKEN"]))
         model = await stack.enter_async_context(model_standin(record=folder / "model.jsonl"))
-        (folder / "config.toml").write_text(render(settings, model.url, platform.url, bot.url, bot.port))
+        environ, hooks = dict(SECRETS), ""
+        if settings.hooks == "signed":
+            hooks = await stack.enter_async_context(rules_peer(folder / JOURNAL))
+        elif settings.hooks == "plugin":
+            environ["PYTHONPATH"] = site = stack.enter_context(TemporaryDirectory())  # a colon would end the path
+            install(Path(site), "house-rules", "1.0", PLUGIN)
+        around = Around(model.url, platform.url, bot.url, bot.port, hooks, str(folder / JOURNAL))
+        (folder / "config.toml").write_text(render(settings, around))
         at = f"http://127.0.0.1:{bot.port}" if settings.webhook else ""
-        gateway = Gateway(folder, SECRETS, crashes, trace, at)
+        gateway = Gateway(folder, environ, crashes, trace, at)
         server = None if settings.database == "sqlite" else Reader(settings.database)
         made = World(folder, gateway, platform, bot, model, random.Random(seed), server)
         yield stack.enter_context(closing(made))

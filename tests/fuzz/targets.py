@@ -23,7 +23,6 @@ from quarterdeck.providers.anthropic.adapter import MessagesWire
 from quarterdeck.providers.anthropic.settings import Settings as AnthropicSettings
 from quarterdeck.providers.gemini.adapter import GeminiWire
 from quarterdeck.providers.gemini.wire import Dialect
-from quarterdeck.providers.http.media import kind_of
 from quarterdeck.providers.http.sse import EventParser
 from quarterdeck.providers.http.wire import Refusal, Wire
 from quarterdeck.providers.openai_compatible.adapter import ChatWire
@@ -166,9 +165,9 @@ def _storable(act: Inbound | None) -> None:
 
 def sniffed(data: bytes) -> None:
     """What a file is, by its first bytes or by what is said of it."""
-    kind = files.media_type(data)
+    kind = files.carried(data)
     if kind is not None:
-        assert kind_of(data) == kind, "both say the same of a file that goes into a request"
+        assert kind in files.READS
         assert files.tokens(data, kind) > 0
     name, _, mime = data.decode(errors="replace").partition("\0")
     document_kind(name, mime)

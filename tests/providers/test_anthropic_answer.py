@@ -16,8 +16,9 @@ from quarterdeck.ports import ListedModel, ProviderFailed
 from quarterdeck.providers.anthropic import listing
 from quarterdeck.providers.anthropic.answer import MAX_BLOCKS, Reading
 from quarterdeck.providers.anthropic.failure import refusal
+from quarterdeck.providers.http.body import MAX_EVENT
 from quarterdeck.providers.http.failure import NOTHING_USED
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, Refusal
+from quarterdeck.providers.http.wire import MAX_CALLS, Refusal
 from tests.providers import anthropic_streams as streams
 from tests.providers.anthropic_streams import PING, STOP, TEXT, TOOL, begin, end, grow, start, stop, stream
 

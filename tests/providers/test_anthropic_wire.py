@@ -27,7 +27,7 @@ from quarterdeck.model.message import (
     UserMessage,
 )
 from quarterdeck.ports import ModelProfile, ModelRequest, ProviderFailed
-from quarterdeck.providers.anthropic.files import MAX_BYTES, MAX_IMAGE_BYTES, READS, chosen, media_type, tokens
+from quarterdeck.providers.anthropic.files import MAX_BYTES, MAX_IMAGE_BYTES, READS, carried, chosen, tokens
 from quarterdeck.providers.anthropic.schema import held
 from quarterdeck.providers.anthropic.settings import Settings, read_settings
 from quarterdeck.providers.anthropic.wire import encode
@@ -434,13 +434,13 @@ VP8 = b"RIFF\0\0\0\0WEBPVP8 \0\0\0\0\0\0\0\x9d\x01\x2a" + (300).to_bytes(2, "lit
     ],
 )
 def test_what_bytes_are(data: bytes, kind: str | None) -> None:
-    assert media_type(data) == kind
+    assert carried(data) == kind
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"", b"\xff\xd8\xff", b"GIF89a", b"RIFF\0\0\0\0WEBPVP8 ", b"%PDF-"]))
 @trying(max_examples=200, deadline=None)
 def test_any_bytes_are_something_or_nothing(data: bytes, head: bytes) -> None:
-    assert media_type(head + data) in (None, *READS)
+    assert carried(head + data) in (None, *READS)
 
 
 def test_the_newest_files_are_carried_as_far_as_there_is_room() -> None:

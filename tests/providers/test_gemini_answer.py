@@ -16,7 +16,8 @@ from quarterdeck.model.message import AssistantMessage, ProviderState, ToolCall
 from quarterdeck.model.turn import ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.providers.gemini.answer import Reading
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT
+from quarterdeck.providers.http.body import MAX_EVENT
+from quarterdeck.providers.http.wire import MAX_CALLS
 
 CALL = ModelCall("main", "gemini-3-flash-preview", b"{}", reserve_in=50, reserve_out=100)
 KEY = "AIza-secret"

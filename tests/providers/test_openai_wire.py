@@ -14,17 +14,18 @@ from quarterdeck.base.secrets import Secret
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import Options, ToolSpec
+from quarterdeck.model.media import IMAGES
+from quarterdeck.model.media import PDF as MEDIA_PDF
 from quarterdeck.model.message import AssistantMessage, Attachment, Said, SystemEvent, ToolCall, ToolResult, UserMessage
 from quarterdeck.model.turn import ModelAnswer, Usage
 from quarterdeck.net.client import Blocked, MaybeSent, NetError, NotSent, TooLarge
 from quarterdeck.ports import ListedModel, ModelProfile, ModelRequest, ProviderFailed
+from quarterdeck.providers.http.body import MAX_EVENT
 from quarterdeck.providers.http.failure import NOTHING_USED, retry_after, unreached
-from quarterdeck.providers.http.media import IMAGES
-from quarterdeck.providers.http.media import PDF as MEDIA_PDF
 from quarterdeck.providers.http.openai_errors import refusal
 from quarterdeck.providers.http.openai_models import models
 from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, Refusal
+from quarterdeck.providers.http.wire import MAX_CALLS, Refusal
 from quarterdeck.providers.openai_compatible.answer import Reading
 from quarterdeck.providers.openai_compatible.dialect import Dialect
 from quarterdeck.providers.openai_compatible.settings import read_settings

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from quarterdeck.model.asking import AnswerForm, Options, ToolSpec
+from quarterdeck.model.media import IMAGES, PDF, media_type
 from quarterdeck.model.message import (
     AssistantMessage,
     Attachment,
@@ -23,7 +24,6 @@ from quarterdeck.net.client import Client
 from quarterdeck.ports import ListedModel, ModelProfile, ModelRequest, ProviderFailed
 from quarterdeck.providers.http.adapter import HttpProvider
 from quarterdeck.providers.http.calls import closed
-from quarterdeck.providers.http.media import IMAGES, PDF, kind_of
 from quarterdeck.providers.http.openai_models import models, reasons
 from quarterdeck.providers.http.openai_vectors import MAX_TEXTS
 from quarterdeck.providers.http.openai_vectors import prepare as prepare_vectors
@@ -371,7 +371,7 @@ def test_vectors_come_in_any_order_and_may_have_no_usage() -> None:
     ],
 )
 def test_what_a_file_is(data: bytes, mime: str) -> None:
-    assert kind_of(data) == mime
+    assert media_type(data) == mime
 
 
 @pytest.mark.parametrize(

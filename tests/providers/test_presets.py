@@ -11,13 +11,13 @@ from quarterdeck.base.config import ConfigRefusals, load_config
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.secrets import Secret, SecretReader, SecretRef
 from quarterdeck.base.settings import ProviderConfig
+from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.model.message import UserMessage
 from quarterdeck.net.client import Client
 from quarterdeck.plugins.build import Plugins
 from quarterdeck.ports import ModelRequest, Provider
 from quarterdeck.providers.http.adapter import HttpProvider
 from quarterdeck.providers.http.headers import key_headers
-from quarterdeck.providers.http.media import IMAGES, PDF
 from quarterdeck.providers.openai_compatible.adapter import configured
 from quarterdeck.providers.openai_compatible.presets import PRESETS
 from quarterdeck.providers.openai_compatible.reference import reference_markdown

@@ -13,7 +13,8 @@ from quarterdeck.model.action import ModelCall
 from quarterdeck.model.message import AssistantMessage, ToolCall, ToolResult, UserMessage
 from quarterdeck.model.turn import ModelAnswer, Usage
 from quarterdeck.ports import ModelRequest, ProviderFailed
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT
+from quarterdeck.providers.http.body import MAX_EVENT
+from quarterdeck.providers.http.wire import MAX_CALLS
 from quarterdeck.providers.openai_responses.answer import MAX_ITEMS, Reading
 from quarterdeck.providers.openai_responses.replay import WIRE
 from quarterdeck.providers.openai_responses.wire import Manner, encode

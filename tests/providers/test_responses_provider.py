@@ -13,12 +13,12 @@ from quarterdeck.base.errors import NotAllowed
 from quarterdeck.base.secrets import SecretReader, SecretRef
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.asking import AnswerForm, Options, ToolSpec
+from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.model.message import AssistantMessage, Attachment, Said, ToolResult, UserMessage
 from quarterdeck.net.client import Client
 from quarterdeck.net.outgoing import Timeouts
 from quarterdeck.ports import ListedModel, ModelProfile, ModelRequest, Provider, ProviderFailed
 from quarterdeck.providers.http.adapter import HttpProvider
-from quarterdeck.providers.http.media import IMAGES, PDF
 from quarterdeck.providers.openai_responses.adapter import ResponsesWire, configured
 from quarterdeck.providers.openai_responses.wire import Manner
 from tests.providers.asking import asked, failed, history, permit_for, provider_at, vectors

@@ -13,6 +13,7 @@ from quarterdeck.base.secrets import Secret
 from quarterdeck.base.settings import ProviderConfig
 from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import AnswerForm, Options, ToolSpec
+from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.model.message import (
     AssistantMessage,
     Attachment,
@@ -24,7 +25,6 @@ from quarterdeck.model.message import (
     UserMessage,
 )
 from quarterdeck.ports import ModelProfile, ModelRequest, ProviderFailed
-from quarterdeck.providers.http.media import IMAGES, PDF
 from quarterdeck.providers.openai_responses.replay import WIRE
 from quarterdeck.providers.openai_responses.settings import read_settings
 from quarterdeck.providers.openai_responses.wire import Manner, encode

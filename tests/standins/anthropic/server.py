@@ -3,7 +3,6 @@
 import hashlib
 import math
 import re
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,8 +18,8 @@ from tests.standins.anthropic.catalogue import MODELS, Model
 from tests.standins.anthropic.directives import Asked, Broken, parse
 from tests.standins.anthropic.refused import KINDS, STATUSES, Refused
 from tests.standins.model.directives import BadDirective, Fault
-from tests.standins.model.ledger import Call, Ledger
-from tests.standins.model.server import HANG_SECONDS, MAX_QUEUED, Delay, Instant, Queue, controlled
+from tests.standins.model.ledger import Call
+from tests.standins.model.scripted import Scripted, break_off, hang, whole
 from tests.waiting import slowly
 
 KEY = "sk-ant-standin"
@@ -45,36 +44,13 @@ class Settings(msgspec.Struct, frozen=True):
     keep: int = 2_000
 
 
-class AnthropicStandin:
+class AnthropicStandin(Scripted[Asked]):
     """A running stand-in. `delay` (seconds) and `instant` may be set directly."""
 
     def __init__(self, settings: Settings, record: Record, cache: Cache) -> None:
-        self.url = ""
-        self.delay = settings.delay
-        self.instant = False
+        super().__init__(parse, record, settings.delay, settings.keep)
         self._settings = settings
         self._cache = cache
-        self._ledger = Ledger(record, settings.keep)
-        self._queue: deque[str] = deque(maxlen=MAX_QUEUED)
-
-    @property
-    def calls(self) -> list[Call]:
-        """The latest requests, oldest first."""
-        return [call for call, _ in self._ledger.calls]
-
-    @property
-    def bodies(self) -> list[dict[str, object]]:
-        """Their bodies."""
-        return [msgspec.json.decode(body, type=dict[str, object]) for _, body in self._ledger.calls]
-
-    def fault(self, script: str, count: int = 1) -> None:
-        """Put these directives before the texts of the next `count` requests. Raises BadDirective."""
-        parse(script)
-        self._queue.extend([script] * count)
-
-    def clear(self) -> None:
-        """Forget the queued directives."""
-        self._queue.clear()
 
     def app(self) -> web.Application:
         """The routes."""
@@ -82,11 +58,7 @@ class AnthropicStandin:
         app.router.add_post("/v1/messages", self._messages)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/models/{id}", self._model)
-        app.router.add_post("/_control/faults", controlled(self._control_faults))
-        app.router.add_delete("/_control/faults", controlled(lambda _: self.clear()))
-        app.router.add_post("/_control/delay", controlled(self._control_delay))
-        app.router.add_post("/_control/instant", controlled(self._control_instant))
-        app.router.add_get("/_control/requests", self._control_requests)
+        self._add_control(app)
         app.router.add_route("*", "/{path:.*}", self._nowhere)
         return app
 
@@ -115,16 +87,14 @@ class AnthropicStandin:
             _check_window(request, model)
             call.text, call.round, call.messages = here.text, here.round, len(request.messages)
             call.model, call.stream = request.model, bool(request.stream)
-            asked = self._script(here, call)
+            asked = self._scripted(here, call)
         finally:
             self._ledger.begin(call, raw)
         await self._wait(self.delay + asked.common.delay)
         fault = asked.fault(call.attempt)
         self._refuse(asked, fault, call, bool(request.stream))
         if isinstance(fault, Fault) and fault.kind == "hang":
-            call.kind = "hang"
-            await slowly(HANG_SECONDS)
-            return _break_off(http, web.StreamResponse())
+            return await hang(http, call)
         reply = compose(request, model, asked, here, call.digest, self._cache.use(request, model))
         call.kind, call.status = (fault.kind if fault else reply.kind), 200
         return await self._send(http, call, request, reply, fault)
@@ -151,16 +121,11 @@ class AnthropicStandin:
             raise Refused(f"model: {name}", 404)
         return found
 
-    def _script(self, here: Place, call: Call) -> Asked:
-        """Queued directives stand before those of the text, so that their faults come first."""
-        queued = self._queue.popleft() + " " if self._queue else ""
+    def _scripted(self, here: Place, call: Call) -> Asked:
         try:
-            asked = parse(queued + here.text)
+            return self._script(here.text, call)
         except BadDirective as error:
             raise Refused(f"stand-in: {error}") from error
-        if asked.counted:
-            call.attempt = self._ledger.attempt(here.text)
-        return asked
 
     def _refuse(self, asked: Asked, fault: Fault | Broken | None, call: Call, streamed: bool) -> None:
         """Raises Refused where the script wants an error's status."""
@@ -173,10 +138,6 @@ class AnthropicStandin:
             call.kind = "error"
             raise _failure(STATUSES[fault.name], None)
 
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0 and not self.instant:
-            await slowly(seconds)
-
     async def _send(
         self, http: web.Request, call: Call, request: shapes.Request, reply: Reply, fault: Fault | Broken | None
     ) -> web.StreamResponse:
@@ -188,7 +149,8 @@ class AnthropicStandin:
         body = wire.message(reply, message_id, request.model)
         if fault is not None and fault.kind == "garbage":
             body = body[: len(body) // 2]
-        return await _whole(http, call, body, cut=fault is not None and fault.kind == "cut")
+        headers = {"Content-Type": "application/json", **_names(call)}
+        return await whole(http, body, headers, cut=fault is not None and fault.kind == "cut")
 
     async def _stream(
         self, http: web.Request, call: Call, frames: wire.Frames, spacing: float, fault: Fault | Broken | None
@@ -199,7 +161,7 @@ class AnthropicStandin:
             await answer.write(frames.first)
             await self._deltas(answer, call, frames, spacing, fault)
             if fault is not None and fault.kind == "cut":
-                return _break_off(http, answer)
+                return break_off(http, answer)
             await answer.write(_last(fault, frames.last))
             await answer.write_eof()
         except ConnectionError:
@@ -256,19 +218,6 @@ class AnthropicStandin:
     async def _nowhere(self, http: web.Request) -> web.Response:
         return _refusal(Refused("Not Found", 404), "req_0")
 
-    def _control_faults(self, body: bytes) -> None:
-        queue = msgspec.json.decode(body, type=Queue)
-        self.fault(queue.script, queue.count)
-
-    def _control_delay(self, body: bytes) -> None:
-        self.delay = msgspec.json.decode(body, type=Delay).seconds
-
-    def _control_instant(self, body: bytes) -> None:
-        self.instant = msgspec.json.decode(body or b"{}", type=Instant).on
-
-    async def _control_requests(self, http: web.Request) -> web.Response:
-        return _json(msgspec.json.encode({"requests": self.calls}))
-
 
 @asynccontextmanager
 async def anthropic_standin(
@@ -294,27 +243,6 @@ def _last(fault: Fault | Broken | None, ending: bytes) -> bytes:
     if isinstance(fault, Broken):
         return wire.GARBAGE if fault.kind == "garbage" else wire.broken(fault.name, _said(STATUSES[fault.name]))
     return ending
-
-
-async def _whole(http: web.Request, call: Call, body: bytes, cut: bool) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": "application/json", **_names(call)})
-    answer.content_length = len(body)
-    try:
-        await answer.prepare(http)
-        if cut:
-            await answer.write(body[: len(body) // 2])
-            return _break_off(http, answer)
-        await answer.write_eof(body)
-    except ConnectionError:
-        return answer
-    return answer
-
-
-def _break_off(http: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
-    """Close the connection after what was written; the answer stays unfinished."""
-    if http.transport is not None:
-        http.transport.close()
-    return answer
 
 
 def _name(call: Call) -> str:

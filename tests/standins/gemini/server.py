@@ -1,7 +1,6 @@
 """The routes, the waiting and the failing."""
 
 import hashlib
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,13 +17,13 @@ from tests.standins.gemini.options import check_options
 from tests.standins.gemini.requests import Content, GenerateRequest, Wire, check_contents, check_parts, read
 from tests.standins.gemini.turns import check_order, check_signatures
 from tests.standins.model.directives import BadDirective, Fault
-from tests.standins.model.ledger import Call, Ledger
+from tests.standins.model.ledger import Call
 from tests.standins.model.requests import place
-from tests.standins.model.server import HANG_SECONDS, MAX_QUEUED, Delay, Instant, Queue, controlled
-from tests.waiting import slowly
+from tests.standins.model.scripted import Scripted, break_off, hang, whole
 
 KEY = "AIza-standin"
 VERSIONS = ("v1beta", "v1")  # google-genai 3.6.1 asks for v1 by default
+JSON = {"Content-Type": "application/json; charset=UTF-8"}
 GENERATING = ("generateContent", "streamGenerateContent")
 
 
@@ -47,35 +46,12 @@ class CountRequest(Wire, frozen=True):
     generate_content_request: GenerateRequest | None = None
 
 
-class GeminiStandin:
+class GeminiStandin(Scripted[Asked]):
     """A running stand-in. `delay` (seconds) and `instant` may be set directly."""
 
     def __init__(self, settings: Settings, record: Record) -> None:
-        self.url = ""
-        self.delay = settings.delay
-        self.instant = False
+        super().__init__(parse, record, settings.delay, settings.keep)
         self._settings = settings
-        self._ledger = Ledger(record, settings.keep)
-        self._queue: deque[str] = deque(maxlen=MAX_QUEUED)
-
-    @property
-    def calls(self) -> list[Call]:
-        """The latest requests for an answer, oldest first."""
-        return [call for call, _ in self._ledger.calls]
-
-    @property
-    def bodies(self) -> list[dict[str, object]]:
-        """Their bodies."""
-        return [msgspec.json.decode(body, type=dict[str, object]) for _, body in self._ledger.calls]
-
-    def fault(self, script: str, count: int = 1) -> None:
-        """Put these directives before the texts of the next `count` requests. Raises BadDirective."""
-        parse(script)
-        self._queue.extend([script] * count)
-
-    def clear(self) -> None:
-        """Forget the queued directives."""
-        self._queue.clear()
 
     def app(self) -> web.Application:
         """The routes."""
@@ -84,11 +60,7 @@ class GeminiStandin:
             app.router.add_get(f"/{version}/models", self._models)
             app.router.add_get(f"/{version}/models/{{model:[^:/]+}}", self._model)
             app.router.add_post(f"/{version}/models/{{model:[^:/]+}}:{{method}}", self._method)
-        app.router.add_post("/_control/faults", controlled(self._control_faults))
-        app.router.add_delete("/_control/faults", controlled(self._control_clear))
-        app.router.add_post("/_control/delay", controlled(self._control_delay))
-        app.router.add_post("/_control/instant", controlled(self._control_instant))
-        app.router.add_get("/_control/requests", self._control_requests)
+        self._add_control(app)
         app.router.add_route("*", "/{path:.*}", self._nowhere)
         return app
 
@@ -150,15 +122,15 @@ class GeminiStandin:
         fault = asked.fault(call.attempt)
         _refuse_if_asked(fault, call)
         if isinstance(fault, Fault) and fault.kind == "hang":
-            call.kind = "hang"
-            await slowly(HANG_SECONDS)
-            return _break_off(http, web.StreamResponse())
+            return await hang(http, call)
         reply = answer.compose(request, model, asked, here, messages, call.digest)
         head = wire.Head(call.digest[:22], model.name, model.thinks)
         call.kind, call.status = (fault.kind if fault else reply.kind), 200
         if not call.stream:
             await self._wait(reply.spacing * len(reply.pieces))
-            return await _whole(http, call, wire.whole(reply, head), fault)
+            if isinstance(fault, Broken):
+                raise asked_for(fault.name or "INTERNAL")
+            return await whole(http, wire.whole(reply, head), JSON, cut=fault is not None)
         if http.query.get("alt") != "sse":
             return _json(b"[" + b",\r\n".join([*(stream := wire.frames(reply, head)).deltas, stream.last]) + b"]")
         return await self._stream(http, call, wire.frames(reply, head), reply.spacing, fault)
@@ -171,19 +143,10 @@ class GeminiStandin:
             raise bad_key()
 
     def _asked(self, text: str, call: Call) -> Asked:
-        """Queued directives stand before those of the text, so that their faults come first."""
-        queued = self._queue.popleft() + " " if self._queue else ""
         try:
-            asked = parse(queued + text)
+            return self._script(text, call)
         except BadDirective as error:
             raise Refused(f"stand-in: {error}") from error
-        if asked.counted:
-            call.attempt = self._ledger.attempt(text)
-        return asked
-
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0 and not self.instant:
-            await slowly(seconds)
 
     async def _stream(
         self, http: web.Request, call: Call, frames: wire.Frames, spacing: float, fault: Broken | Fault | None
@@ -198,7 +161,7 @@ class GeminiStandin:
                 await self._wait(spacing)
             call.deltas = len(deltas)
             if isinstance(fault, Fault):
-                return _break_off(http, response)
+                return break_off(http, response)
             await response.write(_broken(fault) if fault else wire.event(frames.last))
             await response.write_eof()
         except ConnectionError:
@@ -225,22 +188,6 @@ class GeminiStandin:
         return web.Response(
             status=404, text="<!DOCTYPE html><title>Error 404 (Not Found)</title>", content_type="text/html"
         )
-
-    def _control_faults(self, body: bytes) -> None:
-        queue = msgspec.json.decode(body, type=Queue)
-        self.fault(queue.script, queue.count)
-
-    def _control_clear(self, body: bytes) -> None:
-        self.clear()
-
-    def _control_delay(self, body: bytes) -> None:
-        self.delay = msgspec.json.decode(body, type=Delay).seconds
-
-    def _control_instant(self, body: bytes) -> None:
-        self.instant = msgspec.json.decode(body or b"{}", type=Instant).on
-
-    async def _control_requests(self, http: web.Request) -> web.Response:
-        return _json(msgspec.json.encode({"requests": self.calls}))
 
 
 @asynccontextmanager
@@ -292,31 +239,8 @@ def _broken(fault: Broken) -> bytes:
     return body if fault.kind == "tail" else wire.event(body.replace(b"\n", b" "))
 
 
-async def _whole(http: web.Request, call: Call, body: bytes, fault: Broken | Fault | None) -> web.StreamResponse:
-    if isinstance(fault, Broken):
-        raise asked_for(fault.name or "INTERNAL")
-    response = web.StreamResponse(headers={"Content-Type": "application/json; charset=UTF-8"})
-    response.content_length = len(body)
-    try:
-        await response.prepare(http)
-        if fault is not None:
-            await response.write(body[: len(body) // 2])
-            return _break_off(http, response)
-        await response.write_eof(body)
-    except ConnectionError:
-        return response
-    return response
-
-
-def _break_off(http: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """Close the connection after what was written; the answer stays unfinished."""
-    if http.transport is not None:
-        http.transport.close()
-    return response
-
-
 def _json(body: bytes, status: int = 200) -> web.Response:
-    return web.Response(body=body, status=status, headers={"Content-Type": "application/json; charset=UTF-8"})
+    return web.Response(body=body, status=status, headers=JSON)
 
 
 def _refusal(refused: Refused, *, array: bool = False) -> web.Response:

@@ -19,7 +19,8 @@ page either (openai 3.54.0, pagination.py).
 - `wire`       how does the answer of the chat endpoint look as JSON and as a stream?
 - `responses`  the same for the responses endpoint; `embeddings` for vectors
 - `ledger`     which requests came, and what became of each?
-- `server`     the routes, the waiting and the failing
+- `server`     the routes and the failing
+- `scripted`   what every model's stand-in has, whoever's wire it speaks
 
 Control, without a key:
 

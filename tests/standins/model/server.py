@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,14 +15,13 @@ from tests.standins.model.answer import Reply, compose
 from tests.standins.model.asked import Place
 from tests.standins.model.directives import BadDirective, Fault, Script, parse
 from tests.standins.model.endpoints import Chat, Embedding, Question, Responses, Rules
-from tests.standins.model.ledger import Call, Ledger
+from tests.standins.model.ledger import Call
 from tests.standins.model.refused import SERVER_FAULT, Refused
 from tests.standins.model.responses.requests import Stored
+from tests.standins.model.scripted import Scripted, break_off, hang, whole
 from tests.waiting import slowly
 
 KEY = "sk-standin"
-HANG_SECONDS = 600.0
-MAX_QUEUED = 10_000
 Reading = Callable[[bytes], Question]
 
 
@@ -41,49 +39,13 @@ class Settings(msgspec.Struct, frozen=True):
     keep: int = 2_000
 
 
-class Queue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    script: str
-    count: int = 1
-
-
-class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    seconds: float
-
-
-class Instant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    on: bool = True
-
-
-class ModelStandin:
+class ModelStandin(Scripted[Script]):
     """A running stand-in. `delay` (seconds) and `instant` may be set directly."""
 
     def __init__(self, settings: Settings, record: Record) -> None:
-        self.url = ""
-        self.delay = settings.delay
-        self.instant = False
+        super().__init__(parse, record, settings.delay, settings.keep)
         self._settings = settings
-        self._ledger = Ledger(record, settings.keep)
-        self._queue: deque[str] = deque(maxlen=MAX_QUEUED)
         self._stored = Stored()
-
-    @property
-    def calls(self) -> list[Call]:
-        """The latest requests, oldest first."""
-        return [call for call, _ in self._ledger.calls]
-
-    @property
-    def bodies(self) -> list[dict[str, object]]:
-        """Their bodies."""
-        return [msgspec.json.decode(body, type=dict[str, object]) for _, body in self._ledger.calls]
-
-    def fault(self, script: str, count: int = 1) -> None:
-        """Put these directives before the texts of the next `count` requests. Raises BadDirective."""
-        parse(script)
-        self._queue.extend([script] * count)
-
-    def clear(self) -> None:
-        """Forget the queued directives."""
-        self._queue.clear()
 
     def app(self) -> web.Application:
         """The routes."""
@@ -93,11 +55,7 @@ class ModelStandin:
         app.router.add_post("/v1/responses", self._asking(lambda raw: Responses.read(raw, rules, self._stored)))
         app.router.add_post("/v1/embeddings", self._asking(lambda raw: Embedding.read(raw, rules)))
         app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/_control/faults", controlled(self._control_faults))
-        app.router.add_delete("/_control/faults", controlled(self._control_clear))
-        app.router.add_post("/_control/delay", controlled(self._control_delay))
-        app.router.add_post("/_control/instant", controlled(self._control_instant))
-        app.router.add_get("/_control/requests", self._control_requests)
+        self._add_control(app)
         app.router.add_route("*", "/{path:.*}", self._nowhere)
         return app
 
@@ -129,7 +87,7 @@ class ModelStandin:
             asked = question.asked
             call.text, call.round, call.messages = asked.here.text, asked.here.round, len(asked.sizes)
             call.model, call.stream = asked.model, asked.stream
-            script = self._script(asked.here, call)
+            script = self._scripted(asked.here, call)
         finally:
             self._ledger.begin(call, raw)
         await self._wait(self.delay + script.delay)
@@ -138,7 +96,7 @@ class ModelStandin:
             call.kind = f"status {fault.status}"
             raise _failure(fault, asked.model)
         if fault is not None and fault.kind == "hang":
-            return await self._hang(http, call)
+            return await hang(http, call)
         return await self._send(http, call, question, compose(asked, script, call.digest), fault)
 
     def _check_key(self, http: web.Request) -> None:
@@ -152,25 +110,11 @@ class ModelStandin:
             shown = f"{key[:4]}****{key[-4:]}" if len(key) > 8 else "****"
             raise Refused(f"Incorrect API key provided: {shown}.", None, "invalid_api_key", status=401)
 
-    def _script(self, here: Place, call: Call) -> Script:
-        """Queued directives stand before those of the text, so that their faults come first."""
-        queued = self._queue.popleft() + " " if self._queue else ""
+    def _scripted(self, here: Place, call: Call) -> Script:
         try:
-            script = parse(queued + here.text)
+            return self._script(here.text, call)
         except BadDirective as error:
             raise Refused(f"stand-in: {error}", "messages", "bad_directive") from error
-        if script.counted:
-            call.attempt = self._ledger.attempt(here.text)
-        return script
-
-    async def _wait(self, seconds: float) -> None:
-        if seconds > 0 and not self.instant:
-            await slowly(seconds)
-
-    async def _hang(self, http: web.Request, call: Call) -> web.StreamResponse:
-        call.kind = "hang"
-        await slowly(HANG_SECONDS)
-        return _break_off(http, web.StreamResponse())
 
     async def _send(
         self, http: web.Request, call: Call, question: Question, reply: Reply, fault: Fault | None
@@ -179,12 +123,13 @@ class ModelStandin:
         if question.asked.stream:
             return await self._stream(http, call, question, reply, fault)
         await self._wait(reply.spacing * len(reply.pieces))
+        headers = {"Content-Type": "application/json", **_names(call)}
         if fault is None or fault.kind == "cut":
-            return await _whole(http, call, question.body(reply, call), fault)
+            return await whole(http, question.body(reply, call), headers, cut=fault is not None)
         body = b'{"id": nonsense' if fault.kind == "garbage" else question.failed(fault, call)
         if body is None:
             raise Refused(SERVER_FAULT, None, fault.code, 500, "server_error")
-        return await _whole(http, call, body, None)
+        return await whole(http, body, headers, cut=False)
 
     async def _stream(
         self, http: web.Request, call: Call, question: Question, reply: Reply, fault: Fault | None
@@ -204,7 +149,7 @@ class ModelStandin:
                 await answer.write(frames.first + b"".join(deltas))
                 call.deltas = len(deltas)
             if fault is not None and fault.kind == "cut":
-                return _break_off(http, answer)
+                return break_off(http, answer)
             await answer.write(frames.last if fault is None else _spoilt(question, call, frames, fault))
             await answer.write_eof()
         except ConnectionError:
@@ -221,35 +166,6 @@ class ModelStandin:
     async def _nowhere(self, http: web.Request) -> web.Response:
         return _refusal(Refused(f"Invalid URL ({http.method} {http.path})", status=404))
 
-    def _control_faults(self, body: bytes) -> None:
-        queue = msgspec.json.decode(body, type=Queue)
-        self.fault(queue.script, queue.count)
-
-    def _control_clear(self, body: bytes) -> None:
-        self.clear()
-
-    def _control_delay(self, body: bytes) -> None:
-        self.delay = msgspec.json.decode(body, type=Delay).seconds
-
-    def _control_instant(self, body: bytes) -> None:
-        self.instant = msgspec.json.decode(body or b"{}", type=Instant).on
-
-    async def _control_requests(self, http: web.Request) -> web.Response:
-        return _json(msgspec.json.encode({"requests": self.calls}))
-
-
-def controlled(act: Callable[[bytes], None]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """A control route that acts on the body; 400 where it makes no sense."""
-
-    async def handle(http: web.Request) -> web.Response:
-        try:
-            act(await http.read())
-        except (msgspec.DecodeError, BadDirective) as error:
-            return _refusal(Refused(f"stand-in: {error}"))
-        return _json(b'{"ok":true}')
-
-    return handle
-
 
 @asynccontextmanager
 async def model_standin(
@@ -265,33 +181,12 @@ async def model_standin(
         lines.close()
 
 
-async def _whole(http: web.Request, call: Call, body: bytes, fault: Fault | None) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": "application/json", **_names(call)})
-    answer.content_length = len(body)
-    try:
-        await answer.prepare(http)
-        if fault is not None:
-            await answer.write(body[: len(body) // 2])
-            return _break_off(http, answer)
-        await answer.write_eof(body)
-    except ConnectionError:
-        return answer
-    return answer
-
-
 def _spoilt(question: Question, call: Call, frames: wire.Frames, fault: Fault) -> bytes:
     """What stands where the rest of a stream would."""
     if fault.kind == "garbage":
         return b"data: {nonsense\n\n"
     sent = frames.first + b"".join(frames.deltas[: fault.after])
     return question.broken(fault, call, sent.count(b"\n\n"))
-
-
-def _break_off(http: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
-    """Close the connection after what was written; the answer stays unfinished."""
-    if http.transport is not None:
-        http.transport.close()
-    return answer
 
 
 def _names(call: Call) -> dict[str, str]:

@@ -9,6 +9,7 @@ from quarterdeck.actions.uploads import Uploads
 from quarterdeck.api.openai.items import FilePart
 from quarterdeck.base.errors import BadInput, NotFound
 from quarterdeck.governance.principal import Principal
+from quarterdeck.model.media import IMAGES, PDF, media_type
 from quarterdeck.model.message import Attachment
 from quarterdeck.store import blobs
 from quarterdeck.store.blobs import Blobs
@@ -17,14 +18,7 @@ from quarterdeck.store.database import Store
 MOST_FILES = 20
 FILE_BYTES = 10_000_000
 NAME_LENGTH = 200
-PDF, TEXT, UNKNOWN = "application/pdf", "text/plain", "application/octet-stream"
-IMAGES = {
-    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
-    "image/gif": re.compile(rb"GIF8[79]a"),
-    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-}
-"""Image formats that the vendor takes, and how their bytes begin."""
+TEXT, UNKNOWN = "text/plain", "application/octet-stream"
 
 _DATA_URL = re.compile(r"data:(?P<mime>[a-z0-9.+-]+/[a-z0-9.+-]+)?(?:;[a-z0-9-]+=[^;,]*)*;base64,", re.IGNORECASE)
 
@@ -94,14 +88,14 @@ def _decoded(part: FilePart) -> tuple[bytes, str]:
         raise BadInput(part.where, f"is no base64: {error}", "Encode the file's bytes.") from error
     if not data:
         raise BadInput(part.where, "is empty", "Send the file's bytes.")
-    if (begins := IMAGES.get(part.mime)) is not None and not begins.match(data):
+    if part.mime in IMAGES and media_type(data) != part.mime:
         raise BadInput(part.where, f"is not {part.mime}", "Name the type that it has.")
     return data, part.mime or _guess(data)
 
 
 def _guess(data: bytes) -> str:
     """The type of a file that came without one."""
-    if data.startswith(b"%PDF-"):
+    if media_type(data) == PDF:
         return PDF
     try:
         text = data.decode()

@@ -8,12 +8,12 @@ RESTARTED = "\n\n[restarted]\n"
 
 def rest(shown: str, final: str) -> str:
     """What a reader of `shown` still lacks of `final`; what was said before a tool ran stays shown before it."""
-    shown = shown.rstrip()
-    if final.startswith(shown):
-        return final[len(shown) :]
-    at = shown.rfind(final[:OVERLAP])
-    if at >= 0 and final.startswith(shown[at:]):
-        return final[len(shown) - at :]
+    for said in (shown, shown.rstrip()):  # an answer ends without the blanks of its last piece
+        if final.startswith(said):
+            return final[len(said) :]
+        at = said.rfind(final[:OVERLAP])
+        if at >= 0 and final.startswith(said[at:]):
+            return final[len(said) - at :]
     return RESTARTED + final
 
 

@@ -21,8 +21,8 @@ from quarterdeck.providers.anthropic.failure import broken_off
 from quarterdeck.providers.anthropic.state import CallMark, TextMark
 from quarterdeck.providers.anthropic.usage import Figures, at_least, reckon
 from quarterdeck.providers.http import calls
-from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT
+from quarterdeck.providers.http.body import OVERLONG, Body
+from quarterdeck.providers.http.wire import MAX_CALLS
 
 MAX_BLOCKS = 1000
 _FINISH: Mapping[str, FinishReason] = {
@@ -123,9 +123,7 @@ class Reading:
         self.done = False
         self._call = call
         self._key = key
-        self._events = EventParser()
-        self._whole: list[bytes] | None = None
-        self._begun = False
+        self._body = Body()
         self._stop = ""
         self._slots: dict[int, _Slot] = {}
         self._model = ""
@@ -146,28 +144,21 @@ class Reading:
 
     def feed(self, chunk: bytes) -> str:
         """Take more of the body; the text that is new in it."""
-        if not self._begun and chunk.strip():
-            self._begun = True
-            if chunk.lstrip().startswith(b"{"):  # an event stream cannot begin so
-                self._whole = []
-        if self._whole is not None:
-            self._whole.append(chunk)
-            return ""
         fresh: list[str] = []
-        for data in self._events.feed(chunk):
+        for data in self._body.feed(chunk):
             if self.done:
                 break
             fresh.append(self._read(data))
-        if self._events.waiting > MAX_EVENT:
-            self._fail(f"sent a line of more than {MAX_EVENT} bytes")
+        if self._body.overlong:
+            self._fail(OVERLONG)
         return "".join(fresh)
 
     def end(self) -> ModelAnswer:
         """The body is over. Raises ProviderFailed: cut, what an error in it says, or server for nonsense."""
-        if self._whole is not None:
-            self._read(b"".join(self._whole))
+        if (whole := self._body.whole) is not None:
+            self._read(whole)
         elif not self.done:
-            for data in self._events.close():
+            for data in self._body.close():
                 self._read(data, last=True)
         if self._failed is not None:
             raise self._failed

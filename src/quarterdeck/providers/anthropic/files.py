@@ -7,11 +7,12 @@ pixels a side where there are at most 20 images, 5 MB of base64 for one), "PDF s
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from quarterdeck.model.media import PDF, media_type
 from quarterdeck.model.message import Attachment, Said, UserMessage
 
-READS = ("image/jpeg", "image/png", "image/gif", "image/webp", "application/pdf")
+READS = ("image/jpeg", "image/png", "image/gif", "image/webp", PDF)
 MAX_BYTES = 20_000_000
 MAX_IMAGE_BYTES = 3_900_000
 MAX_SIDE = 8000
@@ -33,7 +34,7 @@ def chosen(messages: Sequence[Said], files: Mapping[str, bytes]) -> dict[Place, 
     counts = {"image": MAX_IMAGES, "application": MAX_DOCUMENTS}
     for place, file in _newest_first(messages):
         data = files.get(file.blob, b"") if not file.error else b""
-        kind = media_type(data)
+        kind = carried(data)
         if kind is None or len(data) > room or counts[kind.split("/")[0]] == 0 or _pages(data, kind) > pages:
             continue
         room, pages = room - len(data), pages - _pages(data, kind)
@@ -42,12 +43,12 @@ def chosen(messages: Sequence[Said], files: Mapping[str, bytes]) -> dict[Place, 
     return found
 
 
-def media_type(data: bytes) -> str | None:
+def carried(data: bytes) -> str | None:
     """What the bytes are, None for what no request can carry."""
-    if data.startswith(b"%PDF-"):
-        return None if b"/Encrypt" in data else "application/pdf"
-    kind, sides = _image(data)
-    if kind is None or len(data) > MAX_IMAGE_BYTES or not all(0 < side <= MAX_SIDE for side in sides):
+    kind = media_type(data)
+    if kind == PDF:
+        return None if b"/Encrypt" in data else PDF
+    if not kind or len(data) > MAX_IMAGE_BYTES or not all(0 < side <= MAX_SIDE for side in _SIDES[kind](data)):
         return None
     return kind
 
@@ -67,20 +68,15 @@ def _newest_first(messages: Sequence[Said]) -> Iterator[tuple[Place, Attachment]
 
 def _pages(data: bytes, kind: str) -> int:
     """Pages of a document, as far as they can be seen from outside."""
-    return len(_PAGE.findall(data)) if kind == "application/pdf" else 0
+    return len(_PAGE.findall(data)) if kind == PDF else 0
 
 
-def _image(data: bytes) -> tuple[str | None, tuple[int, int]]:
-    """Kind, width and height of a picture; a side is 0 where it cannot be read."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png", (_big(data, 16, 4), _big(data, 20, 4))
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif", (_little(data, 6, 2), _little(data, 8, 2))
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp", _webp(data)
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg", _jpeg(data)
-    return None, (0, 0)
+def _png(data: bytes) -> tuple[int, int]:
+    return _big(data, 16, 4), _big(data, 20, 4)
+
+
+def _gif(data: bytes) -> tuple[int, int]:
+    return _little(data, 6, 2), _little(data, 8, 2)
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
@@ -114,3 +110,12 @@ def _big(data: bytes, at: int, size: int) -> int:
 
 def _little(data: bytes, at: int, size: int) -> int:
     return int.from_bytes(data[at : at + size], "little")
+
+
+_SIDES: Mapping[str, Callable[[bytes], tuple[int, int]]] = {
+    "image/png": _png,
+    "image/jpeg": _jpeg,
+    "image/gif": _gif,
+    "image/webp": _webp,
+}
+"""Width and height of a picture; a side is 0 where it cannot be read."""

@@ -19,8 +19,8 @@ from quarterdeck.ports import ProviderFailed
 from quarterdeck.providers.gemini import failure, names
 from quarterdeck.providers.gemini.marks import Mark, Marks, keep
 from quarterdeck.providers.http import calls
-from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
+from quarterdeck.providers.http.body import OVERLONG, Body
+from quarterdeck.providers.http.wire import MAX_CALLS, believed, estimate_tokens
 
 MAX_TAIL = 16 * 1024
 """Bytes of what stands behind the last event that are looked at for an error."""
@@ -127,9 +127,7 @@ class Reading:
         self.done = False
         self._call = call
         self._key = key
-        self._events = EventParser()
-        self._whole: list[bytes] | None = None
-        self._begun = False
+        self._body = Body((b"{", b"["))
         self._tail = b""
         self._answered = False
         self._finish = ""
@@ -153,26 +151,19 @@ class Reading:
 
     def feed(self, chunk: bytes) -> str:
         """Take more of the body; the text that is new in it."""
-        if not self._begun and chunk.strip():
-            self._begun = True
-            if chunk.lstrip().startswith((b"{", b"[")):  # an event stream cannot begin so
-                self._whole = []
-        if self._whole is not None:
-            self._whole.append(chunk)
-            return ""
         known = len(self._text.pieces)
         self._tail = (self._tail + chunk)[-MAX_TAIL:]
-        for data in self._events.feed(chunk):
+        for data in self._body.feed(chunk):
             if not self.done:
                 self._event(data)
-        if self._events.waiting > MAX_EVENT:
-            self._fail(f"sent a line of more than {MAX_EVENT} bytes")
+        if self._body.overlong:
+            self._fail(OVERLONG)
         return "".join(self._text.pieces[known:])
 
     def end(self) -> ModelAnswer:
         """The body is over. Raises ProviderFailed: cut, what the error object says, or server for nonsense."""
-        if self._whole is not None:
-            self._everything(b"".join(self._whole))
+        if (whole := self._body.whole) is not None:
+            self._everything(whole)
         elif not self.done:
             self._last_words()
         if self._failed is not None:
@@ -220,7 +211,7 @@ class Reading:
 
     def _last_words(self) -> None:
         """An event that was cut in two is no event. Behind the last one may stand an error that is no event."""
-        for data in self._events.close():
+        for data in self._body.close():
             try:
                 self._take(_chunk.decode(data))
             except UNREADABLE:
@@ -295,16 +286,15 @@ class Reading:
         """The reported figures; what is missing or cannot be true is replaced by our estimate."""
         thought = self._thought.length
         written = self._text.length + sum(len(call.name or "") + len(bytes(call.args)) for call, _ in self._calls)
-        guess = estimate_tokens(written + thought)
+        estimate = Usage(self._call.reserve_in, estimate_tokens(written + thought), reported=False)
         try:
             said = _figures.decode(self._usage)
         except UNREADABLE:
-            return Usage(self._call.reserve_in, guess, reported=False)
-        read = said.prompt_token_count + said.tool_use_prompt_token_count
-        wrote = said.candidates_token_count + said.thoughts_token_count
-        told = believe(read, 1, self._call.reserve_in), believe(wrote, 1 if written else 0, guess)
-        cached = min(max(said.cached_content_token_count, 0), told[0])
-        reasoning = min(max(said.thoughts_token_count, 0), told[1])
-        figures = (said.cached_content_token_count, said.thoughts_token_count)
-        honest = (read, wrote) == told and figures == (cached, reasoning)
-        return Usage(*told, cached, reported=honest, reasoning=reasoning)
+            return estimate
+        told = Usage(
+            said.prompt_token_count + said.tool_use_prompt_token_count,
+            said.candidates_token_count + said.thoughts_token_count,
+            cached=said.cached_content_token_count,
+            reasoning=said.thoughts_token_count,
+        )
+        return believed(told, estimate, written > 0)

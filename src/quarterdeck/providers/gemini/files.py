@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from quarterdeck.model.media import PDF, media_type
 from quarterdeck.model.message import Attachment, Said, UserMessage
 
 IMAGES = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
-_PDF = "application/pdf"
 _TEXTS = ("text/plain", "text/html", "text/css", "text/markdown", "text/csv", "text/xml")
 _AUDIO = ("audio/wav", "audio/mpeg", "audio/mp3", "audio/aiff", "audio/aac", "audio/ogg", "audio/flac")
 _VIDEO = ("video/mp4", "video/mpeg", "video/quicktime", "video/webm", "video/3gpp")
@@ -25,14 +25,10 @@ _ALIASES = {
     "text/markdown": "text/md",
     "video/quicktime": "video/mov",
 }
-_BEGINNINGS = {
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/webp": (b"RIFF",),
-    _PDF: (b"%PDF-",),
-}
+_KNOWN = ("image/png", "image/jpeg", "image/webp", PDF)
+"""Types that the first bytes tell."""
 
-READS = (*IMAGES, "image/jpg", _PDF, *_TEXTS, *_AUDIO, "audio/x-wav", *_VIDEO)
+READS = (*IMAGES, "image/jpg", PDF, *_TEXTS, *_AUDIO, "audio/x-wav", *_VIDEO)
 """Media types, as channels name them, that can be put into a request."""
 
 MAX_FILE = 10_000_000
@@ -83,7 +79,7 @@ def _inline(file: Attachment, files: Mapping[str, bytes]) -> Inline | None:
     if mime not in READS or not data or len(data) > MAX_FILE:
         return None
     mime = _ALIASES.get(mime, mime)
-    if not data.startswith(_BEGINNINGS.get(mime, (b"",))) or (mime.startswith("text/") and not _is_text(data)):
+    if (mime in _KNOWN and media_type(data) != mime) or (mime.startswith("text/") and not _is_text(data)):
         return None
     return Inline(mime, data)
 

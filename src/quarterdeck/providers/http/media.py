@@ -1,14 +1,12 @@
-"""Which files can be put into a request, and as what? Pure. What a file is, its first bytes say, not its name."""
+"""Which files can be put into a request, and as what? Pure."""
 
 import base64
 from collections.abc import Collection, Mapping
 
 import msgspec
 
+from quarterdeck.model.media import IMAGES, media_type
 from quarterdeck.model.message import Attachment
-
-IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-PDF = "application/pdf"
 
 IMAGE_TOKENS = 2_000
 """Reserved for an image. Vendors count by its size in pixels and their models: a guess on the safe side, unverified."""
@@ -43,18 +41,5 @@ class Media(msgspec.Struct, frozen=True):
 def readable(file: Attachment, files: Mapping[str, bytes], reads: Collection[str]) -> Media | None:
     """The file as `reads` (media types) allows, or None: then it can only be named."""
     data = files.get(file.blob) if file.blob else None
-    mime = kind_of(data) if data else ""
+    mime = media_type(data) if data else ""
     return Media(mime, data, file.name) if data and mime in reads else None
-
-
-def kind_of(data: bytes) -> str:
-    """The media type by the first bytes; empty for everything that is neither an image of the four kinds nor a PDF."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    return PDF if data.startswith(b"%PDF-") else ""

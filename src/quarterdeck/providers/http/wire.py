@@ -12,9 +12,6 @@ from quarterdeck.model.action import ModelCall
 from quarterdeck.model.turn import ModelAnswer, Usage
 from quarterdeck.ports import Embeddings, ListedModel, ModelProfile, ModelRequest, ProviderFailed
 
-MAX_EVENT = 1024 * 1024
-"""Bytes of one line of a stream; a longer one is not an answer."""
-
 MAX_CALLS = 128
 """Tool calls in one answer; more are not an answer either."""
 
@@ -117,6 +114,23 @@ def estimate_tokens(length: int) -> int:
 def believe(figure: int, least: int, estimate: int) -> int:
     """A reported number of tokens where it can be true, else our estimate."""
     return figure if least <= figure <= BELIEVABLE_TOKENS else estimate
+
+
+def believed(said: Usage, estimate: Usage, written: bool) -> Usage:
+    """Reported figures; what cannot be true is replaced by our `estimate`, and then they count as not reported.
+
+    `written`: something was, so that no output cannot be true.
+    """
+    read = believe(said.input, 1, estimate.input)
+    wrote = believe(said.output, 1 if written else 0, estimate.output)
+    told = Usage(
+        read,
+        wrote,
+        cached=min(max(said.cached, 0), read),
+        cache_write=min(max(said.cache_write, 0), read),
+        reasoning=min(max(said.reasoning, 0), wrote),
+    )
+    return told if told == said else msgspec.structs.replace(told, reported=False)
 
 
 def no_embeddings(provider: str) -> ProviderFailed:

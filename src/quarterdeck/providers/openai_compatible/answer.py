@@ -19,9 +19,9 @@ from quarterdeck.model.message import AssistantMessage, ProviderState, ToolCall
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.providers.http import calls
+from quarterdeck.providers.http.body import OVERLONG, Body
 from quarterdeck.providers.http.openai_errors import broken_off
-from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
+from quarterdeck.providers.http.wire import MAX_CALLS, believed, estimate_tokens
 from quarterdeck.providers.openai_compatible import details
 from quarterdeck.providers.openai_compatible.messages import WIRE
 
@@ -147,9 +147,7 @@ class Reading:
         self.done = False
         self._call = call
         self._key = key
-        self._events = EventParser()
-        self._whole: list[bytes] | None = None
-        self._begun = False
+        self._body = Body()
         self._chosen = False
         self._finish = ""
         self._refused = False
@@ -175,26 +173,19 @@ class Reading:
 
     def feed(self, chunk: bytes) -> str:
         """Take more of the body; the text that is new in it."""
-        if not self._begun and chunk.strip():
-            self._begun = True
-            if chunk.lstrip().startswith(b"{"):  # an event stream cannot begin so
-                self._whole = []
-        if self._whole is not None:
-            self._whole.append(chunk)
-            return ""
         known = len(self._text)
-        for data in self._events.feed(chunk):
+        for data in self._body.feed(chunk):
             if self.done:
                 break
             self._event(data)
-        if self._events.waiting > MAX_EVENT:
-            self._fail(f"sent a line of more than {MAX_EVENT} bytes")
+        if self._body.overlong:
+            self._fail(OVERLONG)
         return "".join(self._text[known:])
 
     def end(self) -> ModelAnswer:
         """The body is over. Raises ProviderFailed: cut, what the error object says, or server for nonsense."""
-        if self._whole is not None:
-            self._event(b"".join(self._whole))
+        if (whole := self._body.whole) is not None:
+            self._event(whole)
             self.done = True
         elif not self.done:
             self._last_events()
@@ -217,7 +208,7 @@ class Reading:
 
     def _last_events(self) -> None:
         """An event that was cut in two is no event."""
-        for data in self._events.close():
+        for data in self._body.close():
             chunk = _read(data)
             if data.strip() == b"[DONE]":
                 self.done = True
@@ -320,19 +311,13 @@ class Reading:
         except UNREADABLE:
             return estimate
         told = Usage(
-            input=(read := believe(said.prompt_tokens, 1, estimate.input)),
-            output=(wrote := believe(said.written, 1 if written else 0, estimate.output)),
-            cached=min(max(said.cached, 0), read),
-            cache_write=min(max(said.cache_write, 0), read),
-            reasoning=min(max(said.reasoning, 0), wrote),
-        )
-        honest = (told.input, told.output, told.cached, told.reasoning) == (
             said.prompt_tokens,
             said.written,
-            said.cached,
-            said.reasoning,
+            cached=said.cached,
+            cache_write=said.cache_write,
+            reasoning=said.reasoning,
         )
-        return told if honest else msgspec.structs.replace(told, reported=False)
+        return believed(told, estimate, written > 0)
 
 
 def _read(data: bytes) -> _Chunk | None:

@@ -13,11 +13,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from quarterdeck.base.outside import UNREADABLE
+from quarterdeck.model.media import IMAGES
 from quarterdeck.model.message import AssistantMessage, Said, SystemEvent, ToolResult, UserMessage
 from quarterdeck.ports import ModelRequest
 from quarterdeck.providers.http import calls, notes
 from quarterdeck.providers.http.calls import CallIds
-from quarterdeck.providers.http.media import IMAGES, Media, readable
+from quarterdeck.providers.http.media import Media, readable
 from quarterdeck.providers.openai_compatible.dialect import Dialect
 
 WIRE = "chat"

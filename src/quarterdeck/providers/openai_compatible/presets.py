@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from quarterdeck.providers.http.media import IMAGES, PDF
+from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.providers.openai_compatible.dialect import PLAIN, Dialect
 
 MODELS_DEV = "anomalyco/models.dev providers/{}/provider.toml"

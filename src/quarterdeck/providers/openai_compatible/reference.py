@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from quarterdeck.providers.http.media import IMAGES, PDF
+from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.providers.openai_compatible.dialect import PLAIN, Dialect
 from quarterdeck.providers.openai_compatible.presets import PRESETS, USUAL_TOKENS, Preset
 

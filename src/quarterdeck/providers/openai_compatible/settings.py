@@ -9,9 +9,9 @@ from quarterdeck.base.config import ConfigRefusals, decode_settings
 from quarterdeck.base.decode import suggestion
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.settings import ProviderConfig, Table
+from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.ports import ModelProfile
 from quarterdeck.providers.http.headers import check_headers, check_key_header
-from quarterdeck.providers.http.media import IMAGES, PDF
 from quarterdeck.providers.openai_compatible.dialect import Dialect, MaxTokensField
 from quarterdeck.providers.openai_compatible.presets import PRESETS, Preset
 

@@ -17,9 +17,9 @@ from quarterdeck.model.message import AssistantMessage, ProviderState, ToolCall
 from quarterdeck.model.turn import FinishReason, ModelAnswer, Usage
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.providers.http import calls
+from quarterdeck.providers.http.body import OVERLONG, Body
 from quarterdeck.providers.http.openai_errors import broken_off
-from quarterdeck.providers.http.sse import EventParser
-from quarterdeck.providers.http.wire import MAX_CALLS, MAX_EVENT, believe, estimate_tokens
+from quarterdeck.providers.http.wire import MAX_CALLS, believed, estimate_tokens
 from quarterdeck.providers.openai_responses.replay import BETWEEN, Called, Kept, Said, Thought, keep
 
 T = TypeVar("T")
@@ -115,9 +115,7 @@ class Reading:
         self._call = call
         self._key = key
         self._origin = origin
-        self._events = EventParser()
-        self._body: list[bytes] | None = None
-        self._begun = False
+        self._body = Body()
         self._items: dict[int, _Item] = {}
         self._pieces: dict[int, list[str]] = {}
         self._shown: list[str] = []
@@ -153,28 +151,21 @@ class Reading:
 
     def feed(self, chunk: bytes) -> str:
         """Take more of the body; the text that is new in it."""
-        if not self._begun and chunk.strip():
-            self._begun = True
-            if chunk.lstrip().startswith(b"{"):  # an event stream cannot begin so
-                self._body = []
-        if self._body is not None:
-            self._body.append(chunk)
-            return ""
         known = len(self._shown)
-        for data in self._events.feed(chunk):
+        for data in self._body.feed(chunk):
             if self.done:
                 break
             self._event(data)
-        if self._events.waiting > MAX_EVENT:
-            self._fail(f"sent a line of more than {MAX_EVENT} bytes")
+        if self._body.overlong:
+            self._fail(OVERLONG)
         return "".join(self._shown[known:])
 
     def end(self) -> ModelAnswer:
         """The body is over. Raises ProviderFailed: cut, what an error in it says, or server for nonsense."""
-        if self._body is not None:
-            self._object(b"".join(self._body))
+        if (whole := self._body.whole) is not None:
+            self._object(whole)
         elif not self.done:
-            for data in self._events.close():
+            for data in self._body.close():
                 if _read(_kind, data) is not None and not self.done:  # an event that was cut in two is no event
                     self._event(data)
         if self._failed is not None:
@@ -344,17 +335,14 @@ class Reading:
         if said is None:
             return estimate
         inner, outer = said.input_tokens_details or _Details(), said.output_tokens_details or _Details()
-        cached, thought = inner.cached_tokens or 0, outer.reasoning_tokens or 0
         told = Usage(
-            input=(read := believe(said.input_tokens, 1, estimate.input)),
-            output=(wrote := believe(said.output_tokens, 1 if written else 0, estimate.output)),
-            cached=min(max(cached, 0), read),
-            cache_write=min(max(inner.cache_write_tokens or 0, 0), read),
-            reasoning=min(max(thought, 0), wrote),
+            said.input_tokens,
+            said.output_tokens,
+            cached=inner.cached_tokens or 0,
+            cache_write=inner.cache_write_tokens or 0,
+            reasoning=outer.reasoning_tokens or 0,
         )
-        figures = (told.input, told.output, told.cached, told.reasoning)
-        honest = figures == (said.input_tokens, said.output_tokens, cached, thought)
-        return told if honest else msgspec.structs.replace(told, reported=False)
+        return believed(told, estimate, written > 0)
 
 
 def _read(decoder: "msgspec.json.Decoder[T]", data: bytes) -> T | None:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from quarterdeck.model.media import IMAGES
 from quarterdeck.model.message import AssistantMessage, Said, SystemEvent, ToolCall, ToolResult, UserMessage
 from quarterdeck.ports import ModelRequest
 from quarterdeck.providers.http import calls, notes
 from quarterdeck.providers.http.calls import CallIds
-from quarterdeck.providers.http.media import IMAGES, Media, readable
+from quarterdeck.providers.http.media import Media, readable
 from quarterdeck.providers.openai_responses import replay
 from quarterdeck.providers.openai_responses.replay import BETWEEN, Called, Kept, Thought
 

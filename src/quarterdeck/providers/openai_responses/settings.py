@@ -7,9 +7,9 @@ from msgspec import Meta
 
 from quarterdeck.base.config import decode_settings
 from quarterdeck.base.settings import ProviderConfig, Table
+from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.ports import ModelProfile
 from quarterdeck.providers.http.headers import check_headers, check_key_header
-from quarterdeck.providers.http.media import IMAGES, PDF
 
 BASE_URL = "https://api.openai.com/v1"
 """openai 3.54.0, _client.py."""
