@@ -336,6 +336,18 @@ class AlertsConfig(Table, frozen=True):
     )
 
 
+class ObserveConfig(Table, frozen=True):
+    """Where traces of turns go, with the extra `otel`; without an address there are none."""
+
+    otlp_endpoint: Annotated[
+        str,
+        Meta(
+            description="Base address of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318; "
+            "trusted as written. Empty: as OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set."
+        ),
+    ] = ""
+
+
 class Config(Table, frozen=True):
     """The whole configuration as in force: defaults filled in, paths absolute, secrets still references."""
 
@@ -377,6 +389,7 @@ class Config(Table, frozen=True):
     alerts: Annotated[
         AlertsConfig, Meta(description="What is watched, and who is told.", extra={"reload": "restart"})
     ] = AlertsConfig()
+    observe: Annotated[ObserveConfig, Meta(description="Traces.", extra={"reload": "restart"})] = ObserveConfig()
 
     def __repr__(self) -> str:
         # The database's address may carry a password.

@@ -21,6 +21,7 @@ from quarterdeck.flow.live import Live
 from quarterdeck.flow.offering import BUTTONS, with_buttons
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.sending import Outgoing, Sending
+from quarterdeck.flow.tracing import Tracing
 from quarterdeck.governance.gate import Gate, Intent
 from quarterdeck.model.action import Part
 from quarterdeck.model.hook import HookContext, HookOutcome, SendSubject
@@ -73,6 +74,7 @@ class Outbox:
         crash: CrashPoints,
         metrics: Metrics,
         log: EventLog,
+        tracing: Tracing | None = None,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -83,6 +85,7 @@ class Outbox:
         self._crash = crash
         self._metrics = metrics
         self._log = log
+        self._tracing = tracing
         self._hooks = sending.hooks
         self._connection_until: dict[str, float] = {}  # connection -> monotonic time of its back-off's end
         self._rooms = Keyed("outbox", self._next_part, self._rooms_with_ready, lambda: ROOMS_AT_ONCE, log)
@@ -220,6 +223,8 @@ class Outbox:
         result = await self._attempt(channel, flight)
         self._crash.reach("send.after")
         self._metrics.sent(flight.part.connection, type(result).__name__, self._clock.monotonic() - begun)
+        if self._tracing is not None:
+            self._tracing.sent(flight.delivery, flight.part, flight.intent, begun, result)
         return await self._record(flight, result, channel)
 
     async def _attempt(self, channel: Channel, flight: Flight) -> SendResult:

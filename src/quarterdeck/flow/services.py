@@ -14,6 +14,7 @@ from quarterdeck.flow.hooks import Hooks
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import RoomNames, Sending
+from quarterdeck.flow.tracing import Tracing
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
 from quarterdeck.observe.metrics import Metrics
@@ -53,6 +54,7 @@ class Services:
     crash: CrashPoints
     metrics: Metrics
     log: EventLog
+    tracing: Tracing | None = None
 
     @property
     def hooks(self) -> Hooks | None:

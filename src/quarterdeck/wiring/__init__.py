@@ -88,6 +88,7 @@ from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.setup import setting_up
+from quarterdeck.wiring.tracing import traced
 from quarterdeck.wiring.watching import watching
 
 VERSION = __version__
@@ -123,6 +124,7 @@ class Gateway:
     log: FilteringBoundLogger
     crash: CrashPoints
     services: tuple[Service, ...]
+    early: tuple[Service, ...]
     plugins: tuple[Plugin, ...]
     configuration: Configuration
     connections: Connections
@@ -157,8 +159,7 @@ async def build(
     stack.push_async_callback(client.close)
     secrets, metrics, live = SecretReader(environ, clock), Metrics(), Live()
     auditor = Auditor(clock, new_id)
-    gate = Gate(clock, new_id, auditor, PriceBook())
-    blobs = Blobs(data.blobs, clock, points)
+    gate, blobs = Gate(clock, new_id, auditor, PriceBook()), Blobs(data.blobs, clock, points)
     builder = Builder(
         config, client, secrets, clock, log, stack, plugins, blobs, [Service(name="store", run=partial(_watch, failed))]
     )
@@ -168,12 +169,13 @@ async def build(
     rooms = RoomNames(store)
     hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
     sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
-    outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
+    tracing = traced(builder, environ, metrics, VERSION) if channels else None
+    outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log, tracing)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
     turns = Turns(
         Services(
             store, directory, gate, auditor, sending, outbox, rooms, History(store, HISTORY_BYTES), blobs, Reader(),
-            live, clock, new_id, points, metrics, log,
+            live, clock, new_id, points, metrics, log, tracing,
         )
     )  # fmt: skip
     lanes = Lanes(store, turns, directory, log)
@@ -192,8 +194,8 @@ async def build(
     return Gateway(
         loaded, data, directory, store, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         watcher, Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
-        client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
-        configuration, Connections(store, directory, auditor, outbox, clock),
+        client, clock, new_id, metrics, level, log, points, tuple(builder.services), tuple(builder.early),
+        plugins.found, configuration, Connections(store, directory, auditor, outbox, clock),
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
         clock.now(),
@@ -232,8 +234,8 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
     async with Supervisor(g.log, g.clock) as supervisor:
         _signals(g, supervisor)
         await supervisor.start(Service(name="audit", run=g.sealer.run))
-        if g.sending.hooks is not None:  # stops late: what ends before it is still told
-            await supervisor.start(Service(name="hooks", run=g.sending.hooks.run, stop_seconds=5.0))
+        for service in g.early:  # they stop late: what ends before them is still told
+            await supervisor.start(service)
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
         await supervisor.start(Service(name="tokens", run=g.tokens.run))
         app = _app(g, url)
