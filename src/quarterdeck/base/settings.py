@@ -310,6 +310,9 @@ class AlertsConfig(Table, frozen=True):
     connection: Annotated[str, Meta(description="Connection on which people are told; with room.")] = ""
     room: Annotated[str, Meta(description="The platform's id of the room in which they are told.")] = ""
     webhook: Annotated[str, Meta(description="Address that is sent signed requests; trusted as written.")] = ""
+    contact: Annotated[
+        str, Meta(min_length=1, description="Who is answerable for what concerns no assistant with an owner.")
+    ] = "whoever runs this gateway"
     secret: Annotated[
         SecretRef | None, Meta(description="Reference to the webhook's secret, whsec_ and base64 of 24 to 64 bytes.")
     ] = None

@@ -102,7 +102,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("tour", "Try the main claims on this machine: a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
     asked("status", "Show whether the gateway runs, and what it is doing."),
     Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor"),
-    listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause next_step"),
+    listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause owner next_step"),
     asked("alerts acknowledge", "Take an alert on; it goes on until it is over.", ID, WHY),
     asked("signin", "Make a link that signs one browser in, once, within ten minutes."),
     Command("config check", "Say what is wrong with the configuration, if anything.", "config:check", (SCHEMA,)),
