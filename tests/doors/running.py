@@ -177,6 +177,8 @@ async def running(
         await recover(parts.store, parts.directory, parts.gate, parts.outbox, parts.log)
         supervisor = await stack.enter_async_context(Supervisor(parts.log, parts.clock))
         http_server = HttpServer(app, listening, app.streams.close)
+        for service in parts.early:
+            await supervisor.start(service)
         await supervisor.start(Service(name="outbox", run=parts.outbox.run))
         await supervisor.start(Service(name="http", run=http_server.run, stop_seconds=8.0))
         await supervisor.start(Service(name="prices", run=parts.prices.run))

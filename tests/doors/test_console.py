@@ -72,7 +72,7 @@ async def test_without_the_scope_the_page_says_what_is_missing_and_what_to_do(ga
 
 
 async def test_an_alert_stands_on_home_until_it_is_over_and_says_who_has_it(gateway: Running) -> None:
-    found = Finding("disk_filling", "data", "The disk is <b>full</b> soon", "Everybody", "Make room.")
+    found = Finding("disk_filling", "data", "The disk is <b>full</b> soon", "Everybody", "Make room.", "<b>Otto</b>")
     await gateway.parts.store.commit(operation("alert", alerts.fire("alr_1", found, time.time(), owed=False)))
     async with seen_by(gateway, "read", "operate") as url:
         before = (await at(gateway, url + HOME)).body.decode()
@@ -81,6 +81,7 @@ async def test_an_alert_stands_on_home_until_it_is_over_and_says_who_has_it(gate
         after = (await at(gateway, url + HOME)).body.decode()
         again = await at(gateway, f"{url}{HOME}/alerts/alr_1/acknowledge", "POST", headers=headers)
     assert "The disk is &lt;b&gt;full&lt;/b&gt; soon" in before
+    assert "Answerable: &lt;b&gt;Otto&lt;/b&gt;." in before
     assert "docs/howto/runbooks/disk_filling.md" in before
     assert "I take this on" in before
     assert (taken.status, again.status) == (303, 409)

@@ -81,7 +81,7 @@ def tour(tmp_path: Path) -> Tour:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.proves("tour.kill", "tour.proof")
+@pytest.mark.proves("tour.kill", "tour.deaf", "tour.proof")
 async def test_every_claim_holds(tour: Tour) -> None:
     done = await tour.run("--json")
     assert done.code == 0, done.out + done.err
@@ -95,6 +95,12 @@ async def test_every_claim_holds(tour: Tour) -> None:
     assert 0 < facts["answered_before"] < 40
     assert facts["half_written"] - facts["marked_repeats"] <= facts["completed_in_place"] <= facts["half_written"]
     assert 0 < kill["seconds"] < 60
+    deaf = done.scenes["deaf"]
+    assert deaf["state"] == "held", deaf
+    for rule in ("connection_deaf", "connection_unauthorised"):
+        assert 0 < deaf["facts"][f"{rule}_seconds"] < 60
+        assert 3 <= deaf["facts"][f"{rule}_over_seconds"] < 60
+    assert deaf["facts"]["answered_after_silence"]
     assert proof["facts"]["entries"] > 100
     assert proof["facts"]["named"] == str(proof["facts"]["changed_entry"])
     assert not tour.left
@@ -104,7 +110,7 @@ async def test_every_claim_holds(tour: Tour) -> None:
 async def test_a_swallowed_answer_fails_the_tour(tour: Tour) -> None:
     done = await tour.run("--json", "--sabotage", "kill")
     assert done.code == 1
-    assert set(done.scenes) == {"kill", "proof"}, done.err
+    assert set(done.scenes) == {"kill", "deaf", "proof"}, done.err
     kill = done.scenes["kill"]
     assert kill["state"] == "failed"
     assert kill["facts"]["lost"] == 1
@@ -115,17 +121,32 @@ async def test_a_swallowed_answer_fails_the_tour(tour: Tour) -> None:
 
 
 @pytest.mark.timeout(240)
+async def test_an_alert_that_nobody_sees_fails_the_tour(tour: Tour) -> None:
+    done = await tour.run("--json", "--sabotage", "deaf")
+    assert done.code == 1
+    assert {name: scene["state"] for name, scene in done.scenes.items()} == {
+        "kill": "held",
+        "deaf": "failed",
+        "proof": "held",
+    }
+    assert "The operator's room shows no alert connection_deaf." in done.scenes["deaf"]["failures"]
+    (kept,) = tour.left
+    alerts = [line for line in (kept / "desk.log").read_text().splitlines() if "ALERT" in line]
+    assert not alerts  # by the messenger's own log
+
+
+@pytest.mark.timeout(240)
 async def test_a_change_that_is_not_named_fails_the_tour(tour: Tour) -> None:
     """The verifier is given an unchanged copy. And what people read fits a narrow terminal, without colours."""
     done = await tour.run("--sabotage", "proof", columns=60)
     assert done.code == 1
-    assert done.out.count("The claim held.") == 1
+    assert done.out.count("The claim held.") == 2
     assert done.out.count("THE CLAIM FAILED.") == 1
     assert "The verifier did not notice the change." in done.out
     assert "\x1b" not in done.out
     assert max(map(len, done.out.splitlines())) <= 60
     (kept,) = tour.left
-    assert counted(kept / "messenger.log") == (40, 40)  # the other scene told the truth
+    assert counted(kept / "messenger.log") == (42, 42)  # the other scenes told the truth
 
 
 def counted(log: Path) -> tuple[int, int]:

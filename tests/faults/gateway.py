@@ -27,6 +27,8 @@ api_keys = [{{ env = "MODEL" }}]
 max_retries = 0
 [assistants.default]
 model = "main/test"
+owner = "Olga"
+contact = "olga@qd.example"
 [connections.tg]
 channel = "telegram"
 api_root = "{telegram}"
@@ -42,6 +44,7 @@ lane_seconds = {lane}
 outbox_seconds = {outbox}
 audit_seconds = 2.5
 clear_seconds = 0.2
+contact = "Otto"
 disk_free_mb = {disk}
 disk_hours = 0
 {more}

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.model.alert import RULES
+from quarterdeck.model.alert import RULES, runbook
 from tests.faults.gateway import faulty
+from tests.standins import ROOT
 from tests.standins.hooks import SECRET, Answer, receiver
 from tests.waiting import until
 
@@ -21,6 +22,7 @@ def complete(alert: dict[str, Any], subject: str, *words: str) -> None:
     assert alert["subject"] == subject
     assert alert["affected"]
     assert alert["next_step"]
+    assert alert["owner"] == ("Otto" if subject in ("audit", "data") else "Olga (olga@qd.example)")
     assert alert["runbook"] == f"docs/howto/runbooks/{alert['rule']}.md"
     assert all(word in alert["cause"] for word in words), alert["cause"]
 
@@ -149,8 +151,9 @@ async def test_a_webhook_is_told_what_fires_and_what_is_over_even_when_it_was_aw
             alert = await f.fires("connection_dead")
             await until(lambda: len(peer.on("alert.firing")) == 2, 15, "the webhook's second try")
             assert peer.ids[0] == peer.ids[1] == f"{alert['id']}.firing.1"
-            assert {name: peer.calls[1][name] for name in ("rule", "subject", "runbook")} == {
-                "rule": "connection_dead", "subject": "tg", "runbook": alert["runbook"],
+            assert {name: peer.calls[1][name] for name in ("rule", "subject", "owner", "runbook")} == {
+                "rule": "connection_dead", "subject": "tg", "owner": "Olga (olga@qd.example)",
+                "runbook": alert["runbook"],
             }  # fmt: skip
             await f.telegram.no_more_faults()
             await f.clears("connection_dead")
@@ -177,9 +180,15 @@ async def test_an_alert_is_taken_on_once_and_that_is_on_record(tmp_path: Path) -
         assert (await call("POST", path, token=reader, json={})).status == 403
 
 
-def test_every_rule_has_a_fault_in_this_suite() -> None:
-    source = Path(__file__).read_text()
-    assert [rule for rule in RULES if f'"alert.{rule}"' not in source] == []
+@pytest.mark.proves("D3")
+def test_every_rule_has_an_owner_a_runbook_a_test_and_a_fault_in_this_suite() -> None:
+    """The owner is asked for by `complete`, which every fault calls."""
+    faults = Path(__file__).read_text().split("@pytest.mark.proves(")
+    rules = (ROOT / "tests/pure/test_watch_rules.py").read_text()
+    for rule in RULES:
+        assert any(f'"alert.{rule}"' in one.partition(")")[0] and "complete(" in one for one in faults), rule
+        assert f'"{rule}"' in rules, rule
+        assert (ROOT / runbook(rule)).is_file(), rule
 
 
 async def test_a_watcher_that_cannot_look_makes_the_gateway_not_ready(tmp_path: Path) -> None:

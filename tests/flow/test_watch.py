@@ -1,10 +1,13 @@
 """The watcher over a real database on a clock that runs as the test says: what fires, when, how often it is told."""
 
+from functools import partial
+
 import msgspec
 import pytest
 
 from quarterdeck.base.ids import IdSource
 from quarterdeck.flow.pauses import Pause
+from quarterdeck.flow.watch.answerable import answerable
 from quarterdeck.flow.watch.looking import Looking
 from quarterdeck.flow.watch.telling import Telling, ToldRoom
 from quarterdeck.flow.watch.watcher import BLIND, Rhythm, Watcher
@@ -16,6 +19,7 @@ from tests.flow.world import World
 from tests.waiting import until
 
 EVERY = 5.0
+OPERATOR = "Otto"
 NO_SEALER = Limits(audit_seconds=1e9)  # these worlds have none
 WELL = ChannelHealth(True, True, last_heard=1.0)
 
@@ -40,6 +44,7 @@ class Watched:
         self.watcher = Watcher(
             parts.store, looking, told, parts.outbox, parts.live, self.limits, Rhythm(EVERY), world.clock,
             IdSource(world.clock), self.metrics, world.log,
+            partial(answerable, parts.directory, OPERATOR),
         )  # fmt: skip
 
     async def passes(self, seconds: float, *, beats: bool = True) -> None:
@@ -242,6 +247,7 @@ async def test_the_room_is_told_through_the_outbox_and_whoever_follows_sees_it(w
     (fired,) = world.platform.texts("ops")
     assert fired.startswith("ALERT disk_filling: 1 MB are free")
     assert "Affected: Everybody" in fired
+    assert "Answerable: Otto" in fired
     assert "docs/howto/runbooks/disk_filling.md" in fired
     watched.free = 50_000_000_000
     await watched.passes(70)
@@ -250,6 +256,8 @@ async def test_the_room_is_told_through_the_outbox_and_whoever_follows_sees_it(w
     events = world.rows("SELECT kind, seq FROM events WHERE session_id = '' ORDER BY id")
     assert [(one["kind"], one["seq"]) for one in events] == [("alert.fired", 1), ("alert.resolved", 2)]
     sends = world.rows("SELECT state FROM intents WHERE kind = 'send'")
+    assert [fields["owner"] for fields in world.log.named("alert.fired")] == ["Otto"]
+    assert [row["owner"] for row in watched.rows] == ["Otto"]
     assert [one["state"] for one in sends] == ["done", "done"]  # each with its intent, as every send
 
 

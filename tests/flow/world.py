@@ -27,6 +27,7 @@ from quarterdeck.flow.posting import Posting
 from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.sending import RoomNames, Sending
 from quarterdeck.flow.services import Services
+from quarterdeck.flow.tracing import Tracing
 from quarterdeck.flow.turn import Turns
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
@@ -36,6 +37,7 @@ from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Acceptance, Accepted, Inbound, QueueMode, Room, Sender
 from quarterdeck.model.message import Attachment
 from quarterdeck.observe.metrics import Metrics
+from quarterdeck.observe.traces import Traces
 from quarterdeck.ports import Capabilities, Channel, Provider, Tool
 from quarterdeck.store import people
 from quarterdeck.store.blobs import Blobs
@@ -108,6 +110,7 @@ class World:
         self.spare = Model("spare")
         self.tools: dict[str, ToolDouble] = {}
         self.hooks: list[HookRule] = []
+        self.traces = Traces(Metrics())
         self.died = asyncio.Event()
         self._acts = 0
         self._parts: Parts | None = None
@@ -201,12 +204,13 @@ class World:
         rooms = RoomNames(store)
         hooks = Hooks(self.hooks, auditor, clock, new_id, metrics, log) if self.hooks else None
         sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
-        outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log)
+        tracing = Tracing(self.traces, clock, {"main": "vendor"})
+        outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log, tracing=tracing)
         tools["send_message"] = SendMessageTool(Posting(store, directory, sending, outbox).post)
         history = History(store, HISTORY_BYTES)
         services = Services(
             store, directory, gate, auditor, sending, outbox, rooms, history, blobs, Reader(), live, clock, new_id,
-            points, metrics, log,
+            points, metrics, log, tracing=tracing,
         )  # fmt: skip
         lanes = Lanes(store, Turns(services), directory, log)
         mind = Mind(store, auditor, clock, new_id)

@@ -28,7 +28,9 @@ class AcknowledgeAsk(asked.Ask, frozen=True):
 
 
 class ShownAlert(msgspec.Struct, frozen=True):
-    """Something that is wrong, or was. `times` counts how often it fired; `runbook` is a page of the documentation."""
+    """Something that is wrong, or was. `owner` names who is answerable; `times` counts how often it fired; `runbook` is
+    a page of the documentation.
+    """
 
     id: str
     state: str
@@ -37,6 +39,7 @@ class ShownAlert(msgspec.Struct, frozen=True):
     cause: str
     affected: str
     next_step: str
+    owner: str
     runbook: str
     times: int
     created_at: shown.Moment
@@ -66,9 +69,9 @@ def show(alert: Alert) -> ShownAlert:
     """An alert as doors show it; one that is taken on fires still, and its state says both."""
     state = "acknowledged" if alert.state == "firing" and alert.acknowledged_by else alert.state
     return ShownAlert(
-        alert.id, state, alert.rule, alert.subject, alert.cause, alert.affected, alert.next_step, runbook(alert.rule),
-        alert.times, shown.moment(alert.fired_at), shown.moment_or_none(alert.resolved_at),
-        shown.moment_or_none(alert.acknowledged_at), alert.acknowledged_by,
+        alert.id, state, alert.rule, alert.subject, alert.cause, alert.affected, alert.next_step,
+        alert.owner, runbook(alert.rule), alert.times, shown.moment(alert.fired_at),
+        shown.moment_or_none(alert.resolved_at), shown.moment_or_none(alert.acknowledged_at), alert.acknowledged_by,
     )  # fmt: skip
 
 

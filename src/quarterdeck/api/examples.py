@@ -91,7 +91,7 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     shown.Status("0.1.0", "http://127.0.0.1:8420", AT, False, ["intake is closed"], 1, 0),
     alerts.ShownAlert(
         "alr_01999e3b5c7a", "acknowledged", "connection_dead", "tg", "tg cannot be reached: no route to host",
-        "Everybody who writes to default on telegram", "Run `quarterdeck connections test tg`.",
+        "Everybody who writes to default on telegram", "Run `quarterdeck connections test tg`.", "Ada (a@x.org)",
         "docs/howto/runbooks/connection_dead.md", 1, AT, None, AT, TOKEN,
     ),
     shown.Token(TOKEN, "rotating", "ci", ["chat", "read"], AT, None, AT, AT, AT),

@@ -50,6 +50,8 @@ def check_config(config: Config, plugins: Installed, mounts: str) -> Iterator[Co
     yield from _check_server(config)
     yield from _check_alerts(config)
     yield from _check_prices(config)
+    if config.observe.otlp_endpoint:
+        yield from _check_url(config.observe.otlp_endpoint, "observe.otlp_endpoint")
     if config.database != "sqlite" and urlsplit(config.database).scheme not in ("postgresql", "postgres"):
         fix = 'Write "sqlite" or "postgresql://..."'
         yield ConfigRefused("database", "this is not a known database", fix)

@@ -8,10 +8,11 @@ them with `decode_settings`, so that this package knows no channel.
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from quarterdeck.base.secrets import SecretRef
+from quarterdeck.base.settings_seen import AlertsConfig, AuditConfig, ObserveConfig
+from quarterdeck.base.settings_table import Count, Seconds, Table
 
 BUILT_IN_CHANNELS = ("telegram", "loopback")
 BUILT_IN_KINDS = (
@@ -46,13 +47,6 @@ HookPoint = Literal[
 
 Tongue = Literal["", "en", "de", "es", "fr", "zh-Hans"]
 """A language that the system speaks; empty: as people's apps say. (words/languages.py has the same.)"""
-
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-
-
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the configuration: immutable, and strict about its keys."""
 
 
 class ServerConfig(Table, frozen=True):
@@ -304,50 +298,6 @@ class HookConfig(Table, frozen=True):
     options: Annotated[dict[str, object], Meta(description="The plugin's own settings, as read.")] = {}
 
 
-class AuditConfig(Table, frozen=True):
-    """The record of what was done."""
-
-    key: Annotated[
-        SecretRef | None,
-        Meta(
-            description="Reference to the Ed25519 key (PEM) that seals the record: the same for all processes of a"
-            " database. Without it each data directory makes its own, DATA_DIR/keys/audit.key."
-        ),
-    ] = None
-
-
-class AlertsConfig(Table, frozen=True):
-    """When something is wrong, and who is told. All alerts are listed by `quarterdeck alerts list` in any case."""
-
-    connection: Annotated[str, Meta(description="Connection on which people are told; with room.")] = ""
-    room: Annotated[str, Meta(description="The platform's id of the room in which they are told.")] = ""
-    webhook: Annotated[str, Meta(description="Address that is sent signed requests; trusted as written.")] = ""
-    secret: Annotated[
-        SecretRef | None, Meta(description="Reference to the webhook's secret, whsec_ and base64 of 24 to 64 bytes.")
-    ] = None
-    every_seconds: Annotated[float, Meta(ge=0.05, le=30, description="Time between two looks, in seconds.")] = 5.0
-    dead_seconds: Annotated[Seconds, Meta(description="A connection is dead that is down for so long.")] = 45.0
-    deaf_seconds: Annotated[Seconds, Meta(description="A connection is deaf that hears nothing for so long.")] = 240.0
-    unanswered_seconds: Annotated[
-        Seconds, Meta(description="A message is unanswered that has no outcome for so long.")
-    ] = 100.0
-    lane_seconds: Annotated[
-        Seconds, Meta(description="A lane is stuck where messages wait for so long and no turn runs.")
-    ] = 60.0
-    outbox_seconds: Annotated[Seconds, Meta(description="The outbox is late with what is not sent for so long.")] = (
-        100.0
-    )
-    audit_seconds: Annotated[Seconds, Meta(description="The record is late that is not sealed for so long.")] = 20.0
-    disk_free_mb: Annotated[int, Meta(ge=0, description="Least free space of the data directory, in MB.")] = 500
-    disk_hours: Annotated[float, Meta(ge=0, le=720, description="The disk fills that is full within so long.")] = 4.0
-    clear_seconds: Annotated[Seconds, Meta(description="An alert is resolved when nothing is found for so long.")] = (
-        60.0
-    )
-    quiet_seconds: Annotated[Seconds, Meta(description="An alert that comes and goes is told of once in so long.")] = (
-        900.0
-    )
-
-
 class Config(Table, frozen=True):
     """The whole configuration as in force: defaults filled in, paths absolute, secrets still references."""
 
@@ -390,6 +340,7 @@ class Config(Table, frozen=True):
     alerts: Annotated[
         AlertsConfig, Meta(description="What is watched, and who is told.", extra={"reload": "restart"})
     ] = AlertsConfig()
+    observe: Annotated[ObserveConfig, Meta(description="Traces.", extra={"reload": "restart"})] = ObserveConfig()
 
     def __repr__(self) -> str:
         # The database's address may carry a password.

@@ -43,7 +43,7 @@ SHOW = Argument("--show", "Change nothing, only say what waits.", kind="flag")
 MIGRATED = ("id", "state", "created_at")
 MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
 FOUND = Argument("outcome", "What you found out.", choices=("sent", "failed"))
-SABOTAGE = Argument("--sabotage", "Spoil this scene, to see that the tour notices.", choices=("kill", "proof"))
+SABOTAGE = Argument("--sabotage", "Spoil this scene, to see that the tour notices.", choices=("kill", "deaf", "proof"))
 FOLDER = Argument("folder", "The folder to make.")
 NEW = (
     Argument("kind", "What it brings.", choices=("channel", "provider", "tool")),
@@ -99,10 +99,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("init", "Find a model that answers, and write configuration and instruction files.", "init:init", BEGUN),
     Command("up", "Run the gateway in the foreground until SIGTERM.", "up:up", (ROLE,)),
     Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
-    Command("tour", "Try the main claims on this machine: half a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
+    Command("tour", "Try the main claims on this machine: a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
     asked("status", "Show whether the gateway runs, and what it is doing."),
     Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor"),
-    listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause next_step"),
+    listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause owner next_step"),
     asked("alerts acknowledge", "Take an alert on; it goes on until it is over.", ID, WHY),
     asked("signin", "Make a link that signs one browser in, once, within ten minutes."),
     Command("config check", "Say what is wrong with the configuration, if anything.", "config:check", (SCHEMA,)),

@@ -60,9 +60,15 @@ def _assistant(name: str, one: AssistantConfig, config: Config, plugins: Sequenc
         resets=ResetRules(one.reset_idle_minutes, one.reset_at, one.timezone),
         plugins=tuple(str(plugin) for plugin in plugins if (plugin.kind, plugin.name) in used),
         language=one.language,
+        answerable=_answerable(one),
         introduction=_introduction(one) if one.introduce else None,
         files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
     )
+
+
+def _answerable(one: AssistantConfig) -> str:
+    owner, contact = one.owner.strip(), one.contact.strip()
+    return f"{owner} ({contact})" if owner and contact else owner or contact
 
 
 def _introduction(one: AssistantConfig) -> Introduction:

@@ -121,7 +121,13 @@ class Ending:
         head = int(receipt.one("sessions.end_answered" if outcome == "answered" else "sessions.hold")[0] or 0)
         s.history.extend(state.session, state.fence, head, added, tuple(len(encode(m)) for m in added))
         s.live.committed(state.session.id)
+        self._count(state, outcome)
+
+    def _count(self, state: TurnState, outcome: TurnOutcome) -> None:
+        s = self._s
         s.metrics.turn(outcome, s.clock.monotonic() - state.started)
+        if s.tracing is not None:
+            s.tracing.ended(state, outcome)
 
     def _last_word(self, state: TurnState, outcome: TurnOutcome, count: int, now: float, leave: bool) -> Statement:
         if outcome == "answered":

@@ -22,7 +22,7 @@ from quarterdeck.model.action import ModelCall
 from quarterdeck.model.asking import ToolSpec
 from quarterdeck.model.hook import Denial
 from quarterdeck.model.permit import Permit
-from quarterdeck.model.turn import ModelAnswer, Usage, model_step
+from quarterdeck.model.turn import ModelAnswer, model_step
 from quarterdeck.ports import ModelProfile, ModelRequest, OnDelta, Provider, ProviderFailed
 from quarterdeck.store import sessions
 from quarterdeck.store.operations import Receipt, Statement, operation
@@ -189,30 +189,33 @@ class ModelCalls:
         pending = state.pending
         assert pending is not None
         assert pending.permit is not None
-        begun, result = self._s.clock.monotonic(), "failed"
-        usage: Usage | None = None
-        answer: ModelAnswer | None = None
+        begun = self._s.clock.monotonic()
+        result: ModelAnswer | ProviderFailed | None = None
         try:
             async with state.cut.scope():
                 self._s.crash.reach("provider.before")
-                answer = await self._ask(pending, pending.permit, lambda delta: None)
+                result = await self._ask(pending, pending.permit, lambda delta: None)
             self._s.crash.reach("provider.after")
-            result, usage = "answered", answer.usage
-            return answer
+            return result
         except ProviderFailed as failed:
-            usage = failed.usage
+            result = failed
             raise
         finally:
-            self._count(pending, result, begun, usage)
+            self._count(pending, begun, result)
             if self._s.hooks is not None:
+                answer = result if isinstance(result, ModelAnswer) else None
                 screening.tell_answer(self._s.hooks, state, pending.step, pending.shown, answer)
 
-    def _count(self, pending: Pending, result: str, begun: float, usage: Usage | None) -> None:
+    def _count(self, pending: Pending, begun: float, result: ModelAnswer | ProviderFailed | None) -> None:
+        """A call ended; None where it was cut."""
         metrics, call = self._s.metrics, pending.call
-        metrics.model(call.provider, result, self._s.clock.monotonic() - begun)
-        if usage is not None:
-            cost = self._s.gate.prices.cost(call.route, usage, pending.intent.row.created_at)
-            metrics.used(call.provider, call.model, usage, *cost)
+        said = "answered" if isinstance(result, ModelAnswer) else "failed"
+        metrics.model(call.provider, said, self._s.clock.monotonic() - begun)
+        if result is not None and result.usage is not None:
+            cost = self._s.gate.prices.cost(call.route, result.usage, pending.intent.row.created_at)
+            metrics.used(call.provider, call.model, result.usage, *cost)
+        if self._s.tracing is not None:
+            self._s.tracing.asked(pending, begun, result)
 
     def _note(self, state: TurnState, pending: Pending, failed: ProviderFailed) -> None:
         self._s.log.warning(
@@ -272,23 +275,21 @@ class ModelCalls:
     async def _attempt(self, state: TurnState, pending: Pending) -> tuple[ModelAnswer, Show]:
         show = Show(self._s, state)
         begun = self._s.clock.monotonic()
-        result = "failed"
-        usage: Usage | None = None
+        result: ModelAnswer | ProviderFailed | None = None
         try:
             with self._s.live.grows(state.session.id, show):
                 async with state.cut.scope():
                     self._s.crash.reach("provider.before")
-                    answer = msgspec.structs.replace(await self._beside(pending, show), route=pending.call.route)
+                    result = msgspec.structs.replace(await self._beside(pending, show), route=pending.call.route)
             self._s.crash.reach("provider.after")
-            result, usage = "answered", answer.usage
-            return answer, show
+            return result, show
         except ProviderFailed as failed:
-            usage = failed.usage
+            result = failed
             raise
         finally:
             show.flush()
             pending.said = show.text
-            self._count(pending, result, begun, usage)
+            self._count(pending, begun, result)
 
     async def _beside(self, pending: Pending, show: Show) -> ModelAnswer:
         """The call, and beside it what people see of it."""

@@ -24,6 +24,7 @@ from quarterdeck.flow.offering import BUTTONS, with_buttons
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.flow.sending import Outgoing, Sending
+from quarterdeck.flow.tracing import Tracing
 from quarterdeck.governance.gate import Gate, Intent
 from quarterdeck.model.action import Part
 from quarterdeck.model.hook import HookContext, HookOutcome, SendSubject
@@ -77,6 +78,7 @@ class Outbox:
         metrics: Metrics,
         log: EventLog,
         peers: Peers = ALONE,
+        tracing: Tracing | None = None,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -87,6 +89,7 @@ class Outbox:
         self._crash = crash
         self._metrics = metrics
         self._log = log
+        self._tracing = tracing
         self._hooks = sending.hooks
         self._peers = peers
         self._flying: Counter[str] = Counter()  # connection -> attempts under way
@@ -250,6 +253,8 @@ class Outbox:
             result = await self._attempt(channel, flight)
             self._crash.reach("send.after")
             self._metrics.sent(connection, type(result).__name__, self._clock.monotonic() - begun)
+            if self._tracing is not None:
+                self._tracing.sent(flight.delivery, flight.part, flight.intent, begun, result)
             return await self._record(flight, result, channel)
         finally:
             self._flying[connection] -= 1

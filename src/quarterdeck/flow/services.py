@@ -15,6 +15,7 @@ from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.flow.sending import RoomNames, Sending
+from quarterdeck.flow.tracing import Tracing
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
 from quarterdeck.observe.metrics import Metrics
@@ -55,6 +56,7 @@ class Services:
     metrics: Metrics
     log: EventLog
     peers: Peers = ALONE
+    tracing: Tracing | None = None
 
     @property
     def hooks(self) -> Hooks | None:

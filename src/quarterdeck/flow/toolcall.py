@@ -206,6 +206,7 @@ class ToolCalls:
             state.newest.identity_id,
             files.at_hand(state),
         )
+        begun = self._s.clock.monotonic()
         self._s.crash.reach("tool.before")
         try:
             async with asyncio.timeout(state.assistant.turn_seconds):
@@ -225,6 +226,8 @@ class ToolCalls:
             finished = Finished(result, "done" if output.ok else "failed", output.rows)
         self._s.crash.reach("tool.after")
         self._s.metrics.tool(call.name, finished.result.status)
+        if self._s.tracing is not None:
+            self._s.tracing.ran(plan.run, plan.intent, begun, finished.result.status)
         return finished
 
     def _unknown(self, plan: Planned, state: TurnState, reason: str) -> Finished:

@@ -88,6 +88,8 @@ class Turns:
         try:
             if not await (self._take_up(state) if claim.resumed else self._take(state)):
                 return
+            if self._s.tracing is not None:
+                self._s.tracing.taken(state)
             while not await self._step(state):
                 pass
         except TurnCut as cut:

@@ -32,13 +32,17 @@ RULES: Mapping[Rule, str] = {
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that is wrong now: with what (`subject`), why, who is affected, and one next step."""
+    """One thing that is wrong now: with what (`subject`), why, who is affected, and one next step.
+
+    `owner` names who is answerable; the rules leave it to `flow/watch/answerable`.
+    """
 
     rule: Rule
     subject: str
     cause: str
     affected: str
     next_step: str
+    owner: str = ""
 
 
 def runbook(rule: str) -> str:

@@ -35,6 +35,7 @@ class Assistant(msgspec.Struct, frozen=True):
     resets: ResetRules = ResetRules()
     plugins: tuple[str, ...] = ()  # what others wrote and it uses, with package and version
     language: str = ""  # that people are spoken to in; empty: as their apps say
+    answerable: str = ""  # who is responsible for it, and how to reach them
     introduction: Introduction | None = None  # None: it does not introduce itself
 
     def release(self) -> str:

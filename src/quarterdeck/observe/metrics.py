@@ -73,6 +73,7 @@ class Metrics:
             "quarterdeck_incidents", "Single failures that somebody may want to look at", ("kind",),
             registry=self.registry,
         )  # fmt: skip
+        self._spans = Counter("quarterdeck_spans", "Spans: sent, or lost to what", ("result",), registry=self.registry)
         self._gauges: dict[str, Gauge] = {}
         self._children: dict[tuple[int, tuple[str, ...]], Counter | Histogram] = {}
 
@@ -126,6 +127,11 @@ class Metrics:
     def incident(self, kind: str) -> None:
         """A single failure that somebody may want to look at; what goes on failing is an alert."""
         self._incidents.labels(kind).inc()
+
+    def spans(self, result: str, count: int) -> None:
+        """Spans were taken by a collector (sent), or lost (queue_full, refused, unreachable)."""
+        if count:
+            self._spans.labels(result).inc(count)
 
     def gauge(self, name: str, text: str, value: float) -> None:
         """Set a gauge, `quarterdeck_<name>`."""

@@ -24,6 +24,7 @@ class Alert(msgspec.Struct, frozen=True):
     cause: str
     affected: str
     next_step: str
+    owner: str
     times: int
     fired_at: float
     seen_at: float
@@ -40,7 +41,7 @@ def fire(alert_id: str, found: Finding, now: float, *, owed: bool) -> Statement:
     return Statement(
         "alerts.fire",
         f"INSERT INTO alerts (tenant, {columns(Alert)}) VALUES (:tenant, :id, :rule, :subject, 'firing', :cause,"
-        " :affected, :next_step, 1, :now, :now, NULL, NULL, NULL, :now, 1, :owed)",
+        " :affected, :next_step, :owner, 1, :now, :now, NULL, NULL, NULL, :now, 1, :owed)",
         {"tenant": TENANT, "id": alert_id, "now": now, "owed": int(owed), **_words(found)},
         expect=1,
     )
@@ -51,7 +52,8 @@ def fire_again(alert: Alert, found: Finding, now: float, *, tell: bool, owed: bo
     return Statement(
         "alerts.fire_again",
         "UPDATE alerts SET state = 'firing', cause = :cause, affected = :affected, next_step = :next_step,"
-        " times = times + 1, seen_at = :now, resolved_at = NULL, acknowledged_at = NULL, acknowledged_by = NULL,"
+        " owner = :owner, times = times + 1, seen_at = :now, resolved_at = NULL, acknowledged_at = NULL,"
+        " acknowledged_by = NULL,"
         " told_at = CASE WHEN :tell = 1 THEN :now ELSE told_at END, told = :tell, owed = :owed"
         " WHERE tenant = :tenant AND id = :id AND rule = :rule AND subject = :subject AND state = 'resolved'",
         {"tenant": TENANT, "id": alert.id, "now": now, "tell": int(tell), "owed": int(owed), **_words(found)},
@@ -74,7 +76,8 @@ def see(alert: Alert, found: Finding, now: float) -> Statement:
     """It is still so; the words are the newest."""
     return Statement(
         "alerts.see",
-        "UPDATE alerts SET cause = :cause, affected = :affected, next_step = :next_step, seen_at = :now"
+        "UPDATE alerts SET cause = :cause, affected = :affected, next_step = :next_step,"
+        " owner = :owner, seen_at = :now"
         f" WHERE tenant = :tenant AND id = :id AND rule = :rule AND subject = :subject AND {_FIRING}",
         {"tenant": TENANT, "id": alert.id, "now": now, **_words(found)},
         expect=1,

@@ -11,6 +11,8 @@ It prints `{"url": ...}` and serves until SIGTERM, SIGINT or the end of its stan
     POST /rooms/{room}/typing
 
 `POST /people/{room}` with {"name", "text"} and the same token is a person who writes; it needs no bot to be there.
+`POST /moods/{mood}`, with it too, makes the platform misbehave: `silent` (questions for events wait for ever; all else
+is answered) until `speaking`, `revoked` (the bot's token is not valid any more) until `valid`.
 Keys of messages are not honoured: as with most messengers, what is sent twice is shown twice.
 
 The log has one JSON object (`Line`) for each thing that people could see, written before the bot hears of it. It
@@ -41,11 +43,17 @@ TEXT_LIMIT = 2000  # code points
 T = TypeVar("T")
 
 
+Mood = Literal["silent", "speaking", "revoked", "valid"]
+What = Literal["wrote", "taken", "sent", "edited", "typing", "mood"]
+
+
 class Line(msgspec.Struct, frozen=True):
-    """One line of the log. `at`: seconds of the machine's monotonic clock. `taken`: the bot confirmed that message."""
+    """One line of the log. `at`: seconds of the machine's monotonic clock. `taken`: the bot confirmed that message.
+    `mood`: the platform is so from now on, as the text says.
+    """
 
     at: float
-    what: Literal["wrote", "taken", "sent", "edited", "typing"]
+    what: What
     room: str
     id: str = ""
     text: str = ""
@@ -89,6 +97,7 @@ class Messenger:
         self._rooms: dict[str, set[str]] = {}  # room -> ids of the bot's messages in it
         self._unseen: set[str] = set()
         self._waiting: deque[Event] = deque()
+        self._silent = self._revoked = False
         self._news = asyncio.Condition()
         self._numbers = itertools.count(1)
         self._seqs = itertools.count(1)
@@ -102,6 +111,7 @@ class Messenger:
             web.put("/rooms/{room}/messages/{id}", self._edit),
             web.post("/rooms/{room}/typing", self._typing),
             web.post("/people/{room}", self._write),
+            web.post("/moods/{mood}", self._turn),
         ]
 
     # --- people -----------------------------------------------------------------------------------------------
@@ -120,19 +130,36 @@ class Messenger:
             self._news.notify_all()
         return _reply({"id": native})
 
+    async def _turn(self, request: web.Request) -> web.Response:
+        self._check(request)
+        try:
+            mood = msgspec.convert(request.match_info["mood"], Mood)
+        except msgspec.ValidationError as error:
+            raise _refused(404, "unknown_mood") from error
+        if mood in ("silent", "speaking"):
+            self._silent = mood == "silent"
+        else:
+            self._revoked = mood == "revoked"
+        self._note("mood", "", text=mood)
+        async with self._news:
+            self._news.notify_all()
+        return _reply({"ok": True})
+
     # --- the bot ----------------------------------------------------------------------------------------------
 
     async def _events(self, request: web.Request) -> web.Response:
-        self._check(request)
+        self._check_bot(request)
         after, limit = int(_number(request, "after")), int(_number(request, "limit", 100))
         while self._waiting and self._waiting[0].seq <= after:
             event = self._waiting.popleft()
             self._note("taken", event.room["id"], event.id)
         try:
             async with asyncio.timeout(min(_number(request, "wait"), MAX_WAIT_S)), self._news:
-                await self._news.wait_for(lambda: bool(self._waiting))
+                await self._news.wait_for(lambda: bool(self._waiting) and not self._silent)
         except TimeoutError:
             pass
+        async with self._news:
+            await self._news.wait_for(lambda: not self._silent)
         return _reply({"events": list(itertools.islice(self._waiting, limit))})
 
     async def _send(self, request: web.Request) -> web.Response:
@@ -161,8 +188,13 @@ class Messenger:
         if request.headers.get("Authorization") != f"Bearer {self._token}":
             raise _refused(401, "unauthorized")
 
-    def _room(self, request: web.Request) -> str:
+    def _check_bot(self, request: web.Request) -> None:
         self._check(request)
+        if self._revoked:
+            raise _refused(401, "unauthorized")
+
+    def _room(self, request: web.Request) -> str:
+        self._check_bot(request)
         room = request.match_info["room"]
         if room not in self._rooms:
             raise _refused(404, "unknown_room")
@@ -178,9 +210,7 @@ class Messenger:
         if native not in self._unseen:
             self._note(what, room, native, text)
 
-    def _note(
-        self, what: Literal["wrote", "taken", "sent", "edited", "typing"], room: str, native: str = "", text: str = ""
-    ) -> None:
+    def _note(self, what: What, room: str, native: str = "", text: str = "") -> None:
         self._log.write(msgspec.json.encode(Line(time.monotonic(), what, room, native, text)) + b"\n")
 
 

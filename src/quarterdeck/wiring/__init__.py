@@ -68,6 +68,7 @@ from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.opening import open_store
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, share
+from quarterdeck.wiring.tracing import traced
 from quarterdeck.wiring.watching import watching
 
 VERSION = __version__
@@ -104,6 +105,7 @@ class Gateway:
     log: FilteringBoundLogger
     crash: CrashPoints
     services: tuple[Service, ...]
+    early: tuple[Service, ...]
     plugins: tuple[Plugin, ...]
     configuration: Configuration
     connections: Connections
@@ -141,8 +143,7 @@ async def build(
     stack.push_async_callback(client.close)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
     auditor = Auditor(clock, new_id)
-    gate = Gate(clock, new_id, auditor, PriceBook(), shared.standing)
-    blobs = Blobs(data.blobs, clock, points)
+    gate, blobs = Gate(clock, new_id, auditor, PriceBook(), shared.standing), Blobs(data.blobs, clock, points)
     builder = Builder(
         config, client, secrets, clock, log, stack, plugins, blobs, [Service(name="store", run=partial(_watch, failed))]
     )
@@ -151,11 +152,12 @@ async def build(
     directory = _directory(config, plugins.found, providers, tools)
     hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
     sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
-    outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log, peers)
+    tracing = traced(builder, environ, metrics, VERSION) if channels else None
+    outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log, peers, tracing)
     tools.update(await builder.tools(Posting(store, directory, sending, outbox)))
     services = Services(
         store, directory, gate, auditor, sending, outbox, rooms, History(store, HISTORY_BYTES), blobs, Reader(),
-        live, clock, new_id, points, metrics, log, peers,
+        live, clock, new_id, points, metrics, log, peers, tracing,
     )  # fmt: skip
     lanes = Lanes(store, Turns(services), directory, log, peers)
     shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, log))
@@ -174,8 +176,8 @@ async def build(
     return Gateway(
         loaded, data, directory, store, shared, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         watcher, Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
-        client, clock, new_id, metrics, level, log, points, tuple(builder.services), plugins.found,
-        configuration, Connections(store, directory, auditor, outbox, clock, peers),
+        client, clock, new_id, metrics, level, log, points, tuple(builder.services), tuple(builder.early),
+        plugins.found, configuration, Connections(store, directory, auditor, outbox, clock, peers),
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
         clock.now(),

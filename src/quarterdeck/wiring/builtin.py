@@ -39,6 +39,7 @@ class Builder:
     plugins: Plugins
     files: FileSource
     services: list[Service] = field(default_factory=list[Service])  # what runs beside, such as a download
+    early: list[Service] = field(default_factory=list[Service])  # what begins first, and ends last
 
     async def provider(self, name: str, one: ProviderConfig) -> Provider:
         """A source of models."""
@@ -140,7 +141,11 @@ class Builder:
             self.stack.push_async_callback(hook.close)
             lenient = one.on_failure == "pass"
             rules.append(HookRule(one.name, frozenset(one.on), hook, one.timeout_seconds, lenient))
-        return Hooks(rules, auditor, self.clock, new_id, metrics, self.log) if rules else None
+        if not rules:
+            return None
+        hooks = Hooks(rules, auditor, self.clock, new_id, metrics, self.log)
+        self.early.append(Service(name="hooks", run=hooks.run, stop_seconds=5.0))
+        return hooks
 
     async def _hook(self, one: HookConfig, path: str, up: bool) -> Hook:
         if one.plugin:

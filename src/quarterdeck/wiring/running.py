@@ -55,8 +55,8 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         await begin(g, supervisor)
         if SCHEDULER in g.shared.roles:
             await supervisor.start(Service(name="audit", run=_alone(g, "audit", g.sealer.run)))
-        if g.sending.hooks is not None:  # stops late: what ends before it is still told
-            await supervisor.start(Service(name="hooks", run=g.sending.hooks.run, stop_seconds=5.0))
+        for service in g.early:  # they stop late: what ends before them is still told
+            await supervisor.start(service)
         await supervisor.start(Service(name="outbox", run=g.outbox.run, stop_seconds=10.0))
         await supervisor.start(Service(name="tokens", run=g.tokens.run))
         app = application(g, url)

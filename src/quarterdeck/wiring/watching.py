@@ -2,14 +2,16 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 
-from quarterdeck.base.settings import AlertsConfig
+from quarterdeck.base.settings_seen import AlertsConfig
 from quarterdeck.base.supervise import Service
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Sending
+from quarterdeck.flow.watch.answerable import answerable
 from quarterdeck.flow.watch.looking import Looking
 from quarterdeck.flow.watch.posting import Posting
 from quarterdeck.flow.watch.telling import Telling, ToldRoom
@@ -47,7 +49,19 @@ async def watching(
     rhythm = Rhythm(alerts.every_seconds, alerts.clear_seconds, alerts.quiet_seconds)
     posts = alerts.secret is not None
     watcher = Watcher(
-        store, looking, told, outbox, live, limits(alerts), rhythm, clock, new_id, metrics, log, posts=posts
+        store,
+        looking,
+        told,
+        outbox,
+        live,
+        limits(alerts),
+        rhythm,
+        clock,
+        new_id,
+        metrics,
+        log,
+        partial(answerable, directory, alerts.contact),
+        posts=posts,
     )
     if alerts.secret is not None:
         post = SignedPost(alerts.webhook, alerts.secret, "alerts.secret", builder.client, builder.secrets, clock)

@@ -170,7 +170,10 @@ async def status(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
         "dead_letters": counts.dead_letters,
         "pairings_asked": counts.pairings_asked,
         "audit": {"sealed": counts.audit_sealed, "unsealed": counts.audit_unsealed},
-        "alerts": [{"id": one.id, "rule": one.rule, "subject": one.subject, "cause": one.cause} for one in firing],
+        "alerts": [
+            {"id": one.id, "rule": one.rule, "subject": one.subject, "cause": one.cause, "owner": one.owner}
+            for one in firing
+        ],
         "plugins": [str(one) for one in parts.plugins],
         "connections": [_health(parts, rules.name) for rules in parts.directory.connections if not rules.rows],
     }

@@ -2,8 +2,11 @@
 
 - `programme` which scenes are there, in which order, and how does the command end?
 - `account`   what is told of a scene, and how does it look?
-- `stage`     the folder, the messenger's stand-in, the gateway: what every scene plays on
+- `stage`     the folder, the gateway, its stand-ins: what every scene plays on
+- `messenger` what can be done to a messenger's stand-in, and what it has logged
+- `home`      what does a signed-in browser read on the console's first page?
 - `kill`      does a killed gateway lose, repeat or disorder anything?
+- `deaf`      is a connection that hears nothing, or is shut out, found before anybody complains?
 - `chatlog`   what did people see, by the messenger's own log?
 - `proof`     is a record that was changed found out?
 

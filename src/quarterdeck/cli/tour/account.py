@@ -28,15 +28,16 @@ class Account:
     facts: dict[str, Fact] = field(default_factory=dict[str, Fact])
     failures: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
+    _label: str = ""
 
     def did(self, text: str) -> None:
         """Something was done."""
-        self.say("" if self.done else "Done", text)
+        self._say("Done", text)
         self.done.append(text)
 
     def saw(self, text: str, facts: Mapping[str, Fact]) -> None:
         """Something was found; `facts` are its numbers."""
-        self.say("" if self.evidence else "Evidence", text)
+        self._say("Evidence", text)
         self.evidence.append(text)
         self.facts.update(facts)
 
@@ -50,6 +51,11 @@ class Account:
         if not kept:
             self.failures.append(otherwise)
             self.say("Failed", otherwise)
+
+    def _say(self, label: str, text: str) -> None:
+        """The label stands where it changes."""
+        self.say("" if label == self._label else label, text)
+        self._label = label
 
     @property
     def held(self) -> bool:

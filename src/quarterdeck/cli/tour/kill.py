@@ -27,7 +27,7 @@ def kill(stage: Stage, account: Account) -> None:
     stage.start()
     for name in PEOPLE:
         for text in TEXTS:
-            stage.write(name, text.format(name=name))
+            stage.messenger.write(name, text.format(name=name))
         time.sleep(PACE_S)
     account.did(f"{len(PEOPLE)} people wrote {len(TEXTS)} messages each; the answers come word by word.")
     until(lambda: _in_the_midst(seen(stage)), BUSY_SECONDS, "the moment when some answers are half written")
@@ -52,7 +52,7 @@ def kill(stage: Stage, account: Account) -> None:
 
 def seen(stage: Stage) -> Seen:
     """What people see now."""
-    return look(stage.lines(), _answer, repeat_mark("en"))
+    return look(stage.messenger.lines(), _answer, repeat_mark("en"))
 
 
 def _answer(question: str) -> str:
@@ -69,7 +69,7 @@ def _wait_for_all(stage: Stage) -> None:
     limit = time.monotonic() + ALL_SECONDS
 
     def over() -> bool:
-        now, last = time.monotonic(), max(line.at for line in stage.lines())
+        now, last = time.monotonic(), max(line.at for line in stage.messenger.lines())
         return now > limit or now - last > (SETTLE_S if seen(stage).lost == 0 else QUIET_SECONDS)
 
     until(over, ALL_SECONDS + QUIET_SECONDS, "the end of the answers")

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 
 from quarterdeck.cli.command import Command
-from quarterdeck.cli.tour import kill, proof
+from quarterdeck.cli.tour import deaf, kill, proof
 from quarterdeck.cli.tour.account import Account, Paper, paper
 from quarterdeck.cli.tour.stage import Stage, StageFailed, stage
 
-REAL = "the gateway (`quarterdeck up`, a process of its own), its database, the kill, the verifier"
+REAL = "the gateway (`quarterdeck up`, a process of its own), its database, the kill, the alerts, the verifier"
 STAND_INS = (
-    "the messenger (a small program on this machine, with a log of its own) and the model (a script that talks slowly)"
+    "the messengers (small programs on this machine, with logs of their own) and the model (a script that talks slowly)"
 )
 STOPPED = "quarterdeck: the tour was stopped; nothing of it is left"
 
@@ -56,6 +56,7 @@ def scenes(sabotage: str | None) -> Sequence[tuple[str, str, Play]]:
     """Name, claim and play of each scene, in their order."""
     return (
         ("kill", kill.CLAIM, kill.kill),
+        ("deaf", deaf.CLAIM, partial(deaf.deaf, swallow_it=sabotage == "deaf")),
         ("proof", proof.CLAIM, partial(proof.proof, leave_it=sabotage == "proof")),
     )
 
@@ -81,7 +82,7 @@ def _play(made: Stage, shown: Paper | None, sabotage: str | None) -> bool:
 
 
 def _welcome(shown: Paper) -> None:
-    shown.title("Quarterdeck tour: two claims, tried on this machine. Half a minute, no key, no network.")
+    shown.title("Quarterdeck tour: three claims, tried on this machine. A minute, no key, no network.")
     print()
     shown.line("Real", REAL)
     shown.line("Stand-in", STAND_INS)

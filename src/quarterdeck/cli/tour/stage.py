@@ -3,8 +3,6 @@
 Nothing outside the folder is read or written, and nothing is ended that was not started here.
 """
 
-import http.client
-import json
 import os
 import secrets
 import signal
@@ -16,19 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from quarterdeck.base.errors import QuarterdeckError
-from quarterdeck.cli.tour.chatlog import Line
+from quarterdeck.cli.tour.messenger import Messenger, StageFailed
 from quarterdeck.store.datadir import DataDir
 
 READY_SECONDS = 40.0
 DRAIN_SECONDS = 40.0
 COMMAND_SECONDS = 60.0
 END_SECONDS = 5.0
-HTTP_SECONDS = 10.0
 PAUSE = 0.02
 
 TOKEN_VARIABLE = "MESSENGER_TOKEN"  # noqa: S105  the variable's name
@@ -43,7 +39,8 @@ model = "{model}"
 introduce = false
 [connections.messenger]
 channel = "loopback"
-api_root = "{url}"
+api_root = "http://{address}"
+poll_seconds = 2
 token = {{ env = "{variable}" }}
 dm_policy = "open"
 streaming = "edit"
@@ -51,12 +48,6 @@ streaming = "edit"
 
 T = TypeVar("T")
 Child = subprocess.Popen[bytes]
-
-
-class StageFailed(QuarterdeckError):
-    """What a scene needs did not come about, so its claim could not be shown."""
-
-    code = "stage_failed"
 
 
 @dataclass(frozen=True)
@@ -76,7 +67,7 @@ class Stage:
     _children: list[Child] = field(default_factory=list[Child])
     _gateway: Child | None = None
     _token: str = field(default_factory=lambda: secrets.token_hex(16))
-    _address: str = ""
+    _messenger: Messenger | None = None
 
     @property
     def config(self) -> Path:
@@ -92,38 +83,29 @@ class Stage:
 
     def open(self) -> None:
         """Start the messenger's stand-in and write the configuration. Raises StageFailed."""
-        told = self.folder / "messenger.out"
-        words = ["quarterdeck.testing.messenger", "--log", str(self._chatlog), "--swallow", str(self.swallow)]
-        child = self._start(told, *words)
-        self._await(lambda: told.read_bytes().endswith(b"\n"), "the messenger's stand-in", child)
-        url = msgspec.json.decode(told.read_bytes(), type=dict[str, str])["url"]
-        self._address = urlsplit(url).netloc
-        self.config.touch(mode=0o600)
-        self.config.write_text(CONFIG.format(model=MODEL, url=url, variable=TOKEN_VARIABLE))
-
-    def write(self, name: str, text: str) -> None:
-        """A person writes. Raises StageFailed."""
-        line = http.client.HTTPConnection(self._address, timeout=HTTP_SECONDS)
-        try:
-            body = json.dumps({"name": name, "text": text})
-            headers = {"Authorization": f"Bearer {self._token}"}
-            line.request("POST", f"/people/{quote(name.lower())}", body, headers)
-            status = line.getresponse().status
-        except (OSError, http.client.HTTPException) as error:
-            raise StageFailed(f"the messenger's stand-in does not answer: {error}") from error
-        finally:
-            line.close()
-        if status != 200:
-            raise StageFailed(f"the messenger's stand-in answered {status}")
-
-    def lines(self) -> list[Line]:
-        """What the messenger has logged."""
-        whole = self._chatlog.read_bytes().rpartition(b"\n")[0]
-        return [msgspec.json.decode(line, type=Line) for line in whole.splitlines()]
+        self._messenger = self.standin("messenger", self.swallow)
+        self.configure()
 
     @property
-    def _chatlog(self) -> Path:
-        return self.folder / "messenger.log"
+    def messenger(self) -> Messenger:
+        """The stand-in to which everybody writes. Raises StageFailed before it is there."""
+        if self._messenger is None:
+            raise StageFailed("the messenger's stand-in does not run")
+        return self._messenger
+
+    def standin(self, name: str, swallow: int = 0) -> Messenger:
+        """Start another messenger's stand-in. Raises StageFailed."""
+        told, log = self.folder / f"{name}.out", self.folder / f"{name}.log"
+        child = self._start(told, "quarterdeck.testing.messenger", "--log", str(log), "--swallow", str(swallow))
+        self._await(lambda: told.read_bytes().endswith(b"\n"), "the messenger's stand-in", child)
+        url = msgspec.json.decode(told.read_bytes(), type=dict[str, str])["url"]
+        return Messenger(urlsplit(url).netloc, self._token, log)
+
+    def configure(self, more: str = "") -> None:
+        """Write the gateway's configuration: the usual one, and what a scene has beside it."""
+        usual = CONFIG.format(model=MODEL, address=self.messenger.address, variable=TOKEN_VARIABLE)
+        self.config.touch(mode=0o600)
+        self.config.write_text(usual + more)
 
     # --- the gateway ------------------------------------------------------------------------------------------
 

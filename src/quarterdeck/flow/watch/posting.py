@@ -31,6 +31,7 @@ class Posted(msgspec.Struct, frozen=True):
     cause: str
     affected: str
     next_step: str
+    owner: str
     runbook: str
     fired_at: str
 
@@ -76,7 +77,7 @@ class Posting:
         return msgspec.json.encode(
             Posted(
                 f"alert.{alert.state}", _moment(self._clock.now()), alert.id, alert.rule, alert.subject, alert.cause,
-                alert.affected, alert.next_step, runbook(alert.rule), _moment(alert.fired_at),
+                alert.affected, alert.next_step, alert.owner, runbook(alert.rule), _moment(alert.fired_at),
             )
         )  # fmt: skip
 

@@ -52,7 +52,7 @@ def fired(found: Finding) -> str:
     """What the room is told when it fires."""
     return (
         f"ALERT {found.rule}: {found.cause}\nAffected: {found.affected}\nNext: {found.next_step}\n"
-        f"Runbook: {runbook(found.rule)}"
+        f"Answerable: {found.owner}\nRunbook: {runbook(found.rule)}"
     )
 
 

@@ -57,6 +57,7 @@ class Watcher:
         new_id: Callable[[str], str],
         metrics: Metrics,
         log: EventLog,
+        owner: Callable[[Finding], str],
         *,
         posts: bool = False,
     ) -> None:
@@ -71,6 +72,7 @@ class Watcher:
         self._new_id = new_id
         self._metrics = metrics
         self._log = log
+        self._owner = owner
         self._posts = posts
         self._before: frozenset[Key] = frozenset()  # what the look before this one found
         self._absent: dict[Key, float] = {}  # what fires and is not found: since when (monotonic)
@@ -102,7 +104,7 @@ class Watcher:
     async def tick(self) -> None:
         """One look, and what follows from it."""
         look = await self._looking.look(self._limits)
-        found = {(one.rule, one.subject): one for one in rules.findings(look, self._limits)}
+        found = {(one.rule, one.subject): self._owned(one) for one in rules.findings(look, self._limits)}
         firing = {(one.rule, one.subject): one for one in await alerts.firing(self._store, OPEN)}
         for key, finding in found.items():
             if key in firing:
@@ -118,6 +120,9 @@ class Watcher:
         self._looked = self._clock.monotonic()
         rows = await alerts.firing(self._store, OPEN)
         measures.publish(self._metrics, look, [one.rule for one in rows], self._clock.now())
+
+    def _owned(self, finding: Finding) -> Finding:
+        return msgspec.structs.replace(finding, owner=self._owner(finding))
 
     async def _fire(self, finding: Finding) -> None:
         now = self._clock.now()
@@ -161,7 +166,7 @@ class Watcher:
             self._outbox.enqueued(outgoing)
         self._live.committed("")
         said = self._log.warning if kind == "alert.fired" else self._log.info
-        said(kind, alert=alert_id, rule=finding.rule, subject=finding.subject, cause=finding.cause)
+        said(kind, alert=alert_id, rule=finding.rule, subject=finding.subject, cause=finding.cause, owner=finding.owner)
 
 
 def _finding(alert: Alert) -> Finding:

@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from quarterdeck.base.config import decode_settings
-from quarterdeck.base.settings import ProviderConfig, Table
+from quarterdeck.base.settings import ProviderConfig
+from quarterdeck.base.settings_table import Table
 from quarterdeck.ports import ModelProfile
 from quarterdeck.providers.gemini.files import MAX_FILE, READS
 

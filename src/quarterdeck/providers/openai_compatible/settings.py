@@ -8,7 +8,8 @@ from msgspec import Meta
 from quarterdeck.base.config import ConfigRefusals, decode_settings
 from quarterdeck.base.decode import suggestion
 from quarterdeck.base.errors import ConfigRefused
-from quarterdeck.base.settings import ProviderConfig, Table
+from quarterdeck.base.settings import ProviderConfig
+from quarterdeck.base.settings_table import Table
 from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.ports import ModelProfile
 from quarterdeck.providers.http.headers import check_headers, check_key_header

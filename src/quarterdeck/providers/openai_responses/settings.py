@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from quarterdeck.base.config import decode_settings
-from quarterdeck.base.settings import ProviderConfig, Table
+from quarterdeck.base.settings import ProviderConfig
+from quarterdeck.base.settings_table import Table
 from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.ports import ModelProfile
 from quarterdeck.providers.http.headers import check_headers, check_key_header
