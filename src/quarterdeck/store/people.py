@@ -44,7 +44,10 @@ class KnownRoom(msgspec.Struct, frozen=True):
 
 
 class Pairing(msgspec.Struct, frozen=True):
-    """A stranger's wish to be let in, or a group's where the stranger spoke; the code was shown there."""
+    """A stranger's wish to be let in, or a group's where the stranger spoke; the code was shown there.
+
+    `state`: asked, approved or denied. One that is decided before anybody asks is an invitation (store/invitations).
+    """
 
     id: str
     code: str
@@ -300,8 +303,8 @@ async def wisher(store: Store, wish: Pairing) -> Wisher:
 async def pairings(store: Store, state: str, limit: int, before: str) -> list[Pairing]:
     """Wishes for people, newest first."""
     rows = await store.scan(
-        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND (:state = '' OR state = :state)"
-        " AND (:before = '' OR id < :before) ORDER BY id DESC LIMIT :limit",
+        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND state <> 'offered'"
+        " AND (:state = '' OR state = :state) AND (:before = '' OR id < :before) ORDER BY id DESC LIMIT :limit",
         {"tenant": TENANT, "state": state, "limit": limit, "before": before},
     )
     return values(Pairing, rows)

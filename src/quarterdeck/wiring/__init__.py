@@ -6,7 +6,7 @@ Whatever is dear to import (a channel, a provider's engine) is imported here whe
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.exports import Exports
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
+from quarterdeck.actions.invitations import Inviting
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.people import People
@@ -140,11 +141,11 @@ class Gateway:
 
 
 async def build(
-    loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncExitStack, *, channels: bool = True
+    loaded: LoadedConfig, environ: Mapping[str, str], stack: AsyncExitStack, *, channels: bool = True, only: str = ""
 ) -> Gateway:
     """Open the data directory and build all parts; `stack` closes them. Nothing runs yet.
 
-    Without `channels` no connection's secret is needed; what is to be sent waits for a gateway.
+    Without `channels` no connection's secret is needed, with `only` just that one's; what is to be sent waits.
     """
     config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
@@ -181,7 +182,7 @@ async def build(
     hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
     if channels:
-        await _attach(config, builder, directory, stack)
+        await _attach(config, builder, directory, stack, only)
     sealer = Sealer(store, await _audit_key(data, store), clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed)
     prices = Prices(config, gate.prices, data.prices, log)
@@ -200,9 +201,11 @@ async def build(
     )  # fmt: skip
 
 
-async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack) -> None:
-    """Build the channel of every connection."""
+async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack, only: str) -> None:
+    """Build the channel of every connection, or of one."""
     for name, connection in config.connections.items():
+        if only not in ("", name):
+            continue
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
         directory.attach(name, channel)
@@ -251,13 +254,7 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         g.intake.open = True
         timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
         await supervisor.start(Service(name="timers", run=timers.run))  # before anybody can speak
-        for name, channel in g.directory.channels().items():
-            service = Service(
-                name=f"channel.{name}",
-                run=g.directory.pauses.receiving(name, channel, g.intake),
-                restart="backoff",
-                stop_seconds=2.0,
-            )
+        for service in receiving(g):
             await supervisor.start(service)
         g.data.write_runtime(Runtime(os.getpid(), VERSION, url, g.started_at))
         stack.callback(g.data.runtime.unlink, True)
@@ -266,6 +263,13 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         g.crash.reach("drain.begun")
         g.intake.open = False
         g.log.info("draining", turns=g.lanes.running)
+
+
+def receiving(g: Gateway) -> Iterator[Service]:
+    """What receives from each connection that was built."""
+    for name, channel in g.directory.channels().items():
+        run = g.directory.pauses.receiving(name, channel, g.intake)
+        yield Service(name=f"channel.{name}", run=run, restart="backoff", stop_seconds=2.0)
 
 
 def control_parts(g: Gateway, url: str) -> Parts:
@@ -289,6 +293,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         connections=g.connections,
         deliveries=Deliveries(g.store, g.auditor, g.outbox, g.live, g.clock),
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
+        inviting=Inviting(g.store, g.auditor, g.clock, g.new_id),
         pairings=Pairings(g.store, g.directory, g.auditor, g.sending, g.outbox, g.clock),
         probes=Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log),
         mind=Mind(g.store, g.auditor, g.clock, g.new_id),

@@ -13,6 +13,7 @@ from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.exports import Exports
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
+from quarterdeck.actions.invitations import Inviting
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.people import People
@@ -60,6 +61,7 @@ class Parts:
     connections: Connections
     deliveries: Deliveries
     inbox: Inbox
+    inviting: Inviting
     mind: Mind
     pairings: Pairings
     probes: Probes

@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, Command] = {
     "deliveries settle": command(changes.Settlement, changes.settle_delivery),
     "deliveries resend": command(changes.Because, changes.resend_delivery),
     "pairing list": command(lists.Page, lists.list_pairings),
+    "pairing invite": command(people.Where, people.invite),
+    "pairing show": command(shows.One, people.show_invitation),
     "pairing approve": command(changes.Code, changes.approve_pairing),
     "pairing deny": command(changes.Code, changes.deny_pairing),
     "people list": command(lists.Page, people.list_people),

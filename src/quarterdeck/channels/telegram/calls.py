@@ -34,6 +34,31 @@ class Calls:
         out = self._out("POST", self._method(method), msgspec.json.encode(body), seconds=wait + CALL_SECONDS)
         return await self._request(out)
 
+    async def ask(self, method: str, body: wire.Body, wait: float = 0.0) -> wire.Answer:
+        """A question. Raises Retry after noting what is wrong; `retry_after` where it is known.
+
+        A conflict (409) is answered as it is: what it means depends on what was asked.
+        """
+        given = await self.call(method, body, wait)
+        if not isinstance(given, wire.Answer):
+            self.note(alive=False, detail=given.reason)
+            raise Retry(given.reason)
+        if given.ok or given.code == 409:
+            return given
+        if given.said and given.code in (401, 404):
+            self.note(alive=False, authenticated=False, detail=REFUSED_TOKEN)
+            raise Retry(REFUSED_TOKEN, wire.REFUSED_TOKEN_SECONDS)
+        self.note(alive=False, detail=given.reason)
+        raise Retry(given.reason, retry_after(given))
+
+    async def me(self) -> wire.Bot:
+        """Who the bot is. Raises Retry."""
+        return decode(await self.ask("getMe", wire.Nothing()), wire.Bot)
+
+    async def webhook(self) -> wire.Webhook:
+        """How its webhook stands. Raises Retry."""
+        return decode(await self.ask("getWebhookInfo", wire.Nothing()), wire.Webhook)
+
     async def upload(self, method: str, form: tuple[Part, ...]) -> wire.Answer | NotSent | MaybeSent:
         """One call with a file in it (api, "Sending files": multipart/form-data)."""
         timeouts = Timeouts(first_byte=UPLOAD_SECONDS, idle=CALL_SECONDS, total=UPLOAD_SECONDS + CALL_SECONDS)

@@ -251,6 +251,16 @@ class MessageId(msgspec.Struct, frozen=True):
     message_id: int
 
 
+class Bot(msgspec.Struct, frozen=True):
+    """api: getMe. `can_read_all_group_messages` is false while privacy mode is on."""
+
+    id: int
+    username: str
+    first_name: str = ""
+    can_join_groups: bool = True
+    can_read_all_group_messages: bool = False
+
+
 class FilePath(msgspec.Struct, frozen=True):
     """api: File; the path is good for an hour at least."""
 
