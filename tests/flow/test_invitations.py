@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from quarterdeck.actions.invitations import INVITATION_SECONDS, Invitation, Inviting
+from quarterdeck.actions.pairing import Pairings
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.assistant import Introduction
 from quarterdeck.model.inbound import Accepted, Duplicate
@@ -101,10 +102,26 @@ async def test_who_has_no_good_code_is_treated_as_every_stranger(world: World, t
         assert shown.rpartition(" ")[0] == world.platform.texts("r2")[-1].rpartition(" ")[0]
 
 
+async def test_who_was_kept_out_does_not_come_back_by_an_invitation(world: World) -> None:
+    made = await invite(world)
+    await world.say("let me in")
+    await world.rest()
+    code = world.platform.texts()[-1].rpartition(" ")[2]
+    parts = world.parts
+    pairings = Pairings(parts.store, parts.directory, parts.auditor, parts.sending, parts.outbox, world.clock)
+    await pairings.deny(code, OPERATOR)
+    accepted = await world.say(f"/start {made.code}")
+    assert isinstance(accepted, Accepted)
+    assert accepted.outcome == "refused"
+    assert (await inviting(world).get(made.id)).state == "offered"
+
+
 async def test_of_the_code_nothing_is_kept(world: World) -> None:
     made = await invite(world)
     await world.say(f"/start {made.code}")
     await world.rest()
-    await world.stop()
-    assert made.code.encode() not in world.path.read_bytes()
-    assert made.code not in repr(made)
+    kept = [*world.rows("SELECT content FROM inbox"), *world.rows("SELECT content FROM audit_content")]
+    kept += world.rows("SELECT code AS content FROM pairings")
+    assert any(b"/start" in bytes(row["content"]) for row in kept[:-1])
+    assert not any(made.code.encode() in row["content"] for row in kept[:-1])
+    assert made.code not in kept[-1]["content"] + repr(made)
