@@ -52,6 +52,10 @@ async def linked(screen: Screen) -> str:
     return there()
 
 
+async def offered(bot: RunningStandIn, count: int) -> bool:
+    return len(await bot.driver.requests("setMyCommands")) == count
+
+
 async def answered(bot: RunningStandIn, count: int) -> list[str]:
     return [str(one["text"]) for one in await bot.driver.sent(count)]
 
@@ -100,6 +104,7 @@ async def test_a_gateway_that_runs_has_to_be_restarted_and_answers_then(desk: De
                 assert await screen.ends() == 0
                 screen.read()
                 assert "Next:" not in screen.everything
+                await until(lambda: offered(bot, 6), what="a menu of commands in each language")
     table = tomllib.loads(desk.config.read_text())["connections"]["mobile"]
     assert table["token"] == {"file": str(desk.folder / "token")}
     assert left(desk) == []

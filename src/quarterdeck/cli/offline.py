@@ -20,7 +20,8 @@ from quarterdeck.base.supervise import Life, Service, Supervisor
 from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.sealer import SLICE
-from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build, control_parts, receiving
+from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build, control_parts
+from quarterdeck.wiring.receiving import receiving
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 60.0
@@ -100,7 +101,7 @@ class _Parts:
         g.intake.open = True
         timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
         await supervisor.start(Service(name="timers", run=timers.run))
-        for service in receiving(g) if self._only else ():
+        for service in receiving(g.directory, g.intake) if self._only else ():
             await supervisor.start(service)
 
     async def _keep(self, life: Life) -> None:

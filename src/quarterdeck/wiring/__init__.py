@@ -6,7 +6,7 @@ Whatever is dear to import (a channel, a provider's engine) is imported here whe
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -89,6 +89,7 @@ from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.setup import setting_up
+from quarterdeck.wiring.receiving import receiving
 from quarterdeck.wiring.watching import watching
 
 VERSION = __version__
@@ -254,7 +255,7 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         g.intake.open = True
         timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
         await supervisor.start(Service(name="timers", run=timers.run))  # before anybody can speak
-        for service in receiving(g):
+        for service in receiving(g.directory, g.intake):
             await supervisor.start(service)
         g.data.write_runtime(Runtime(os.getpid(), VERSION, url, g.started_at))
         stack.callback(g.data.runtime.unlink, True)
@@ -263,13 +264,6 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         g.crash.reach("drain.begun")
         g.intake.open = False
         g.log.info("draining", turns=g.lanes.running)
-
-
-def receiving(g: Gateway) -> Iterator[Service]:
-    """What receives from each connection that was built."""
-    for name, channel in g.directory.channels().items():
-        run = g.directory.pauses.receiving(name, channel, g.intake)
-        yield Service(name=f"channel.{name}", run=run, restart="backoff", stop_seconds=2.0)
 
 
 def control_parts(g: Gateway, url: str) -> Parts:

@@ -135,7 +135,7 @@ class State:
         self.messages: dict[tuple[int, int], Message] = {}
         self.files: dict[str, StoredFile] = {}
         self.open_callbacks: dict[str, Json] = {}
-        self.commands: list[Json] = []
+        self.commands: dict[tuple[str, str], list[Json]] = {}  # by scope and language
         self.webhook: Webhook | None = None
         self.privacy = False
         self.topics: set[tuple[int, int]] = set()

@@ -9,6 +9,7 @@ import msgspec
 
 from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.button import ButtonRows
+from quarterdeck.model.menu import Entry
 from quarterdeck.ports import MaybeSent, NotSent, SendRefused, SendResult, Sent
 
 TEXT_UNITS = 4096
@@ -144,6 +145,19 @@ class SetWebhook(msgspec.Struct, frozen=True):
     max_connections: int
 
 
+class GetMyCommands(msgspec.Struct, frozen=True, omit_defaults=True):
+    """api: getMyCommands. `language_code` is a two-letter one; left out it means those without a list of their own."""
+
+    language_code: str = ""
+
+
+class SetMyCommands(msgspec.Struct, frozen=True, omit_defaults=True):
+    """api: setMyCommands. At most 100; a command has 1 to 32 of a-z, 0-9 and _, a description 1 to 256 characters."""
+
+    commands: tuple[Entry, ...]
+    language_code: str = ""
+
+
 class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
@@ -158,6 +172,8 @@ Body = (
     | GetUpdates
     | GetFile
     | SetWebhook
+    | GetMyCommands
+    | SetMyCommands
     | Nothing
 )
 
