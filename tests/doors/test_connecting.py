@@ -118,6 +118,11 @@ async def test_for_programs(desk: Desk) -> None:
         assert (row["id"], row["state"], row["bot"], row["restart"]) == ("tg", "added", "stand_in_bot", False)
         assert LINK.fullmatch(f"{row['link']}\n")
         assert bot.token not in said.out + said.err + desk.config.read_text()
+        looked = await desk.run("doctor", "telegram", "--json")
+        ids = {"configuration", "connection tg", "connection tg receiving", "connection tg privacy mode"}
+        assert {row["id"] for row in looked.rows if row["state"] == "OK"} == ids, looked
+        nowhere = await desk.run("doctor", "signal")
+        assert (nowhere.code, "there is no connection or kind of messenger signal" in nowhere.err) == (2, True)
         again = await desk.run(*adding(bot, "--wait", "0"), stdin=bot.token + "\n")
         assert (again.code, "there is a connection tg already" in again.err) == (2, True)
         twice = await desk.run(*adding(bot, "other", "--wait", "0"), stdin=bot.token + "\n")

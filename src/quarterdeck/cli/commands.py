@@ -6,6 +6,7 @@ ID = Argument("id", "Its id, as a list shows it.")
 CODE = Argument("code", "The code that the stranger was shown.")
 CONNECTION = Argument("connection", "A connection's name.")
 WHICH = Argument("id", "Its name; all of them without it.", usual="")
+PART = Argument("id", "Only a connection, or a kind of messenger such as telegram.", usual="")
 WHY = Argument("--reason", "Why; it goes on the record.", usual="")
 ONE_OF = ("assistant", "person", "connection", "session", "model", "provider")
 PAGE = (
@@ -111,7 +112,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
     Command("tour", "Try the main claims on this machine: half a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
     asked("status", "Show whether the gateway runs, and what it is doing."),
-    Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor"),
+    Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor", (PART,)),
     listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause next_step"),
     asked("alerts acknowledge", "Take an alert on; it goes on until it is over.", ID, WHY),
     asked("signin", "Make a link that signs one browser in, once, within ten minutes."),

@@ -256,6 +256,16 @@ async def room(store: Store, wanted: str) -> KnownRoom | None:
     return value(KnownRoom, rows[0]) if rows else None
 
 
+async def groups_let_in(store: Store, connection: str, limit: int) -> list[str]:
+    """The platform's ids of groups that were let in, as they are now."""
+    rows = await store.fetch(
+        "SELECT native_id FROM rooms WHERE tenant = :tenant AND connection = :connection AND kind = 'group'"
+        " AND state = 'allowed' ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "connection": connection, "limit": limit},
+    )
+    return [str(native_id) for (native_id,) in rows]
+
+
 async def speakers(store: Store, connection: str, room_wanted: str, limit: int) -> list[Identity]:
     """Who has a conversation in a room, or has spoken there while the conversation of that person is held elsewhere."""
     rows = await store.fetch(

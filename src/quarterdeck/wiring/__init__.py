@@ -21,6 +21,7 @@ from quarterdeck.actions.connections import Connections, load_pauses
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.findings import Findings
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.invitations import Inviting
@@ -297,6 +298,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         signin=g.signin,
         indexer=g.indexer,
         exports=Exports(g.store, g.auditor, g.clock),
+        findings=Findings(g.store, g.directory),
         forks=g.forks,
         plugins=g.plugins,
     )

@@ -135,6 +135,10 @@ class Client(ABC):
         """Set the commands and return what the server then has."""
 
     @abstractmethod
+    async def standing(self, chat: int) -> str:
+        """Return the bot's own status in a chat."""
+
+    @abstractmethod
     async def commands(self, language: str = "") -> dict[str, str]:
         """Return the commands that people see whose app has this language."""
 
@@ -218,6 +222,9 @@ class Ptb(Client):
         await _ptb(self._bot.set_my_commands(list(commands.items()), language_code=language or None))
         return await self.commands(language)
 
+    async def standing(self, chat: int) -> str:
+        return (await _ptb(self._bot.get_chat_member(chat, (await _ptb(self._bot.get_me())).id))).status
+
     async def commands(self, language: str = "") -> dict[str, str]:
         found = await _ptb(self._bot.get_my_commands(language_code=language or None))
         return {entry.command: entry.description for entry in found}
@@ -298,6 +305,9 @@ class Aiogram(Client):
         wanted = [BotCommand(command=name, description=text) for name, text in commands.items()]
         await _aio(self._bot.set_my_commands(wanted, language_code=language or None))
         return await self.commands(language)
+
+    async def standing(self, chat: int) -> str:
+        return (await _aio(self._bot.get_chat_member(chat, self._bot.id))).status
 
     async def commands(self, language: str = "") -> dict[str, str]:
         found = await _aio(self._bot.get_my_commands(language_code=language or None))

@@ -11,6 +11,7 @@ from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.findings import Findings
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.invitations import Inviting
@@ -71,6 +72,7 @@ class Parts:
     signin: Signin
     indexer: Indexer
     exports: Exports
+    findings: Findings
     forks: Forks
     plugins: Sequence[Plugin]
 

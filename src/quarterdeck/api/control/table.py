@@ -7,7 +7,7 @@ from quarterdeck.api.control.parts import Chosen, Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
     "status": command(Nothing, shows.status),
-    "doctor": command(Nothing, checks.doctor, 120),
+    "doctor": command(Chosen, checks.doctor, 300),
     "chat": command(chat.Say, chat.say, 3600),
     "chat stop": command(chat.StopAsk, chat.stop),
     "alerts list": command(lists.Page, alerts.list_alerts),

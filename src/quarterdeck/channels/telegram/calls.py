@@ -16,6 +16,7 @@ from quarterdeck.ports import ChannelHealth, MaybeSent, NotSent
 T = TypeVar("T")
 CALL_SECONDS = 20.0
 UPLOAD_SECONDS = 240.0
+OTHER_POLLER = "another process polls this bot; stop it, or give this connection a bot of its own"
 REFUSED_TOKEN = "Telegram refuses the bot's token; ask @BotFather for a valid one"  # noqa: S105
 
 
@@ -50,6 +51,18 @@ class Calls:
             raise Retry(REFUSED_TOKEN, wire.REFUSED_TOKEN_SECONDS)
         self.note(alive=False, detail=given.reason)
         raise Retry(given.reason, retry_after(given))
+
+    async def look(self, method: str, body: wire.Body, *, refusable: bool = False) -> wire.Answer:
+        """A question beside the receiving, which says nothing of the connection's health. Raises Retry.
+
+        `refusable`: a 400 or 403 is an answer, too.
+        """
+        given = await self.call(method, body)
+        if not isinstance(given, wire.Answer):
+            raise Retry(given.reason)
+        if given.ok or (refusable and given.code in (400, 403)):
+            return given
+        raise Retry(REFUSED_TOKEN if given.said and given.code in (401, 404) else given.reason, retry_after(given))
 
     async def me(self) -> wire.Bot:
         """Who the bot is. Raises Retry."""

@@ -9,7 +9,7 @@ import asyncio
 from quarterdeck.base.errors import Retry
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.channels.telegram import wire
-from quarterdeck.channels.telegram.calls import Calls, decode, retry_after
+from quarterdeck.channels.telegram.calls import Calls, decode
 from quarterdeck.model.menu import Entry, Menu
 
 LOOK_SECONDS = 120.0  # for all languages
@@ -42,18 +42,8 @@ async def _bring(name: str, calls: Calls, log: EventLog, menu: Menu) -> None:
 async def _set(calls: Calls, language: str, wanted: tuple[Entry, ...]) -> bool:
     """Whether the list of a language had to be changed. Raises Retry."""
     code = language.partition("-")[0].lower()
-    found = decode(await _ask(calls, "getMyCommands", wire.GetMyCommands(code)), tuple[Entry, ...])
+    found = decode(await calls.look("getMyCommands", wire.GetMyCommands(code)), tuple[Entry, ...])
     if found == wanted:
         return False
-    await _ask(calls, "setMyCommands", wire.SetMyCommands(wanted, code))
+    await calls.look("setMyCommands", wire.SetMyCommands(wanted, code))
     return True
-
-
-async def _ask(calls: Calls, method: str, body: wire.Body) -> wire.Answer:
-    """A call that says nothing of the connection's health: people are answered without a menu, too."""
-    given = await calls.call(method, body)
-    if not isinstance(given, wire.Answer):
-        raise Retry(given.reason)
-    if not given.ok:
-        raise Retry(given.reason, retry_after(given))
-    return given

@@ -20,7 +20,7 @@ from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.telegram import updates, wire
 from quarterdeck.channels.telegram.acts import PRESS, Acts
-from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls, decode
+from quarterdeck.channels.telegram.calls import OTHER_POLLER, REFUSED_TOKEN, Calls, decode
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.model.inbound import Acceptance, Accepted, Inbound
 from quarterdeck.model.webhook import Accept, WebhookCall
@@ -106,8 +106,8 @@ class Receiving:
     async def _exclude(self, reason: str) -> None:
         """A poll met another way of receiving: a webhook, which has to go, or somebody else's poll. Raises Retry."""
         if "webhook" not in reason.lower():
-            self._calls.note(alive=False, detail=_OTHER)
-            raise Retry(_OTHER)
+            self._calls.note(alive=False, detail=OTHER_POLLER)
+            raise Retry(OTHER_POLLER)
         url = (await self._calls.webhook()).url
         self._calls.note(alive=False, detail=f"the webhook {url} is in the way of polling; it is being removed")
         await self._calls.ask("deleteWebhook", wire.Nothing())  # what waits for it is kept, and comes by poll
@@ -217,9 +217,6 @@ def webhook_secret(token: Secret, connection: str) -> str:
     """
     about = f"quarterdeck webhook {connection}"
     return hmac.digest(token.reveal().encode(), about.encode(), "sha256").hex()
-
-
-_OTHER = "another process polls this bot; stop it, or give this connection a bot of its own"
 
 
 def _number(body: bytes) -> int:

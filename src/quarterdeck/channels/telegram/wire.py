@@ -158,6 +158,13 @@ class SetMyCommands(msgspec.Struct, frozen=True, omit_defaults=True):
     language_code: str = ""
 
 
+class GetChatMember(msgspec.Struct, frozen=True):
+    """api: getChatMember."""
+
+    chat_id: str
+    user_id: int
+
+
 class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
@@ -174,6 +181,7 @@ Body = (
     | SetWebhook
     | GetMyCommands
     | SetMyCommands
+    | GetChatMember
     | Nothing
 )
 
@@ -275,6 +283,13 @@ class Bot(msgspec.Struct, frozen=True):
     first_name: str = ""
     can_join_groups: bool = True
     can_read_all_group_messages: bool = False
+
+
+class Member(msgspec.Struct, frozen=True):
+    """api: ChatMember. `status`: creator, administrator, member, restricted, left or kicked."""
+
+    status: str
+    can_send_messages: bool = True
 
 
 class FilePath(msgspec.Struct, frozen=True):
