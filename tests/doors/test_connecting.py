@@ -137,7 +137,9 @@ async def test_for_programs(desk: Desk) -> None:
 
 async def test_what_is_wrong_is_named_and_nothing_is_left(desk: Desk) -> None:
     async with in_process() as bot:
+        odd = ("connections", "add", "telegram", "--api-root", "ftp://x")
         for words, stdin, environ, code, told in (
+            (odd, bot.token, {}, 78, "api_root must start with https://"),
             (adding(bot), "12345", {}, 1, "wrong_shape: "),
             (adding(bot), "4242424242:another-secret-altogether", {}, 1, "wrong_token: Telegram refuses this token"),
             (adding(bot), "", {}, 2, "nothing comes by stdin"),

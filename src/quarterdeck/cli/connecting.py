@@ -73,7 +73,8 @@ def connect(
     if wanted.name in config.config.connections:
         fix = "Give this one another name: quarterdeck connections add telegram NAME"
         raise BadInput("name", f"there is a connection {wanted.name} already", fix)
-    draft.check_table(wanted.table(PLACEHOLDER), file, read)
+    checked = draft.check_table(wanted.table(PLACEHOLDER), file, read).config.connections[wanted.name]
+    decode_settings(checked.options, TelegramSettings, f"connections.{wanted.name}")
     found, token = _ask(asker, wanted.api_root or ROOT, config, environ)
     teller.say(f"bot @{found.username} ({found.first_name})")
     with ExitStack() as undo:
@@ -89,7 +90,6 @@ def connect(
         except draft.ByHand:
             undo.pop_all()  # the lines refer to it
             raise
-        decode_settings(config.config.connections[wanted.name].options, TelegramSettings, f"connections.{wanted.name}")
         undo.pop_all()
     teller.say(f"wrote  [connections.{wanted.name}] in {file}")
     return Invite(config, wanted.name, found, teller).run(wait)

@@ -77,10 +77,10 @@ def write_config(text: str, file: Path, read: Read) -> None:
             raise taken(file) from None
 
 
-def check_table(table: str, file: Path, read: Read) -> None:
-    """Raises ConfigRefusals where the configuration would be refused with this table at its end."""
-    with loaded(_longer(_text_of(file), table), file, read):
-        pass
+def check_table(table: str, file: Path, read: Read) -> LoadedConfig:
+    """The configuration with this table at its end. Raises ConfigRefusals where it would be refused."""
+    with loaded(_longer(_text_of(file), table), file, read) as (config, _):
+        return config
 
 
 def add_table(table: str, file: Path, read: Read) -> LoadedConfig:

@@ -11,6 +11,7 @@ from quarterdeck.api.control.wire import Row
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.channels.telegram.wire import Bot
 from quarterdeck.cli.control import CommandFailed, Line, Open, gateway
+from quarterdeck.cli.render import safe
 
 LOOK_SECONDS = 0.5
 OPEN = ("", "ready", "sending")
@@ -79,10 +80,10 @@ class Invite:
         came = _outcome(opened, invitation, seconds)
         if came is None or came["state"] == "expired":
             raise CommandFailed(
-                f"nobody came within {seconds:.0f} s; the connection stays. `quarterdeck pairing invite {self._name}` "
-                "makes another code, to be sent to the bot as /start CODE"
+                f"nobody came within {seconds:.0f} s; the connection stays. `quarterdeck doctor {self._name}` says what "
+                f"may be in the way, `quarterdeck pairing invite {self._name}` makes another code to send as /start CODE"
             )
-        who = f"{came['name']} is let in"
+        who = f"{safe(str(came['name']))} is let in"
         self._tell.row({"id": self._name, "state": came["greeting"], "created_at": came["decided_at"], **_facts(came)})
         if came["greeting"] != "sent":
             raise CommandFailed(f"{who}, but the answer did not arrive: {came['error'] or came['greeting']}")
