@@ -79,9 +79,10 @@ class Invite:
         self._tell.say("Waiting for that ... (Ctrl-C leaves)")
         came = _outcome(opened, invitation, seconds)
         if came is None or came["state"] == "expired":
+            name = self._name
             raise CommandFailed(
-                f"nobody came within {seconds:.0f} s; the connection stays. `quarterdeck doctor {self._name}` says what "
-                f"may be in the way, `quarterdeck pairing invite {self._name}` makes another code to send as /start CODE"
+                f"nobody came within {seconds:.0f} s; the connection stays. `quarterdeck doctor {name}` says what may "
+                f"be in the way, `quarterdeck pairing invite {name}` makes another code, to be sent as /start CODE"
             )
         who = f"{safe(str(came['name']))} is let in"
         self._tell.row({"id": self._name, "state": came["greeting"], "created_at": came["decided_at"], **_facts(came)})
