@@ -228,7 +228,7 @@ class TgInvited(Scenario):
 
 async def invited(world: World) -> str:
     """The code of an invitation; a gateway may be killed before it has said so."""
-    status, printed = await world.gateway.command("pairing", "invite", "tg")
+    status, printed = await world.gateway.command("pairing", "invite", "bot")
     return str(json.loads(printed)["code"]) if status == 0 and printed else ""
 
 

@@ -123,6 +123,12 @@ async def test_for_programs(desk: Desk) -> None:
         assert {row["id"] for row in looked.rows if row["state"] == "OK"} == ids, looked
         nowhere = await desk.run("doctor", "signal")
         assert (nowhere.code, "there is no connection or kind of messenger signal" in nowhere.err) == (2, True)
+        unknown = await desk.run("pairing", "invite", "wb")
+        assert (unknown.code, "there is no connection wb to invite to; there are: tg" in unknown.err) == (1, True)
+        (offered,) = await desk.rows("pairing", "invite", "tg")
+        (invitation,) = await desk.rows("pairing", "show", str(offered["id"]))
+        assert (invitation["state"], invitation["greeting"]) == ("offered", "")
+        assert await desk.rows("pairing", "list") == []
         again = await desk.run(*adding(bot, "--wait", "0"), stdin=bot.token + "\n")
         assert (again.code, "there is a connection tg already" in again.err) == (2, True)
         twice = await desk.run(*adding(bot, "other", "--wait", "0"), stdin=bot.token + "\n")

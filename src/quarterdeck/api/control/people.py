@@ -6,6 +6,7 @@ from quarterdeck.api.control.lists import Page
 from quarterdeck.api.control.parts import Caller, Parts, Rows
 from quarterdeck.api.control.shows import One
 from quarterdeck.api.shown import moment, moment_or_none
+from quarterdeck.base.errors import NotFound
 from quarterdeck.store import persons
 
 
@@ -57,6 +58,9 @@ async def unlink_people(parts: Parts, caller: Caller, ask: Lone) -> Rows:
 
 async def invite(parts: Parts, caller: Caller, ask: Where) -> Rows:
     """Make an invitation; its code is shown here and never again."""
+    names = await parts.configuration.connections()
+    if ask.connection not in names:
+        raise NotFound(f"there is no connection {ask.connection} to invite to; there are: {', '.join(names) or 'none'}")
     made = await parts.inviting.make(ask.connection, caller.actor)
     yield {"id": made.id, "state": "offered", "code": made.code, "expires_at": moment(made.expires_at)}
 
