@@ -89,8 +89,8 @@ from quarterdeck.store.opening import open_store
 from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring.builtin import Builder
-from quarterdeck.wiring.setup import setting_up
 from quarterdeck.wiring.receiving import receiving
+from quarterdeck.wiring.setup import setting_up
 from quarterdeck.wiring.watching import watching
 
 VERSION = __version__
