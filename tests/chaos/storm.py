@@ -12,7 +12,7 @@ import msgspec
 from tests.chaos.fleet import Fleet
 from tests.checkers.judge import judge
 from tests.checkers.violation import Violation
-from tests.crash.configuration import SECRETS, render
+from tests.crash.configuration import SECRETS, Around, render
 from tests.crash.load import ROOMS, People, settings_of
 from tests.crash.run import flat
 from tests.crash.telegram import telegram
@@ -104,7 +104,7 @@ async def _world(
 
         def text(n: int) -> str:
             mine = msgspec.structs.replace(settings, database=(at or database) if n == 0 else database)
-            return render(mine, model.url, platform.url, bot.url, bot.port)
+            return render(mine, Around(model.url, platform.url, bot.url, bot.port, "", ""))
 
         fleet = Fleet(folder, size, text)
         made = World(folder, fleet.gateways[0], platform, bot, model, random.Random(seed), Reader(database))

@@ -1,5 +1,6 @@
 """Scenarios on Telegram: no idempotency keys, a feed that is confirmed by offset, limits in whole seconds."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -200,6 +201,37 @@ async def approved(world: World, code: str) -> bool:
     return world.value("SELECT state FROM pairings WHERE code = ?", code) == "approved"
 
 
+class TgInvited(Scenario):
+    """A stranger comes by an invitation: let in and greeted once, and never asked for a pairing."""
+
+    name = "tg_invited"
+    proves = ("channel.telegram",)
+    ends = ("answered", "command")
+    settings = Settings(telegram=True, dm_policy="pairing", introduce=True)
+
+    async def drive(self, world: World) -> None:
+        code = await until(lambda: invited(world), APPROVE_SECONDS, "an invitation")
+        world.bot.write(f"/start {code}")
+        await until(lambda: any("I am a machine" in text for text in world.bot.shown()), APPROVE_SECONDS, "a greeting")
+        self.guest = world.tell_bot("hello {n}")
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        yield from Look(evidence).answered(self.guest)
+        room = evidence.platform.room(self.guest.room)
+        if asked := [entry.bare for entry in room if CODE.search(entry.bare)]:
+            yield f"who was invited was asked for a pairing: {asked}"
+        for words in ("I am a machine", "You have been let in"):
+            told = [entry for entry in room if words in entry.text]
+            if len(told) - sum(entry.marked for entry in told) > 1 or not told:
+                yield f"who was invited was told {len(told)} times: {words}"
+
+
+async def invited(world: World) -> str:
+    """The code of an invitation; a gateway may be killed before it has said so."""
+    status, printed = await world.gateway.command("pairing", "invite", "bot")
+    return str(json.loads(printed)["code"]) if status == 0 and printed else ""
+
+
 class TgWebhook(TgDm):
     """Telegram calls: what a killed gateway has not acknowledged it brings again."""
 
@@ -219,5 +251,6 @@ BOTS: tuple[type[Scenario], ...] = (
     TgLimited,
     TgBlocked,
     TgPairing,
+    TgInvited,
     TgWebhook,
 )

@@ -21,6 +21,8 @@ NEEDS = {
     "code": "x",
     "outcome": "sent",
     "folder": "x",
+    "channel": "telegram",
+    "connection": "x",
     "words": "x",
     "identity": "x",
     "other": "x",

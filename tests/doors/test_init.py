@@ -219,7 +219,7 @@ async def test_at_the_terminal_a_wrong_key_is_asked_for_again(desk: Desk) -> Non
             ("2  small-2", "2"),
         )
         await screen.sees("Asking small-2 for one word")
-        await screen.sees("Next: quarterdeck up")
+        await answers(screen, ("Or a Telegram bot first? [y/N]: ", ""))
         assert await screen.ends() == 0
         assert KEY not in screen.everything
         assert WRONG not in screen.everything
@@ -246,9 +246,15 @@ async def test_at_the_terminal_an_ollama_on_this_machine_is_found(desk: Desk) ->
                 ("(found here, 1 models)", "1"),
                 ("1  llama3.2", ""),
             )
-            await screen.sees("Next: quarterdeck up")
-            assert await screen.ends() == 0
+            await answers(
+                screen,
+                ("Or a Telegram bot first? [y/N]: ", "yes"),
+                ("Token, from @BotFather", "nonsense"),
+                ("wrong_shape: ", "\x04"),
+            )
+            assert await screen.ends() == 1
     table = written(desk)
+    assert "connections" not in table
     assert table["providers"]["ollama"] == {
         "kind": "openai-compatible",
         "preset": "ollama",
@@ -272,8 +278,8 @@ async def test_at_the_terminal_one_can_choose_another_service_or_leave(desk: Des
             ("Number or name [one]: ", ""),
             ("no_credit: ", ""),
             ("Number or name [one]: ", ""),
+            ("Or a Telegram bot first? [y/N]: ", ""),
         )
-        await screen.sees("Next: quarterdeck up")
         assert await screen.ends() == 0
         desk.config.unlink()
         (desk.data / "secrets/openai").unlink()

@@ -11,6 +11,7 @@ import pytest
 
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.flow.hooks import HookRule
+from quarterdeck.flow.menu import HELP
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.asking import AnswerForm, Options
 from quarterdeck.model.assistant import Introduction
@@ -227,7 +228,8 @@ def typed(*texts: str) -> Scene:
     return said
 
 
-SCENES |= {"stopped": typed("/stop"), "new_conversation": typed("/new"), "help": typed("/help")}
+SCENES |= {"stopped": typed("/stop"), "new_conversation": typed("/new")}
+SCENES |= dict.fromkeys(("help", *(f"command_{name}" for name in HELP.values)), typed("/help"))
 SCENES |= dict.fromkeys(("status", "idle", "waiting"), typed("/status"))
 SCENES |= {"model": typed("/model"), "model_unknown": typed("/model x"), "model_chosen": typed("/model main/m")}
 SCENES |= {"pin_what": typed("/pin"), "pin_long": typed("/pin " + "x" * (LONGEST + 1))}

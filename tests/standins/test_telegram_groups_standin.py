@@ -154,3 +154,18 @@ async def test_a_topic_that_does_not_exist_cannot_be_written_to(stand_in: Runnin
     plain = PlainHttp(stand_in.url, stand_in.token)
     status, said = await plain.call("sendMessage", chat_id=GROUP, text="hello", message_thread_id=9)
     assert (status, said["description"]) == (400, "Bad Request: message thread not found")
+
+
+async def test_the_bots_own_standing(client: Client, stand_in: RunningStandIn) -> None:
+    assert (await fails(client.standing(GROUP))).text.endswith("chat not found")
+    await stand_in.driver.set_chat(GROUP, type="supergroup")
+    assert await client.standing(GROUP) == "member"
+    await stand_in.driver.member(GROUP, "restricted", can_send=False)
+    assert await client.standing(GROUP) == "restricted"
+    for status, words in (("kicked", "bot was kicked from"), ("left", "bot is not a member of")):
+        await stand_in.driver.member(GROUP, status)
+        failed = await fails(client.standing(GROUP))
+        assert failed.kind == "forbidden"
+        assert f"{words} the supergroup chat" in failed.text
+    plain = PlainHttp(stand_in.url, stand_in.token)
+    assert (await plain.call("getChatMember", chat_id=GROUP, user_id=1))[0] == 400

@@ -241,7 +241,15 @@ async def test_photos_and_chat_actions(stand_in: RunningStandIn, plain: PlainHtt
 
 async def test_commands_and_button_answers(client: Client, stand_in: RunningStandIn, plain: PlainHttp) -> None:
     assert await client.set_commands({"help": "what I can do"}) == {"help": "what I can do"}
-    assert "bot_command_invalid" in (await fails(client.set_commands({"Nicht gut": "x"}))).text
+    assert await client.set_commands({"help": "was ich kann"}, "de") == {"help": "was ich kann"}
+    assert await client.commands() == {"help": "what I can do"}
+    assert await client.commands("fr") == {}
+    for name in ("Nicht gut", "Help", "x" * 33, "schön"):
+        assert "bot_command_invalid" in (await fails(client.set_commands({name: "x"}))).text
+    for description in ("", "x" * 257):
+        assert "bot_command_description_invalid" in (await fails(client.set_commands({"a": description}))).text
+    assert "bot_commands_too_much" in (await fails(client.set_commands({f"c{n}": "x" for n in range(101)}))).text
+    assert "language" in (await fails(client.set_commands({"a": "x"}, "de-AT"))).text
     await stand_in.driver.press(await client.send("sure?"), "yes")
     _, answer = await plain.call("getUpdates")
     query_id = str(_dicts(answer["result"])[0]["callback_query"]["id"])

@@ -62,6 +62,10 @@ class Configuration:
         """What is in force."""
         return self._current
 
+    async def connections(self) -> list[str]:
+        """Names of connections in the file as it is now: of a new one before it is in force. Raises ConfigRefused."""
+        return [*(await asyncio.to_thread(self._read)).config.connections]
+
     def request(self) -> None:
         """Reload soon (a signal's handler may do no more)."""
         self._asked.set()

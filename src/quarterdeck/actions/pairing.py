@@ -6,18 +6,15 @@ from typing import Literal
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import Conflict, NotFound
 from quarterdeck.flow.directory import Directory
-from quarterdeck.flow.introduction import Introductions
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Outgoing, Sending
+from quarterdeck.flow.welcome import Welcome
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.store import people
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 from quarterdeck.store.people import Pairing, Wisher
-from quarterdeck.words.book import say
-from quarterdeck.words.languages import first_of
-from quarterdeck.words.sentences import phrase
 
 State = Literal["approved", "denied"]
 
@@ -29,17 +26,15 @@ class Pairings:
         self, store: Store, directory: Directory, auditor: Auditor, sending: Sending, outbox: Outbox, clock: Clock
     ) -> None:
         self._store = store
-        self._directory = directory
-        self._introductions = Introductions(store, sending, clock)
+        self._welcome = Welcome(store, directory, sending, clock)
         self._auditor = auditor
-        self._sending = sending
         self._outbox = outbox
         self._clock = clock
 
     async def approve(self, code: str, actor: Actor) -> Wisher:
         """Let in whoever was shown `code`, or the group; greet, and say who speaks. Raises NotFound, Conflict."""
         pairing, wisher = await self._find(code)
-        greetings = await self._greet(pairing, wisher)
+        greetings = await self._welcome.compose(wisher, pairing.room_id)
         await self._decide(pairing, wisher, "approved", actor, greetings)
         for greeting in greetings:
             self._outbox.enqueued(greeting)
@@ -50,17 +45,6 @@ class Pairings:
         pairing, wisher = await self._find(code)
         await self._decide(pairing, wisher, "denied", actor, ())
         return wisher
-
-    async def _greet(self, pairing: Pairing, wisher: Wisher) -> Sequence[Outgoing]:
-        """A person is told who speaks; the people of a group are when each of them first speaks."""
-        rules = self._directory.connection(wisher.connection)
-        assistant, room_id = self._directory.assistant(rules.assistant), pairing.room_id
-        language = first_of(rules.language, assistant.language, wisher.language)
-        group = pairing.kind == "group"
-        first = None if group else await self._introductions.compose(rules, assistant, wisher.id, room_id, language)
-        text = say(language, phrase("paired_group") if group else phrase("paired"))
-        greeting = await self._sending.compose(rules.name, room_id, text, kind="notice", language=language)
-        return (greeting,) if first is None else (first, greeting)
 
     async def _find(self, code: str) -> tuple[Pairing, Wisher]:
         pairing = await people.pairing_by_code(self._store, code.strip().upper(), self._clock.now())

@@ -4,6 +4,7 @@ from quarterdeck.base.clock import Clock
 from quarterdeck.flow import stopping
 from quarterdeck.flow.commands import Command, CommandCall, CommandEffect, Commands
 from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.menu import HELP
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.button import Choice
@@ -65,7 +66,7 @@ class SessionCommands:
 
     async def help(self, call: CommandCall) -> CommandEffect:
         """What is understood."""
-        return CommandEffect(phrase("help"))
+        return CommandEffect(HELP)
 
     def _stop(self, call: CommandCall, kind: str) -> tuple[Statement, ...]:
         now = self._clock.now()

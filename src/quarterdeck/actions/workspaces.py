@@ -5,7 +5,6 @@ looks at the file's history or writes it.
 """
 
 import asyncio
-import difflib
 import hashlib
 import os
 import tempfile
@@ -179,6 +178,8 @@ class Workspaces:
 
 
 def _difference(old: str, new: str) -> tuple[str, ...]:
+    import difflib  # 0.2 MB that few processes need
+
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="")
     return tuple(islice(lines, 2, 2 + DIFFERENCE_LINES))
 

@@ -4,7 +4,9 @@ from quarterdeck.cli.command import Argument, Command
 
 ID = Argument("id", "Its id, as a list shows it.")
 CODE = Argument("code", "The code that the stranger was shown.")
+CONNECTION = Argument("connection", "A connection's name.")
 WHICH = Argument("id", "Its name; all of them without it.", usual="")
+PART = Argument("id", "Only a connection, or a kind of messenger such as telegram.", usual="")
 WHY = Argument("--reason", "Why; it goes on the record.", usual="")
 ONE_OF = ("assistant", "person", "connection", "session", "model", "provider")
 PAGE = (
@@ -36,6 +38,15 @@ BEGUN = (
     Argument("--purpose", "What the assistant is for.", usual=""),
     Argument("--owner", "Who is responsible for it.", usual=""),
     Argument("--contact", "How to reach whoever is.", usual=""),
+)
+BOT = (
+    Argument("channel", "Which kind of messenger.", choices=("telegram",)),
+    Argument("name", "The connection's name.", usual="tg"),
+    Argument("--assistant", "Who answers, where it is not `default`.", usual=""),
+    Argument("--token-file", "File with the token, which only you may read; it stays where it is.", usual=""),
+    Argument("--token-env", "Variable with the token; else it is asked for, or read from stdin.", usual=""),
+    Argument("--api-root", "Address of a Bot API server of your own.", usual=""),
+    Argument("--wait", "Seconds to wait for the first answer; 0 only shows the link.", kind="number", usual=600),
 )
 ROLE = Argument("--role", "What it does: all, or some of gateway,worker,scheduler (on PostgreSQL).", usual="all")
 SCHEMA = Argument("--json-schema", "Print the file's schema for editors.", kind="flag")
@@ -101,7 +112,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
     Command("tour", "Try the main claims on this machine: a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
     asked("status", "Show whether the gateway runs, and what it is doing."),
-    Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor"),
+    Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor", (PART,)),
     listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause owner next_step"),
     asked("alerts acknowledge", "Take an alert on; it goes on until it is over.", ID, WHY),
     asked("signin", "Make a link that signs one browser in, once, within ten minutes."),
@@ -123,11 +134,14 @@ COMMANDS: tuple[Command, ...] = (
     asked("deliveries resend", "Send once more what failed, may be lost, or a stop held.", ID, WHY),
     asked("deliveries settle", "Say what became of a delivery of unknown fate.", ID, FOUND, WHY),
     listed("pairing list", "List who asks to be let in.", STATES, "created_at code kind connection name native_id"),
+    asked("pairing invite", "Make a code that lets in who sends /start CODE, once, within ten minutes.", CONNECTION),
+    asked("pairing show", "Show what came of an invitation.", ID),
     asked("pairing approve", "Let the stranger with this code in.", CODE),
     asked("pairing deny", "Keep the stranger with this code out.", CODE),
     listed("people list", "List identities, and which are one person.", PAGE, "person connection native_id name"),
     asked("people link", "Let two identities be one person, who has one conversation.", IDENTITY, OTHER, WHY),
     asked("people unlink", "Let an identity be a person of its own again.", IDENTITY, WHY),
+    Command("connections add", "Connect a bot, and answer the first person who opens its link.", "connecting:add", BOT),
     listed("connections list", "List connections.", (), "channel assistant waiting last_inbound last_outbound detail"),
     listed("connections test", "Try token and network.", (WHICH,), "detail", "ok stopped paused", wired=True),
     listed("replicas list", "List the processes on this database.", STATES, "created_at host pid version roles leases"),

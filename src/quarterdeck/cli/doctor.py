@@ -13,7 +13,7 @@ from quarterdeck.api.control.wire import CONFIG, FAILED, Row, status_of
 from quarterdeck.api.server import bind
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.decode import ConfigRefusals
-from quarterdeck.base.errors import ConfigRefused, QuarterdeckError
+from quarterdeck.base.errors import BadInput, ConfigRefused, QuarterdeckError
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.control import CommandFailed, Line, Open, gateway
 from quarterdeck.cli.render import safe
@@ -26,7 +26,7 @@ BUILT = 1_760_000_000.0  # no clock that is right shows less
 def doctor(command: Command, given: argparse.Namespace) -> int:
     """Print a line for each check; 78 for a refused configuration, else 1 when a check failed."""
     worst = 0
-    for row in _checks(given.config):
+    for row in _checks(given.config, given.id):
         if row["state"] == "FAIL":
             worst = CONFIG if row["id"] == "configuration" else worst or FAILED
         if given.json:
@@ -38,20 +38,25 @@ def doctor(command: Command, given: argparse.Namespace) -> int:
     return worst
 
 
-def _checks(file: str | None) -> Iterator[Row]:
+def _checks(file: str | None, only: str) -> Iterator[Row]:
     try:
         loaded = load(file)
     except ConfigRefusals as refused:
         for problem in refused.problems:
             yield _row("configuration", "FAIL", f"{problem.field}: {problem.reason}", f"{problem.fix}.")
         return
+    known = {name: one.channel for name, one in loaded.config.connections.items()}
+    if only and only not in known and only not in known.values():
+        raise BadInput("id", f"there is no connection or kind of messenger {only}", f"There are: {', '.join(known)}")
     yield _row("configuration", "OK", str(loaded.path or "no file; defaults and the environment"))
-    yield from _folder(Path(loaded.config.data_dir))
-    sane = time.time() > BUILT
-    yield _row("date", "OK" if sane else "FAIL", time.strftime("%F %TZ", time.gmtime()), "Set the machine's clock.")
+    if not only:
+        yield from _machine(loaded)
     try:
         with gateway(loaded, wired=True) as opened:
-            yield from _inside(loaded, opened)
+            if not only:
+                yield from _running(loaded, opened)
+            with opened() as peer:
+                yield from Line(peer, "doctor", {"id": only}).rows()
     except CommandFailed as failed:
         yield _row("gateway", "FAIL", str(failed), "Wait for it, or stop that process.")
     except QuarterdeckError as error:
@@ -59,7 +64,13 @@ def _checks(file: str | None) -> Iterator[Row]:
         yield _row(name, "FAIL", str(error), "See above." if name == "configuration" else "Put that right.")
 
 
-def _inside(loaded: LoadedConfig, opened: Open) -> Iterator[Row]:
+def _machine(loaded: LoadedConfig) -> Iterator[Row]:
+    yield from _folder(Path(loaded.config.data_dir))
+    sane = time.time() > BUILT
+    yield _row("date", "OK" if sane else "FAIL", time.strftime("%F %TZ", time.gmtime()), "Set the machine's clock.")
+
+
+def _running(loaded: LoadedConfig, opened: Open) -> Iterator[Row]:
     with opened() as peer:
         status = next(Line(peer, "status", {}).rows())
     if status["url"] is None:
@@ -69,8 +80,6 @@ def _inside(loaded: LoadedConfig, opened: Open) -> Iterator[Row]:
         reasons = status["reasons"]
         detail = f"process {status['pid']} at {status['url']}" + (f", not ready: {reasons}" if reasons else "")
         yield _row("gateway", "WARN" if reasons else "OK", detail, "Wait, then look at its log.")
-    with opened() as peer:
-        yield from Line(peer, "doctor", {}).rows()
 
 
 def _folder(root: Path) -> Iterator[Row]:

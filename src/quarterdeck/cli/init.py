@@ -11,9 +11,10 @@ from quarterdeck.actions.setup.text import configuration, picked_up
 from quarterdeck.base.config import DEFAULT_FILE
 from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
-from quarterdeck.cli.commands import COMMANDS
+from quarterdeck.cli.connecting import USUAL, WAIT_SECONDS, connect
 from quarterdeck.cli.settings import load, read
-from quarterdeck.cli.wizard.asking import Asker, one_of
+from quarterdeck.cli.wizard.asking import Asker, one_of, typed
+from quarterdeck.cli.wizard.link import Teller
 from quarterdeck.cli.wizard.source import Course
 
 ASKED = ("provider", "base-url", "key-file", "model", "template", "purpose", "owner", "contact")
@@ -40,13 +41,16 @@ def init(command: Command, given: argparse.Namespace) -> int:
         chosen += picked_up(os.environ) if chosen else ""
         draft.write_config(configuration(chosen), file, read)
         print(f"wrote  {file}")
-    config = load(str(file)).config
+    loaded = load(str(file))
+    config = loaded.config
     Path(config.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     for assistant in config.assistants.values():
         for path, wrote in draft.write_files(Path(assistant.workspace), files(starter, owner, purpose)):
             print(f"{'wrote' if wrote else 'kept '}  {path}")
     print("Next: quarterdeck up, then quarterdeck signin or quarterdeck chat.")
-    print(f"A messenger: {_messenger()}.")
+    if interactive and not config.connections and typed("Or a Telegram bot first? [y/N]").lower().startswith("y"):
+        return connect(asker, USUAL, loaded, file, os.environ, Teller(), WAIT_SECONDS)
+    print("A messenger: quarterdeck connections add telegram.")
     return 0
 
 
@@ -60,9 +64,3 @@ def _starter(asker: Asker) -> tuple[Starter, str]:
     titles = {name: one.title for name, one in STARTERS.items()}
     starter = STARTERS[asker.text("template", "Number or name", "blank", one_of("template", titles, names))]
     return starter, asker.text("purpose", "What is it for", starter.purpose)
-
-
-def _messenger() -> str:
-    if any(command.name == "connections add" for command in COMMANDS):
-        return "quarterdeck connections add telegram"
-    return "the lines on [connections.tg] in the file, and docs/howto/telegram.md"

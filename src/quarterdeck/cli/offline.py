@@ -20,6 +20,7 @@ from quarterdeck.base.supervise import Life, Service, Supervisor
 from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.sealer import SLICE
 from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build
+from quarterdeck.wiring.receiving import receiving
 from quarterdeck.wiring.running import begin, control_parts
 
 OPEN_SECONDS = 10.0
@@ -27,9 +28,9 @@ CLOSE_SECONDS = 60.0
 
 
 @contextmanager
-def offline(loaded: LoadedConfig, *, serving: bool, wired: bool) -> Generator[Callable[[], socket.socket]]:
+def offline(loaded: LoadedConfig, *, serving: bool, wired: bool, only: str) -> Generator[Callable[[], socket.socket]]:
     """Open the data directory here; yields how to connect. Raises what building raises, such as Locked."""
-    parts = _Parts(_quiet(loaded), serving, wired)
+    parts = _Parts(_quiet(loaded), serving, wired, only)
     with ThreadPoolExecutor(1, "gateway") as thread:
         ended = thread.submit(parts.run)
         wait((parts.ready, ended), return_when=FIRST_COMPLETED)
@@ -45,10 +46,11 @@ def offline(loaded: LoadedConfig, *, serving: bool, wired: bool) -> Generator[Ca
 class _Parts:
     """What runs on the thread."""
 
-    def __init__(self, loaded: LoadedConfig, serving: bool, wired: bool) -> None:
+    def __init__(self, loaded: LoadedConfig, serving: bool, wired: bool, only: str) -> None:
         self._loaded = loaded
         self._serving = serving
         self._wired = wired
+        self._only = only
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gateway: Gateway | None = None
         self._life: Life | None = None
@@ -75,7 +77,7 @@ class _Parts:
 
     async def _main(self) -> None:
         async with AsyncExitStack() as stack:
-            self._gateway = g = await build(self._loaded, os.environ, stack, channels=self._wired)
+            self._gateway = g = await build(self._loaded, os.environ, stack, channels=self._wired, only=self._only)
             async with Supervisor(g.log, g.clock) as self._supervisor:
                 supervisor = self._supervisor
                 if self._serving:
@@ -99,6 +101,8 @@ class _Parts:
         g.intake.open = True
         timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
         await supervisor.start(Service(name="timers", run=timers.run))
+        for service in receiving(g.directory, g.intake, g.shared.peers) if self._only else ():
+            await supervisor.start(service)
 
     async def _keep(self, life: Life) -> None:
         self._life = life

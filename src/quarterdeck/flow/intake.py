@@ -4,7 +4,6 @@
 wait: a command's effect, a stranger's pairing code, an edit's replacement of what still waits.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,12 +12,14 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.flow.acquaintance import Acquaintance
 from quarterdeck.flow.admission import judge
 from quarterdeck.flow.arrivals import Made, arrived, row_of
 from quarterdeck.flow.commands import Command, CommandCall, Commands, CutReason, parse
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.introduction import Introductions
+from quarterdeck.flow.invitations import Invitations, Joined
 from quarterdeck.flow.offering import Offering
 from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.pressing import NotPressed, Pressing
@@ -39,10 +40,9 @@ from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, operation
 from quarterdeck.store.people import Identity
 from quarterdeck.words.book import say
-from quarterdeck.words.languages import Language, first_of, spoken
+from quarterdeck.words.languages import Language, first_of
 from quarterdeck.words.sentences import Phrase, phrase
 
-KNOWN = 50_000  # rooms, identities and sessions remembered as already stored
 TRIES = 3
 PAUSED_SECONDS = 30.0  # after which a platform may bring again what a paused connection does not take
 
@@ -92,7 +92,8 @@ class Intake:
         self._strangers = Strangers(store, sending, clock, new_id)
         self._offering = Offering(store, directory, clock, new_id)
         self._pressing = Pressing(store, self._offering, commands, clock)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._invitations = Invitations(store, directory, auditor, sending, clock)
+        self._known = Acquaintance()
         self.open = False
 
     async def accept(self, inbound: Inbound) -> Acceptance:
@@ -131,7 +132,7 @@ class Intake:
 
     def _accepted(self, draft: _Draft, receipt: Receipt) -> Accepted:
         self._crash.reach("intake.acknowledge")
-        self._remember(draft.known)
+        self._known.remember(draft.known)
         row = draft.row
         if self._routing is not None and draft.routed is not None:
             self._routing.tell(draft.routed, row.outcome or "accepted")
@@ -151,6 +152,8 @@ class Intake:
         rules = self._directory.connection(inbound.connection)
         if (judged := await judge(self._store, inbound, rules)) is None:
             return None
+        if (joined := await self._invitations.use(judged, identity)) is not None:
+            return self._join(joined, identity)
         if isinstance(judged.verdict, NotAdmitted):
             return await self._refuse(judged.inbound, rules, judged.verdict, identity)
         if inbound.kind == "press":
@@ -162,7 +165,7 @@ class Intake:
     async def _refuse(self, inbound: Inbound, rules: ConnectionRules, admission: NotAdmitted, identity: str) -> _Draft:
         now = self._clock.now()
         row = self._row(inbound, "", identity, "followup", now, admission.outcome, admission.rule)
-        statements, known = self._who(inbound, now)
+        statements, known = self._known.who(inbound, now)
         statements.append(inbox.insert_refused(row, now))
         replies: tuple[Outgoing, ...] = ()
         language = self._language(rules, self._directory.assistant(rules.assistant), row)
@@ -182,11 +185,19 @@ class Intake:
             draft = await self._admit(msgspec.structs.replace(inbound, text=pressed.command), rules, identity, who)
             return _behind(draft, pressed.statements, (pressed.end,))
         row = self._row(inbound, "", identity, "followup", self._clock.now(), "ignored", pressed.rule)
-        statements, known = self._who(inbound, self._clock.now())
+        statements, known = self._known.who(inbound, self._clock.now())
         statements += [inbox.insert_refused(row, self._clock.now()), *self._record(inbound, row, row.outcome)]
         line = say(self._language(rules, assistant, row), pressed.told)
         draft = _Draft(operation("accept", statements), row, known=known, told=line)
         return _behind(draft, (), (pressed.end,) if pressed.end else ())
+
+    def _join(self, joined: Joined, identity: str) -> _Draft:
+        """Somebody comes by an invitation, which lets them in and is used up in the same operation."""
+        now, inbound = self._clock.now(), joined.inbound
+        row = self._row(inbound, "", identity, "followup", now, "command", "invited")
+        statements, known = self._known.who(inbound, now)
+        statements += [inbox.insert_refused(row, now), *joined.statements, *self._record(inbound, row, row.outcome)]
+        return _Draft(operation("accept", statements), row, joined.greetings, None, known)
 
     # --- those who may ----------------------------------------------------------------------------------------
 
@@ -207,7 +218,7 @@ class Intake:
             row = msgspec.structs.replace(row, not_before=now + wait_ms / 1000)
         if who is not None and not row.language:
             row = msgspec.structs.replace(row, language=who.language)
-        statements, known = self._who(inbound, now)
+        statements, known = self._known.who(inbound, now)
         if found.new is not None and session_id not in self._known:
             statements.append(sessions.create(found.new, now))
             known = (*known, session_id)
@@ -339,7 +350,7 @@ class Intake:
         """What the platform says about a room; it grants nothing, so nobody has to be let in for it."""
         now, room = self._clock.now(), people.room_id(inbound.connection, inbound.room.native_id)
         row = self._row(inbound, "", identity, "followup", now, "command", change.what)
-        statements, known = self._who(inbound, now)
+        statements, known = self._known.who(inbound, now)
         statements += [inbox.insert_refused(row, now)]
         if change.what == "moved":
             statements += people.move_room(inbound.connection, inbound.room.native_id, change.native_id, now)
@@ -354,27 +365,6 @@ class Intake:
     ) -> NewRow:
         made = Made(self._new_id("inb"), session, identity, mode, outcome, detail)
         return row_of(inbound, made, now, self._directory.limits.message_ttl_seconds)
-
-    def _who(self, inbound: Inbound, now: float) -> tuple[list[Statement], tuple[str, ...]]:
-        """Statements for a room and an identity that are new to this process, or have a new name."""
-        room = "|".join(("r", inbound.connection, inbound.room.native_id, inbound.room.title))
-        language = spoken(inbound.sender.language) or ""
-        sender = "|".join(("i", inbound.connection, inbound.sender.native_id, inbound.sender.name, language))
-        statements: list[Statement] = []
-        if room not in self._known:
-            statements.append(people.know_room(inbound.connection, inbound.room, now))
-            if inbound.room.parent:
-                statements.append(people.know_parent(inbound.connection, inbound.room, now))
-        if sender not in self._known:
-            statements.append(people.know_identity(inbound.connection, inbound.sender, now))
-        return statements, (room, sender)
-
-    def _remember(self, keys: Sequence[str]) -> None:
-        for key in keys:
-            self._known[key] = None
-            self._known.move_to_end(key)
-        while len(self._known) > KNOWN:
-            self._known.popitem(last=False)
 
     def _record(self, inbound: Inbound, row: NewRow, outcome: str) -> list[Statement]:
         return self._auditor.record(

@@ -4,7 +4,6 @@ The file holds the question and the package's version beside the answer, so it i
 """
 
 import asyncio
-import importlib.metadata
 import os
 import sys
 from collections.abc import Mapping
@@ -33,9 +32,11 @@ async def list_prices(asks: tuple[Ask, ...], file: Path) -> tuple[Found, str]:
     """Prices by route of those models that have one, and whose they are. Raises Retry when nobody could be asked."""
     if not asks:
         return {}, ""
+    from importlib import metadata  # with zipfile and more
+
     try:
-        version = f"{PACKAGE}-{importlib.metadata.version(PACKAGE)}"
-    except importlib.metadata.PackageNotFoundError:
+        version = f"{PACKAGE}-{metadata.version(PACKAGE)}"
+    except metadata.PackageNotFoundError:
         raise Retry(f"the package {PACKAGE} is not installed", 60.0) from None
     kept = await asyncio.to_thread(_read, file)
     if kept is None or (kept.version, kept.asks) != (version, asks):

@@ -1,9 +1,8 @@
 """Which plugins does a configuration name, and what do their entry points give? Nothing else is imported."""
 
 from collections.abc import Collection, Iterator
-from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -19,6 +18,9 @@ from quarterdeck.base.settings import (
 from quarterdeck.model.plugin import Plugin
 from quarterdeck.plugins import API
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 BUILT_IN: dict[PluginKind, Collection[str]] = {
     "channel": BUILT_IN_CHANNELS,
     "provider": BUILT_IN_KINDS,
@@ -33,7 +35,7 @@ class Named(msgspec.Struct, frozen=True):
 
     plugin: Plugin
     path: str
-    entry: EntryPoint
+    entry: "EntryPoint"
 
 
 class Use(msgspec.Struct, frozen=True):
@@ -144,15 +146,17 @@ def _find(kind: PluginKind, name: str, path: str) -> Named:
     return Named(Plugin(kind, name, *_source(entry)), path, entry)
 
 
-def _is_built_in(kind: PluginKind, entry: EntryPoint, path: str) -> ConfigRefused:
+def _is_built_in(kind: PluginKind, entry: "EntryPoint", path: str) -> ConfigRefused:
     reason = f"the package {_source(entry)[0]} brings a {kind} plugin called {entry.name}, which is a built-in name"
     return ConfigRefused(path, reason, "Uninstall that package, or let its author choose another name")
 
 
-def _entries(kind: PluginKind) -> Collection[EntryPoint]:
+def _entries(kind: PluginKind) -> Collection["EntryPoint"]:
+    from importlib.metadata import entry_points  # with zipfile and more
+
     return entry_points(group=f"quarterdeck.{kind}s")
 
 
-def _source(entry: EntryPoint) -> tuple[str, str]:
+def _source(entry: "EntryPoint") -> tuple[str, str]:
     """(distribution, version) of an entry point."""
     return (entry.dist.name, entry.dist.version) if entry.dist else ("?", "?")

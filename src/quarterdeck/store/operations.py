@@ -41,7 +41,7 @@ OPERATIONS: Mapping[str, str] = {
     "recover": "open intents of a dead process are closed",
     "expire": "inbox rows that waited longer than their time to live",
     "retry_inbox": "a person brings a dead-lettered row back",
-    "pairing": "a stranger is let in or refused",
+    "pairing": "a stranger is let in or refused, or an invitation is made",
     "context": "a summary is dropped",
     "person": "identities are linked to one person, or parted",
     "session": "a session is created, reset or changed by a use case",

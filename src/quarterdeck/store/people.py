@@ -44,7 +44,10 @@ class KnownRoom(msgspec.Struct, frozen=True):
 
 
 class Pairing(msgspec.Struct, frozen=True):
-    """A stranger's wish to be let in, or a group's where the stranger spoke; the code was shown there."""
+    """A stranger's wish to be let in, or a group's where the stranger spoke; the code was shown there.
+
+    `state`: asked, approved or denied. One that is decided before anybody asks is an invitation (store/invitations).
+    """
 
     id: str
     code: str
@@ -253,6 +256,16 @@ async def room(store: Store, wanted: str) -> KnownRoom | None:
     return value(KnownRoom, rows[0]) if rows else None
 
 
+async def groups_let_in(store: Store, connection: str, limit: int) -> list[str]:
+    """The platform's ids of groups that were let in, as they are now."""
+    rows = await store.fetch(
+        "SELECT native_id FROM rooms WHERE tenant = :tenant AND connection = :connection AND kind = 'group'"
+        " AND state = 'allowed' ORDER BY id LIMIT :limit",
+        {"tenant": TENANT, "connection": connection, "limit": limit},
+    )
+    return [str(native_id) for (native_id,) in rows]
+
+
 async def speakers(store: Store, connection: str, room_wanted: str, limit: int) -> list[Identity]:
     """Who has a conversation in a room, or has spoken there while the conversation of that person is held elsewhere."""
     rows = await store.fetch(
@@ -300,8 +313,8 @@ async def wisher(store: Store, wish: Pairing) -> Wisher:
 async def pairings(store: Store, state: str, limit: int, before: str) -> list[Pairing]:
     """Wishes for people, newest first."""
     rows = await store.scan(
-        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND (:state = '' OR state = :state)"
-        " AND (:before = '' OR id < :before) ORDER BY id DESC LIMIT :limit",
+        f"SELECT {columns(Pairing)} FROM pairings WHERE tenant = :tenant AND state <> 'offered'"
+        " AND (:state = '' OR state = :state) AND (:before = '' OR id < :before) ORDER BY id DESC LIMIT :limit",
         {"tenant": TENANT, "state": state, "limit": limit, "before": before},
     )
     return values(Pairing, rows)

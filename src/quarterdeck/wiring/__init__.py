@@ -128,19 +128,19 @@ async def build(
     stack: AsyncExitStack,
     *,
     channels: bool = True,
+    only: str = "",
     roles: tuple[str, ...] = ROLES,
 ) -> Gateway:
     """Open the data directory and build all parts; `stack` closes them. Nothing runs yet.
 
-    Without `channels` no connection's secret is needed; what is to be sent waits for a gateway.
+    Without `channels` no connection's secret is needed, with `only` just that one's; what is to be sent waits.
     """
     config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
     log = make_logger(level := Level(config.log.level), config.log.format)
     data, store, applied = await _opened(config, points, failed, stack)
     shared = share(config.database, data, store, VERSION, roles, clock, new_id, log)
-    client = Client(user_agent=f"quarterdeck/{VERSION}")
-    stack.push_async_callback(client.close)
+    client = _client(stack)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
     auditor = Auditor(clock, new_id)
     gate, blobs = Gate(clock, new_id, auditor, PriceBook(), shared.standing), Blobs(data.blobs, clock, points)
@@ -165,7 +165,7 @@ async def build(
     hints = shared.hints(lanes, live, sending)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
     if channels:
-        await _attach(config, builder, directory, stack)
+        await _attach(config, builder, directory, stack, only)
     sealer = Sealer(store, await _audit_key(config, secrets, data, store), clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed)
     prices = Prices(config, gate.prices, data.prices, log)
@@ -194,12 +194,21 @@ async def _opened(
     return data, store, applied
 
 
-async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack) -> None:
-    """Build the channel of every connection."""
+async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack, only: str) -> None:
+    """Build the channel of every connection, or of one."""
     for name, connection in config.connections.items():
+        if only not in ("", name):
+            continue
         channel = await builder.channel(name, connection)
         stack.push_async_callback(channel.close)
         directory.attach(name, channel)
+
+
+def _client(stack: AsyncExitStack) -> Client:
+    """The one outgoing client."""
+    client = Client(user_agent=f"quarterdeck/{VERSION}")
+    stack.push_async_callback(client.close)
+    return client
 
 
 def _hold(config: Config, stack: AsyncExitStack) -> DataDir:

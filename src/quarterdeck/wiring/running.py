@@ -10,7 +10,9 @@ from dataclasses import replace
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.findings import Findings
 from quarterdeck.actions.inbox import Inbox
+from quarterdeck.actions.invitations import Inviting
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.people import People
@@ -25,13 +27,13 @@ from quarterdeck.api.doors import Doors
 from quarterdeck.base.supervise import Service, Supervisor
 from quarterdeck.flow.peers import Run
 from quarterdeck.flow.recovery import recover
-from quarterdeck.flow.replicas.together import CONNECTION
 from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.audit import SYSTEM, Subject
 from quarterdeck.store.datadir import Runtime
 from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring import DRAIN_SECONDS, VERSION, Gateway
+from quarterdeck.wiring.receiving import receiving
 from quarterdeck.wiring.setup import setting_up
 from quarterdeck.wiring.sharing import GATEWAY, SCHEDULER, WORKER
 
@@ -107,11 +109,7 @@ async def _open(g: Gateway, supervisor: Supervisor) -> None:
         await supervisor.start(Service(name="timers", run=_alone(g, "timers", timers.run)))
     if GATEWAY not in g.shared.roles:
         return
-    for name, channel in g.directory.channels().items():
-        receiving = g.directory.pauses.receiving(name, channel, g.intake)
-        service = Service(
-            name=f"channel.{name}", run=_alone(g, CONNECTION + name, receiving), restart="backoff", stop_seconds=2.0
-        )
+    for service in receiving(g.directory, g.intake, g.shared.peers):
         await supervisor.start(service)
 
 
@@ -144,6 +142,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         connections=g.connections,
         deliveries=Deliveries(g.store, g.auditor, g.outbox, g.live, g.clock),
         inbox=Inbox(g.store, g.directory, g.auditor, g.clock, g.lanes.wake),
+        inviting=Inviting(g.store, g.auditor, g.clock, g.new_id),
         pairings=Pairings(g.store, g.directory, g.auditor, g.sending, g.outbox, g.clock),
         probes=Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log),
         mind=Mind(g.store, g.auditor, g.clock, g.new_id),
@@ -153,6 +152,7 @@ def control_parts(g: Gateway, url: str) -> Parts:
         signin=g.signin,
         indexer=g.indexer,
         exports=Exports(g.store, g.auditor, g.clock),
+        findings=Findings(g.store, g.directory),
         forks=g.forks,
         plugins=g.plugins,
     )

@@ -4,7 +4,7 @@
     POST /_control/chats       fields of a Chat (state.py)     changes or creates one
     POST /_control/users       fields of a Person (state.py)   changes or creates one
     POST /_control/faults      a Fault (faults.py)             DELETE calls all off, GET lists what is planned
-    POST /_control/settings    {"strict_rates": bool, "privacy": bool, "places": {https address: where it is}}
+    POST /_control/settings    {"strict_rates", "privacy", "joins": bool, "places": {https address: where it is}}
     POST /_control/reset       forget everything
     GET  /_control/sent        every message of the bot: final text, all wordings, when
     GET  /_control/requests    every request: method, parameters, when, status (None: still open, 0: cut)
@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
 
     strict_rates: bool | None = None
     privacy: bool | None = None
+    joins: bool | None = None
     places: dict[str, str] | None = None
 
 
@@ -153,6 +154,8 @@ class _Control:
             self._state.rates.strict = wanted.strict_rates
         if wanted.privacy is not None:
             self._state.privacy = wanted.privacy
+        if wanted.joins is not None:
+            self._state.joins = wanted.joins
         if wanted.places is not None:
             self._state.delivery.places = wanted.places
         return _json(wanted)

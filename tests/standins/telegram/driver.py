@@ -128,6 +128,10 @@ class TelegramDriver:
         """Switch the bot's privacy mode: in groups it then sees only what is meant for it."""
         await self._post("settings", {"privacy": on}, dict[str, object])
 
+    async def joins(self, on: bool) -> None:
+        """Switch whether the bot can be added to groups."""
+        await self._post("settings", {"joins": on}, dict[str, object])
+
     async def place(self, address: str, where: str) -> None:
         """Say where an https address really is, for webhooks that are set from now on."""
         await self._post("settings", {"places": {address: where}}, dict[str, object])

@@ -111,7 +111,9 @@ def _new(state: State, wanted: Act, person: Person, chat: Chat) -> Message:
 def _member(state: State, wanted: Act, person: Person, chat: Chat) -> Performed:
     """A private chat with a bot that was kicked is one that was blocked (aiogram: types/update.py, my_chat_member)."""
     chat.blocked = wanted.status in ("kicked", "left")
-    return "my_chat_member", membership(state, person, chat, wanted.status, can_send=wanted.can_send), None
+    changed = membership(state, person, chat, wanted.status, can_send=wanted.can_send)
+    state.standings[chat.id] = msgspec.convert(changed["new_chat_member"], dict[str, object])
+    return "my_chat_member", changed, None
 
 
 def _migrate(state: State, wanted: Act, person: Person, chat: Chat) -> Performed:

@@ -168,3 +168,9 @@ def file_too_big() -> Refusal:
 def file_unknown() -> Refusal:
     """Seen."""
     return bad_request("invalid file_id")
+
+
+def not_in_group(kind: str, *, kicked: bool) -> Refusal:
+    """Seen, for what is asked about a group that the bot is not in."""
+    what = "was kicked from" if kicked else "is not a member of"
+    return Refusal(403, f"Forbidden: bot {what} the {kind} chat")

@@ -131,8 +131,16 @@ class Client(ABC):
         """Answer a callback query."""
 
     @abstractmethod
-    async def set_commands(self, commands: dict[str, str]) -> dict[str, str]:
+    async def set_commands(self, commands: dict[str, str], language: str = "") -> dict[str, str]:
         """Set the commands and return what the server then has."""
+
+    @abstractmethod
+    async def standing(self, chat: int) -> str:
+        """Return the bot's own status in a chat."""
+
+    @abstractmethod
+    async def commands(self, language: str = "") -> dict[str, str]:
+        """Return the commands that people see whose app has this language."""
 
 
 class Ptb(Client):
@@ -210,9 +218,16 @@ class Ptb(Client):
     async def answer_press(self, query_id: str, text: str) -> None:
         await _ptb(self._bot.answer_callback_query(query_id, text))
 
-    async def set_commands(self, commands: dict[str, str]) -> dict[str, str]:
-        await _ptb(self._bot.set_my_commands(list(commands.items())))
-        return {entry.command: entry.description for entry in await _ptb(self._bot.get_my_commands())}
+    async def set_commands(self, commands: dict[str, str], language: str = "") -> dict[str, str]:
+        await _ptb(self._bot.set_my_commands(list(commands.items()), language_code=language or None))
+        return await self.commands(language)
+
+    async def standing(self, chat: int) -> str:
+        return (await _ptb(self._bot.get_chat_member(chat, (await _ptb(self._bot.get_me())).id))).status
+
+    async def commands(self, language: str = "") -> dict[str, str]:
+        found = await _ptb(self._bot.get_my_commands(language_code=language or None))
+        return {entry.command: entry.description for entry in found}
 
 
 class Aiogram(Client):
@@ -286,10 +301,17 @@ class Aiogram(Client):
     async def answer_press(self, query_id: str, text: str) -> None:
         await _aio(self._bot.answer_callback_query(query_id, text))
 
-    async def set_commands(self, commands: dict[str, str]) -> dict[str, str]:
+    async def set_commands(self, commands: dict[str, str], language: str = "") -> dict[str, str]:
         wanted = [BotCommand(command=name, description=text) for name, text in commands.items()]
-        await _aio(self._bot.set_my_commands(wanted))
-        return {entry.command: entry.description for entry in await _aio(self._bot.get_my_commands())}
+        await _aio(self._bot.set_my_commands(wanted, language_code=language or None))
+        return await self.commands(language)
+
+    async def standing(self, chat: int) -> str:
+        return (await _aio(self._bot.get_chat_member(chat, self._bot.id))).status
+
+    async def commands(self, language: str = "") -> dict[str, str]:
+        found = await _aio(self._bot.get_my_commands(language_code=language or None))
+        return {entry.command: entry.description for entry in found}
 
 
 async def _ptb(call: Awaitable[Result]) -> Result:

@@ -135,9 +135,11 @@ class State:
         self.messages: dict[tuple[int, int], Message] = {}
         self.files: dict[str, StoredFile] = {}
         self.open_callbacks: dict[str, Json] = {}
-        self.commands: list[Json] = []
+        self.commands: dict[tuple[str, str], list[Json]] = {}  # by scope and language
         self.webhook: Webhook | None = None
         self.privacy = False
+        self.joins = True
+        self.standings: dict[int, Json] = {}  # the bot's own, by chat, where it has changed
         self.topics: set[tuple[int, int]] = set()
 
     def forget(self) -> None:
@@ -156,7 +158,7 @@ class State:
             "is_bot": True,
             "first_name": "Stand-in Bot",
             "username": "stand_in_bot",
-            "can_join_groups": True,
+            "can_join_groups": self.joins,
             "can_read_all_group_messages": not self.privacy,
             "supports_inline_queries": False,
         }

@@ -1,6 +1,8 @@
-"""What is written, and where? Nothing that is there is overwritten: every file is made, or it is not ours."""
+"""What is written, and where? Nothing that is there is lost: a file is made, or gets a table at its end."""
 
 import os
+import re
+import stat
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,11 @@ KEYS = "secrets"
 
 Read = Callable[[Path], LoadedConfig]
 """Reads a configuration file as a start does. Raises ConfigRefusals."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+")  # a key of TOML that needs no quotes
+
+
+class ByHand(BadInput):
+    """The configuration file cannot be replaced; a person can put the lines into it."""
 
 
 class Assistant(msgspec.Struct, frozen=True):
@@ -41,11 +48,19 @@ def tables(name: str, one: ProviderConfig, assistant: Assistant) -> str:
     return "\n".join(lines) + "\n"
 
 
+def connection(name: str, token: SecretRef, more: Mapping[str, str]) -> str:
+    """The table of a Telegram connection, as TOML; of `more` what is empty is left out."""
+    key = name if _BARE.fullmatch(name) else _text(name)
+    lines = [f"[connections.{key}]", 'channel = "telegram"', f"token = {_reference(token)}"]
+    lines += [f"{option} = {_text(value)}" for option, value in more.items() if value]
+    return "\n".join(lines) + "\n"
+
+
 @contextmanager
 def loaded(text: str, beside: Path, read: Read) -> Generator[tuple[LoadedConfig, Path]]:
     """The configuration that `text` makes in the folder of the file `beside`, and the draft that holds it."""
     draft = beside.with_name(f".{beside.name}.{os.getpid()}")
-    with draft.open("x", encoding="utf-8") as handle:
+    with draft.open("x", encoding="utf-8", newline="") as handle:
         handle.write(text)
     try:
         yield read(draft), draft
@@ -60,6 +75,56 @@ def write_config(text: str, file: Path, read: Read) -> None:
             os.link(draft, file)
         except FileExistsError:
             raise taken(file) from None
+
+
+def check_table(table: str, file: Path, read: Read) -> LoadedConfig:
+    """The configuration with this table at its end. Raises ConfigRefusals where it would be refused."""
+    with loaded(_longer(_text_of(file), table), file, read) as (config, _):
+        return config
+
+
+def add_table(table: str, file: Path, read: Read) -> LoadedConfig:
+    """Put a table at the end of the configuration file, where the whole is accepted; what stands there stays so.
+
+    Raises ConfigRefusals for what would be refused, BadInput where the file has changed, ByHand where it cannot be
+    replaced.
+    """
+    old = _text_of(file)
+    new = _longer(old, table)
+    with loaded(new, file, read) as (config, _):
+        _replace(file, old, new, table)
+    return msgspec.structs.replace(config, path=file)
+
+
+def _replace(file: Path, old: str, new: str, table: str) -> None:
+    """Whoever reads the file meanwhile finds the old text or the new one. Mode and owner stay; so does a link."""
+    target = file.resolve()
+    status, made = target.stat(), target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        with made.open("x", encoding="utf-8", newline="") as handle:
+            handle.write(new)
+            handle.flush()
+            os.fchmod(handle.fileno(), stat.S_IMODE(status.st_mode))
+            if os.geteuid() == 0:
+                os.fchown(handle.fileno(), status.st_uid, status.st_gid)
+            os.fsync(handle.fileno())
+        if _text_of(target) != old:
+            raise BadInput(str(file), "somebody else has just changed it", "Look at it, and try again")
+        os.replace(made, target)
+    except OSError as error:  # a file that is mounted by itself, for example
+        fix = f"Add these lines to it by hand:\n{table}"
+        raise ByHand(str(file), f"it cannot be replaced ({error.strerror})", fix) from error
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _text_of(file: Path) -> str:
+    return file.read_bytes().decode()  # its line ends stay as they are
+
+
+def _longer(text: str, table: str) -> str:
+    ended = text if text.endswith("\n") or not text else f"{text}\n"
+    return f"{ended}\n{table}"
 
 
 def taken(file: Path) -> BadInput:

@@ -23,7 +23,8 @@ EXAMPLE = """\
 """
 
 MESSENGER = """
-# A messenger. Strangers get a code; `quarterdeck pairing approve CODE` lets them in.
+# A messenger; `quarterdeck connections add telegram` writes this and lets the first person in. Strangers get a code;
+# `quarterdeck pairing approve CODE` lets them in.
 #
 # [connections.tg]
 # channel = "telegram"

@@ -9,7 +9,7 @@ from pathlib import Path
 from quarterdeck.actions.probes import reach
 from quarterdeck.api.control.connections import doctor_of_connections
 from quarterdeck.api.control.lists import reachable
-from quarterdeck.api.control.parts import Caller, Chosen, Nothing, Parts, Rows
+from quarterdeck.api.control.parts import Caller, Chosen, Parts, Rows
 from quarterdeck.base.errors import NotFound, QuarterdeckError
 from quarterdeck.ports import ProviderFailed
 from quarterdeck.store.overview import overview
@@ -51,8 +51,12 @@ async def _providers(parts: Parts) -> Rows:
         yield {"id": name, "state": state, "detail": detail, "fix": FIXES.get(state, "")}
 
 
-async def doctor(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
-    """Database, clock, models and connections, as a row for each check."""
+async def doctor(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
+    """Database, clock, models and connections, as a row for each check; or one connection, or kind of messenger."""
+    if ask.id:
+        async for row in doctor_of_connections(parts, ask.id):
+            yield row
+        return
     if parts.data.database.exists():
         problem = await asyncio.to_thread(database_problem, parts.data.database)
         yield _row("database", not problem, problem or "whole", "Stop it, and restore the newest backup.")
@@ -65,8 +69,7 @@ async def doctor(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     async for row in _providers(parts):
         yield _row(f"model {row['id']}", row["state"] == "ok", f"{row['state']}: {row['detail']}", str(row["fix"]))
     async for row in doctor_of_connections(parts):
-        fix = "See the reason; `quarterdeck connections list` shows more."
-        yield _row(f"connection {row['id']}", row["state"] in ("ok", "stopped", "paused"), str(row["detail"]), fix)
+        yield row
     for one in parts.plugins:
         yield _row(f"plugin {one.kind}/{one.name}", True, one.source, "")
     if counts.parts_unknown or counts.dead_letters:

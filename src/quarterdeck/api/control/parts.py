@@ -11,8 +11,10 @@ from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.exports import Exports
+from quarterdeck.actions.findings import Findings
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.inbox import Inbox
+from quarterdeck.actions.invitations import Inviting
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.people import People
@@ -60,6 +62,7 @@ class Parts:
     connections: Connections
     deliveries: Deliveries
     inbox: Inbox
+    inviting: Inviting
     mind: Mind
     pairings: Pairings
     probes: Probes
@@ -69,6 +72,7 @@ class Parts:
     signin: Signin
     indexer: Indexer
     exports: Exports
+    findings: Findings
     forks: Forks
     plugins: Sequence[Plugin]
 

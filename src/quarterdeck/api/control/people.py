@@ -1,10 +1,12 @@
-"""Who is who: identities, and which of them are one person."""
+"""Who is who: identities, which of them are one person, and who is invited."""
 
 import msgspec
 
 from quarterdeck.api.control.lists import Page
 from quarterdeck.api.control.parts import Caller, Parts, Rows
-from quarterdeck.api.shown import moment
+from quarterdeck.api.control.shows import One
+from quarterdeck.api.shown import moment, moment_or_none
+from quarterdeck.base.errors import NotFound
 from quarterdeck.store import persons
 
 
@@ -21,6 +23,12 @@ class Lone(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     identity: str
     reason: str = ""
+
+
+class Where(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """On which connection."""
+
+    connection: str
 
 
 async def list_people(parts: Parts, caller: Caller, ask: Page) -> Rows:
@@ -46,3 +54,30 @@ async def link_people(parts: Parts, caller: Caller, ask: Two) -> Rows:
 async def unlink_people(parts: Parts, caller: Caller, ask: Lone) -> Rows:
     """An identity is a person of its own."""
     yield {"id": await parts.people.unlink(ask.identity, caller.actor, ask.reason), "state": "unlinked"}
+
+
+async def invite(parts: Parts, caller: Caller, ask: Where) -> Rows:
+    """Make an invitation; its code is shown here and never again."""
+    names = await parts.configuration.connections()
+    if ask.connection not in names:
+        raise NotFound(f"there is no connection {ask.connection} to invite to; there are: {', '.join(names) or 'none'}")
+    made = await parts.inviting.make(ask.connection, caller.actor)
+    yield {"id": made.id, "state": "offered", "code": made.code, "expires_at": moment(made.expires_at)}
+
+
+async def show_invitation(parts: Parts, caller: Caller, ask: One) -> Rows:
+    """What came of one. `seconds`: from the message that had its code to the first that was sent back."""
+    one = await parts.inviting.get(ask.id)
+    expired = one.state == "offered" and one.expires_at <= parts.clock.now()
+    yield {
+        "id": one.id,
+        "state": "expired" if expired else one.state,
+        "created_at": moment(one.created_at),
+        "expires_at": moment(one.expires_at),
+        "decided_at": moment_or_none(one.decided_at),
+        "identity": one.identity,
+        "name": one.name,
+        "greeting": one.sent,
+        "seconds": round(one.sent_at - (one.decided_at or 0.0), 3) if one.sent == "sent" else None,
+        "error": one.error,
+    }

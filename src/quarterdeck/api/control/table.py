@@ -19,7 +19,7 @@ from quarterdeck.api.control.parts import Chosen, Command, Nothing, command
 
 COMMANDS: Mapping[str, Command] = {
     "status": command(Nothing, shows.status),
-    "doctor": command(Nothing, checks.doctor, 120),
+    "doctor": command(Chosen, checks.doctor, 300),
     "chat": command(chat.Say, chat.say, 3600),
     "chat stop": command(chat.StopAsk, chat.stop),
     "alerts list": command(lists.Page, alerts.list_alerts),
@@ -40,6 +40,8 @@ COMMANDS: Mapping[str, Command] = {
     "deliveries settle": command(changes.Settlement, changes.settle_delivery),
     "deliveries resend": command(changes.Because, changes.resend_delivery),
     "pairing list": command(lists.Page, lists.list_pairings),
+    "pairing invite": command(people.Where, people.invite),
+    "pairing show": command(shows.One, people.show_invitation),
     "pairing approve": command(changes.Code, changes.approve_pairing),
     "pairing deny": command(changes.Code, changes.deny_pairing),
     "people list": command(lists.Page, people.list_people),

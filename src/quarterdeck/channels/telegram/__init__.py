@@ -14,7 +14,9 @@
     receiving.py how do updates come in, and when does Telegram hear that they are kept?
     fetching.py  how are the bytes of a file that a person sent fetched?
     sending.py   how does a part get there, and what became of it?
+    looking.py   what of a bot's settings is missing or wrong, and what is to be done?
+    menu.py      which commands does Telegram offer while somebody types?
     adapter.py   the channel: receiving and sending as one, and the permits of what is sent
 
-The last five make calls; the others are pure.
+The last seven make calls; the others are pure.
 """

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator, Sequence
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.secrets import Secret
-from quarterdeck.base.supervise import EventLog
-from quarterdeck.channels.telegram import able, cutting, fetching
+from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.channels.telegram import able, cutting, fetching, looking, menu
 from quarterdeck.channels.telegram.calls import Calls
 from quarterdeck.channels.telegram.receiving import Receiving, webhook_secret
 from quarterdeck.channels.telegram.sending import ROOM, Sender
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.model.action import Part, StreamTo
+from quarterdeck.model.finding import Finding, Group
+from quarterdeck.model.menu import Menu
 from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.model.webhook import Accept, WebhookCall
@@ -37,10 +39,12 @@ class TelegramChannel:
     ) -> None:
         self._name = name
         self._client = client
+        self._log = log
         self._calls = Calls(settings.api_root, token, client, clock)
         self._sender = Sender(name, self._calls, files, clock, log)
         secret = webhook_secret(token, name)
-        self._receiving = Receiving(name, self._calls, log, settings, _address(name, settings, public_url), secret)
+        self._address = _address(name, settings, public_url)
+        self._receiving = Receiving(name, self._calls, log, settings, self._address, secret)
         self.capabilities = able.capabilities(streaming)
 
     def cut(self, text: str) -> Sequence[str]:
@@ -61,9 +65,17 @@ class TelegramChannel:
         """What is wrong with token, webhook or network, in sentences; empty when the bot can receive."""
         return await self._receiving.check()
 
+    async def findings(self, groups: Sequence[Group]) -> list[Finding]:
+        """See actions.findings.Explains."""
+        return await looking.look(self._calls, self._address, groups)
+
     def fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
         """See ports.Channel.fetch."""
         return fetching.fetch(self._calls, self._client, file, max_bytes)
+
+    async def show_menu(self, offered: Menu, life: Life) -> None:
+        """See flow.menu.HasMenu."""
+        await menu.show(self._name, self._calls, self._log, offered, life)
 
     # --- out --------------------------------------------------------------------------------------------------
 

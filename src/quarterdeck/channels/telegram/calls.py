@@ -16,6 +16,7 @@ from quarterdeck.ports import ChannelHealth, MaybeSent, NotSent
 T = TypeVar("T")
 CALL_SECONDS = 20.0
 UPLOAD_SECONDS = 240.0
+OTHER_POLLER = "another process polls this bot; stop it, or give this connection a bot of its own"
 REFUSED_TOKEN = "Telegram refuses the bot's token; ask @BotFather for a valid one"  # noqa: S105
 
 
@@ -33,6 +34,43 @@ class Calls:
         """One call with a JSON body. `wait` is how many seconds the server may take by what it is asked."""
         out = self._out("POST", self._method(method), msgspec.json.encode(body), seconds=wait + CALL_SECONDS)
         return await self._request(out)
+
+    async def ask(self, method: str, body: wire.Body, wait: float = 0.0) -> wire.Answer:
+        """A question. Raises Retry after noting what is wrong; `retry_after` where it is known.
+
+        A conflict (409) is answered as it is: what it means depends on what was asked.
+        """
+        given = await self.call(method, body, wait)
+        if not isinstance(given, wire.Answer):
+            self.note(alive=False, detail=given.reason)
+            raise Retry(given.reason)
+        if given.ok or given.code == 409:
+            return given
+        if given.said and given.code in (401, 404):
+            self.note(alive=False, authenticated=False, detail=REFUSED_TOKEN)
+            raise Retry(REFUSED_TOKEN, wire.REFUSED_TOKEN_SECONDS)
+        self.note(alive=False, detail=given.reason)
+        raise Retry(given.reason, retry_after(given))
+
+    async def look(self, method: str, body: wire.Body, *, refusable: bool = False) -> wire.Answer:
+        """A question beside the receiving, which says nothing of the connection's health. Raises Retry.
+
+        `refusable`: a 400 or 403 is an answer, too.
+        """
+        given = await self.call(method, body)
+        if not isinstance(given, wire.Answer):
+            raise Retry(given.reason)
+        if given.ok or (refusable and given.code in (400, 403)):
+            return given
+        raise Retry(REFUSED_TOKEN if given.said and given.code in (401, 404) else given.reason, retry_after(given))
+
+    async def me(self) -> wire.Bot:
+        """Who the bot is. Raises Retry."""
+        return decode(await self.ask("getMe", wire.Nothing()), wire.Bot)
+
+    async def webhook(self) -> wire.Webhook:
+        """How its webhook stands. Raises Retry."""
+        return decode(await self.ask("getWebhookInfo", wire.Nothing()), wire.Webhook)
 
     async def upload(self, method: str, form: tuple[Part, ...]) -> wire.Answer | NotSent | MaybeSent:
         """One call with a file in it (api, "Sending files": multipart/form-data)."""

@@ -20,7 +20,7 @@ from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.telegram import updates, wire
 from quarterdeck.channels.telegram.acts import PRESS, Acts
-from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls, decode, retry_after
+from quarterdeck.channels.telegram.calls import OTHER_POLLER, REFUSED_TOKEN, Calls, decode
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.model.inbound import Acceptance, Accepted, Inbound
 from quarterdeck.model.webhook import Accept, WebhookCall
@@ -75,7 +75,7 @@ class Receiving:
         """What is wrong with token, webhook or network, in sentences; empty when the bot can receive."""
         try:
             await self._introduce()
-            webhook = await self._webhook()
+            webhook = await self._calls.webhook()
         except Retry as error:
             return [str(error)]
         if webhook.url == self._address:
@@ -85,7 +85,7 @@ class Receiving:
         return [f"the webhook is {webhook.url or 'not set'}, not {self._address}; it is set when the gateway starts"]
 
     async def _introduce(self) -> None:
-        me = decode(await self._ask("getMe", wire.Nothing()), updates.User)
+        me = await self._calls.me()
         self._me = updates.Me(me.id, me.username)
         self._calls.note(alive=True, authenticated=True, detail=f"bot @{me.username}")
 
@@ -93,7 +93,7 @@ class Receiving:
 
     async def _poll(self, intake: IntakePort) -> None:
         body = wire.GetUpdates(self._wait, updates.WANTED, self._offset)
-        given = await self._ask("getUpdates", body, self._wait)
+        given = await self._calls.ask("getUpdates", body, self._wait)
         if not given.ok:  # server: process_get_updates_query, abort_long_poll
             await self._exclude(given.reason)
         ids = decode(given, tuple[updates.UpdateId, ...])
@@ -106,11 +106,11 @@ class Receiving:
     async def _exclude(self, reason: str) -> None:
         """A poll met another way of receiving: a webhook, which has to go, or somebody else's poll. Raises Retry."""
         if "webhook" not in reason.lower():
-            self._calls.note(alive=False, detail=_OTHER)
-            raise Retry(_OTHER)
-        url = (await self._webhook()).url
+            self._calls.note(alive=False, detail=OTHER_POLLER)
+            raise Retry(OTHER_POLLER)
+        url = (await self._calls.webhook()).url
         self._calls.note(alive=False, detail=f"the webhook {url} is in the way of polling; it is being removed")
-        await self._ask("deleteWebhook", wire.Nothing())  # what waits for it is kept, and comes by poll
+        await self._calls.ask("deleteWebhook", wire.Nothing())  # what waits for it is kept, and comes by poll
         self._log.warning("telegram.webhook_removed", connection=self._name, url=url, reason='mode is "poll"')
         raise Retry(f"the webhook {url} was in the way of polling and is removed", RETRY_S[0])
 
@@ -194,14 +194,14 @@ class Receiving:
 
     async def _watch(self) -> None:
         """Set the webhook where it is not as it should be, and look again after a while: others may have changed it."""
-        found = await self._webhook()
+        found = await self._calls.webhook()
         late = found.last_error_message if found.pending_update_count else ""
         ours = found.url == self._address and set(found.allowed_updates) == {*updates.WANTED}
         if not (self._set and ours) or late:  # one that fails may have somebody else's secret: nobody can look at it
             if self._set:
                 self._log.warning("telegram.webhook_wrong", connection=self._name, url=found.url, reason=late)
             wanted = wire.SetWebhook(self._address, self._secret, updates.WANTED, self._settings.max_connections)
-            given = await self._ask("setWebhook", wanted)
+            given = await self._calls.ask("setWebhook", wanted)
             if not given.ok:
                 raise Retry(given.reason)
             self._log.info("telegram.webhook_set", connection=self._name, url=self._address)
@@ -210,26 +210,6 @@ class Receiving:
         self._calls.note(alive=not late, authenticated=True, heard=not late, detail=detail)
         await asyncio.sleep(self._settings.webhook_check_seconds)
 
-    async def _webhook(self) -> wire.Webhook:
-        return decode(await self._ask("getWebhookInfo", wire.Nothing()), wire.Webhook)
-
-    async def _ask(self, method: str, body: wire.Body, wait: float = 0.0) -> wire.Answer:
-        """A call. Raises Retry after noting what is wrong; `retry_after` where it is known.
-
-        A conflict (409) is answered as it is: what it means depends on what was asked.
-        """
-        given = await self._calls.call(method, body, wait)
-        if not isinstance(given, wire.Answer):
-            self._calls.note(alive=False, detail=given.reason)
-            raise Retry(given.reason)
-        if given.ok or given.code == 409:
-            return given
-        if given.said and given.code in (401, 404):
-            self._calls.note(alive=False, authenticated=False, detail=REFUSED_TOKEN)
-            raise Retry(REFUSED_TOKEN, wire.REFUSED_TOKEN_SECONDS)
-        self._calls.note(alive=False, detail=given.reason)
-        raise Retry(given.reason, retry_after(given))
-
 
 def webhook_secret(token: Secret, connection: str) -> str:
     """What Telegram is to show us: it follows from the bot's token, so nothing has to be kept, and a new token brings a
@@ -237,9 +217,6 @@ def webhook_secret(token: Secret, connection: str) -> str:
     """
     about = f"quarterdeck webhook {connection}"
     return hmac.digest(token.reveal().encode(), about.encode(), "sha256").hex()
-
-
-_OTHER = "another process polls this bot; stop it, or give this connection a bot of its own"
 
 
 def _number(body: bytes) -> int:

@@ -9,6 +9,7 @@ import msgspec
 
 from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.model.button import ButtonRows
+from quarterdeck.model.menu import Entry
 from quarterdeck.ports import MaybeSent, NotSent, SendRefused, SendResult, Sent
 
 TEXT_UNITS = 4096
@@ -144,6 +145,26 @@ class SetWebhook(msgspec.Struct, frozen=True):
     max_connections: int
 
 
+class GetMyCommands(msgspec.Struct, frozen=True, omit_defaults=True):
+    """api: getMyCommands. `language_code` is a two-letter one; left out it means those without a list of their own."""
+
+    language_code: str = ""
+
+
+class SetMyCommands(msgspec.Struct, frozen=True, omit_defaults=True):
+    """api: setMyCommands. At most 100; a command has 1 to 32 of a-z, 0-9 and _, a description 1 to 256 characters."""
+
+    commands: tuple[Entry, ...]
+    language_code: str = ""
+
+
+class GetChatMember(msgspec.Struct, frozen=True):
+    """api: getChatMember."""
+
+    chat_id: str
+    user_id: int
+
+
 class Nothing(msgspec.Struct, frozen=True):
     """No parameters."""
 
@@ -158,6 +179,9 @@ Body = (
     | GetUpdates
     | GetFile
     | SetWebhook
+    | GetMyCommands
+    | SetMyCommands
+    | GetChatMember
     | Nothing
 )
 
@@ -249,6 +273,23 @@ class MessageId(msgspec.Struct, frozen=True):
     """The part of a sent message that is needed."""
 
     message_id: int
+
+
+class Bot(msgspec.Struct, frozen=True):
+    """api: getMe. `can_read_all_group_messages` is false while privacy mode is on."""
+
+    id: int
+    username: str
+    first_name: str = ""
+    can_join_groups: bool = True
+    can_read_all_group_messages: bool = False
+
+
+class Member(msgspec.Struct, frozen=True):
+    """api: ChatMember. `status`: creator, administrator, member, restricted, left or kicked."""
+
+    status: str
+    can_send_messages: bool = True
 
 
 class FilePath(msgspec.Struct, frozen=True):
