@@ -8,6 +8,7 @@ import pytest
 from quarterdeck.model.button import ButtonBounds
 from quarterdeck.model.inbound import Acceptance, Duplicate
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent
+from quarterdeck.store import outbox
 from tests.flow.doubles import Shown
 from tests.flow.world import Died, World
 
@@ -279,3 +280,13 @@ async def test_of_two_presses_at_once_one_counts(world: World) -> None:
     await world.rest()
     assert model(world) == MODELS[1]
     assert sorted(str(outcome) for _, outcome, _ in ends(world)) == ["command", "ignored"]
+
+
+async def test_a_list_says_what_a_delivery_without_a_text_does(world: World) -> None:
+    shown = await offered(world)
+    await press(world, shown, 1)
+    listed = await outbox.listed(world.store, "", 10, "")
+    assert {(one.kind, one.words) for one in listed if not one.text} == {
+        ("buttons", "Takes the buttons off a message.")
+    }
+    assert f"From the next message on: {MODELS[1]}." in [one.words for one in listed]
