@@ -12,7 +12,7 @@ SENDS = ("send.before:2", "send.after:2", "send.before:3", "send.after:3")
 
 
 class Press(Scenario):
-    """A model is chosen by a button; another button of the same message is pressed too late."""
+    """A model is chosen by a button; when the buttons are off, another one is pressed all the same."""
 
     name = "press"
     ends = ("command", "ignored", "answered")
@@ -20,11 +20,15 @@ class Press(Scenario):
     hits = ("op.accept.before:2", "op.accept.after:2", "intake.acknowledge:2", *SENDS)
     sure = ("op.accept.before:2", "op.accept.after:2", "send.after:3")
     room = ROOM
+    at_once = False
 
     async def drive(self, world: World) -> None:
         self.say(world, "/model")
         buttons = await world.buttons(self.room)
-        self.first, self.second = (self.press(world, buttons, number) for number in (1, 0))
+        self.first = self.press(world, buttons, 1)
+        if not self.at_once:
+            await world.off(buttons)
+        self.second = self.press(world, buttons, 0)
         self.said = self.say(world, "hello {n}")
 
     def say(self, world: World, text: str) -> Said:
@@ -46,10 +50,11 @@ class Press(Scenario):
 
 
 class TgPress(Press):
-    """The same on Telegram: a query is answered when its press is committed."""
+    """Both buttons are pressed at once, on Telegram: a query is answered when its press is committed."""
 
     name = "tg_press"
     proves = ("channel.telegram",)
+    at_once = True
     settings = Settings(telegram=True, buttons=True)
     room = "7001"
 
@@ -61,9 +66,10 @@ class TgPress(Press):
 
 
 class TgPressWebhook(TgPress):
-    """The same where Telegram calls: a call that was not answered comes again."""
+    """One after the other where Telegram calls: a call that was not answered comes again."""
 
     name = "tg_press_webhook"
+    at_once = False
     settings = Settings(telegram=True, webhook=True, buttons=True)
 
 

@@ -179,6 +179,10 @@ class World:
         """Those that the room shows last, as soon as it shows some."""
         return (await until(lambda: self._buttons(room), STEP_SECONDS, f"buttons in {room}"))[-1]
 
+    async def off(self, buttons: Buttons) -> None:
+        """They are no longer there."""
+        await until(lambda: buttons not in self._buttons(buttons.room), STEP_SECONDS, f"no buttons in {buttons.room}")
+
     async def rest(self, seconds: float = REST_SECONDS) -> bool:
         """Wait until nothing is left to do; False when that does not come (the judge will say what is missing)."""
         try:

@@ -221,6 +221,14 @@ async def test_a_repeat_of_the_message_has_them_too(world: World) -> None:
     assert model(world) == MODELS[1]
 
 
+async def test_a_press_of_a_first_try_takes_them_off_its_repeat_too(world: World) -> None:
+    world.platform.answers(MaybeSent("no answer"))
+    repeat = await offered(world)
+    await world.press(value(repeat, 1), ref="a first try whose id nobody told us")
+    await world.rest()
+    assert (model(world), repeat.buttons) == (MODELS[1], ())
+
+
 async def test_what_is_closed_before_it_is_sent_has_none(world: World) -> None:
     world.platform.answers(NotSent("busy", 60.0))
     await world.say("/model")
