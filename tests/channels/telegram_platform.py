@@ -10,14 +10,17 @@ from quarterdeck.base.secrets import Secret, SecretRef
 from quarterdeck.channels.telegram.adapter import TelegramChannel
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.model.action import Part
+from quarterdeck.model.button import Button, ButtonRows
 from quarterdeck.model.message import Attachment
 from quarterdeck.net.client import Client
 from quarterdeck.ports import SendResult
 from quarterdeck.testing.channel import Trouble, permit_for
 from tests.channels.support import Bytes, KeptLog, nobody
 from tests.standins.telegram import RunningStandIn, TelegramDriver, in_process
+from tests.standins.telegram.driver import Record
 
 PERSON = 7001
+GROUP = -1001
 EFFECTS = (
     "sendMessage", "editMessageText", "editMessageReplyMarkup", "sendChatAction", "sendMessageDraft", "sendPhoto",
     "sendVoice", "sendDocument",
@@ -31,11 +34,26 @@ class Media(msgspec.Struct):
     file_name: str = ""
 
 
+class Key(msgspec.Struct):
+    """What the record says of a button."""
+
+    text: str
+    callback_data: str
+
+
+class Markup(msgspec.Struct):
+    """What it says of all those under a message."""
+
+    inline_keyboard: list[list[Key]] = []
+
+
 class Telegram:
-    """Implements ChannelUnderTest."""
+    """Implements ChannelUnderTest, with files, drafts, buttons and groups."""
 
     connection = "tg"
     room = str(PERSON)
+    group = str(GROUP)
+    mentions = True
     keeps_fences = True
 
     def __init__(self, standin: RunningStandIn, client: Client, streaming: str = "edit") -> None:
@@ -94,7 +112,30 @@ class Telegram:
                 await self.driver.fault(kind, "sendMessage")
 
     async def shown(self) -> Sequence[str]:
-        return [str(message["text"]) for message in await self.driver.sent()]
+        return [str(message["text"]) for message in await self._said(PERSON)]
+
+    async def _said(self, chat: int) -> list[Record]:
+        return [message for message in await self.driver.sent() if message["chat_id"] == chat]
+
+    async def give(self, content: bytes, name: str, text: str) -> None:
+        await self.driver.send_document(content, name, caption=text)
+
+    async def buttons(self) -> ButtonRows:
+        markup = (await self._said(PERSON))[-1]["reply_markup"]
+        rows = msgspec.convert(markup or {}, Markup).inline_keyboard
+        return tuple(tuple(Button(key.text, key.callback_data) for key in row) for row in rows)
+
+    async def press(self, message: str, value: str) -> None:
+        await self.driver.press(int(message), value)
+
+    async def lines(self) -> Sequence[str]:
+        return [str(answer["text"]) for answer in await self.driver.events("answered")]
+
+    async def write_there(self, text: str, *, to_bot: bool) -> None:
+        await self.driver.write(f"@stand_in_bot {text}" if to_bot else text, chat_id=GROUP)
+
+    async def shown_there(self) -> Sequence[str]:
+        return [str(message["text"]) for message in await self._said(GROUP)]
 
     def keep(self, content: bytes) -> str:
         return self._files.put(content)

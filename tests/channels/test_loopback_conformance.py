@@ -9,16 +9,18 @@ from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.secrets import Secret, SecretRef
 from quarterdeck.channels.loopback.adapter import LoopbackChannel
 from quarterdeck.channels.loopback.settings import LoopbackSettings
+from quarterdeck.model.button import Button, ButtonRows
 from quarterdeck.net.client import Client
 from quarterdeck.plugins.guards.channel import GuardedChannel
 from quarterdeck.ports import Channel
 from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest, Trouble
 from tests.channels.support import Bytes, KeptLog, nobody
-from tests.standins.loopback import Fault, Inject, LoopbackStandin, Room, Settings, loopback_standin
+from tests.standins.loopback import Entry, Fault, Inject, LoopbackStandin, Room, Settings, Upload, loopback_standin
 
 pytestmark = pytest.mark.proves("channel.loopback", "G1")
 
 ROOM = Room("r1", "dm", "Ada")
+GROUP = Room("g1", "group", "Crew")
 FAULTS: dict[Trouble, Fault] = {
     "drop_before": Fault(route="messages", kind="drop_before"),
     "drop_after": Fault(route="messages", kind="drop_after"),
@@ -28,10 +30,12 @@ FAULTS: dict[Trouble, Fault] = {
 
 
 class Loopback:
-    """Implements ChannelUnderTest."""
+    """Implements ChannelUnderTest, with files, buttons and groups."""
 
     connection = "lo"
     room = ROOM.id
+    group = GROUP.id
+    mentions = False
     keeps_fences = False
 
     def __init__(self, standin: LoopbackStandin, client: Client) -> None:
@@ -44,7 +48,9 @@ class Loopback:
         self.unreachable: Channel = self._channel(nobody())
 
     def _channel(self, url: str) -> LoopbackChannel:
-        settings = LoopbackSettings(api_root=url, token=SecretRef(env="LOOPBACK"), keys=True, file_bytes=1_000_000)
+        settings = LoopbackSettings(
+            api_root=url, token=SecretRef(env="LOOPBACK"), keys=True, file_bytes=1_000_000, buttons=True
+        )
         return LoopbackChannel(
             self.connection,
             settings,
@@ -75,20 +81,38 @@ class Loopback:
             self._standin.fault(FAULTS[kind])
 
     async def shown(self) -> Sequence[str]:
-        return [entry.text for entry in self._standin.messages(ROOM.id) if entry.author == "bot"]
+        return [entry.text for entry in self._said(ROOM)]
+
+    def _said(self, room: Room) -> list[Entry]:
+        return [entry for entry in self._standin.messages(room.id) if entry.author == "bot"]
+
+    async def give(self, content: bytes, name: str, text: str) -> None:
+        self._standin.inject(Inject(text=text, room=ROOM, attachments=(Upload(name, "text/csv", content),)))
+
+    async def buttons(self) -> ButtonRows:
+        return tuple(tuple(Button(one.label, one.value) for one in row) for row in self._said(ROOM)[-1].buttons)
+
+    async def press(self, message: str, value: str) -> None:
+        self._standin.inject(Inject(kind="press", room=ROOM, message=message, value=value))
+
+    async def lines(self) -> Sequence[str]:
+        return [line for press in self._standin.presses for line in press.told]
+
+    async def write_there(self, text: str, *, to_bot: bool) -> None:
+        self._standin.inject(Inject(text=text, room=GROUP))
+
+    async def shown_there(self) -> Sequence[str]:
+        return [entry.text for entry in self._said(GROUP)]
 
     def keep(self, content: bytes) -> str:
         return self._files.put(content)
 
     async def files(self) -> Sequence[tuple[str, bytes]]:
-        kept = [entry.file for entry in self._standin.messages(ROOM.id) if entry.author == "bot" and entry.file]
+        kept = [entry.file for entry in self._said(ROOM) if entry.file]
         return [(file.name, self._standin.file(file.id)) for file in kept]
 
-    async def drafts(self) -> Sequence[str]:
-        return []
-
     async def effects(self) -> int:
-        return sum(request.route in ("messages", "edit", "typing") for request in self._standin.requests)
+        return sum(request.route in ("messages", "edit", "buttons", "typing") for request in self._standin.requests)
 
 
 class TestLoopback(ChannelConformance):

@@ -3,10 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from msgspec.structs import replace
 
-from quarterdeck.base.errors import NotAllowed
-from quarterdeck.channels.telegram.able import BUTTONS
 from quarterdeck.model.action import Part
 from quarterdeck.model.button import Button, ButtonRows
 from quarterdeck.model.inbound import Room, Sender
@@ -57,37 +54,6 @@ async def test_they_stand_under_the_text_in_rows(platform: Telegram) -> None:
     keys = [[{"text": one.label, "callback_data": one.value} for one in row] for row in ROWS]
     assert await markups(platform) == [{"inline_keyboard": keys}]
     assert await platform.shown() == ["really?"]
-
-
-async def test_as_many_as_are_declared_are_taken(platform: Telegram) -> None:
-    row = tuple(Button("x" * BUTTONS.label, f"{n}" * BUTTONS.value) for n in range(BUTTONS.abreast))
-    full = (row,) * (BUTTONS.most // BUTTONS.abreast)
-    await ask(platform, full)
-    assert len(await markups(platform)) == 1
-
-
-async def test_they_are_taken_off_and_the_text_stays(platform: Telegram) -> None:
-    message = await ask(platform)
-    assert await take_off(platform, message) == Sent(str(message))
-    assert await markups(platform) == [None]
-    assert await platform.shown() == ["really?"]
-
-
-async def test_where_there_are_none_nothing_is_left_to_do(platform: Telegram) -> None:
-    message = await ask(platform)
-    await take_off(platform, message)
-    assert await take_off(platform, message) == Sent(str(message))
-    assert await take_off(platform, 4711) == Sent("4711")
-
-
-async def test_a_permit_is_for_these_buttons_and_for_this_message(platform: Telegram) -> None:
-    one = Part(platform.connection, platform.room, "really?", "k1", buttons=ROWS)
-    others = [replace(one, buttons=ROWS[:1]), replace(one, buttons=(*ROWS[:1], (Button("Später", "abc.3"),)))]
-    off = Part(platform.connection, platform.room, "", "k2", unbutton="1")
-    for permitted, done in [*((one, other) for other in others), (off, replace(off, unbutton="2"))]:
-        with pytest.raises(NotAllowed):
-            await platform.channel.send(done, permit_for(permitted))
-    assert await platform.effects() == 0
 
 
 async def test_whoever_blocked_the_bot_keeps_them(platform: Telegram) -> None:

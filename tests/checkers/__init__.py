@@ -9,6 +9,7 @@ last crash, with nothing left to do, and stopped.
 - `platform`  what the stand-ins recorded; `telegram` translates that of another platform
 - `database`  the rows of the file
 - `inbox`     M1: every acknowledged act has one row with one outcome, and its answer arrived
+- `buttons`   does one press of a set count, and do its buttons come off?
 - `effects`   M2: nothing is shown or done twice in silence
 - `order`     M3: turns in the order of their session, sends in the order of their room
 - `history`   is every session's history one that a provider accepts?

@@ -11,6 +11,9 @@ import msgspec
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+BUTTONS = "buttons"
+"""The kind of a delivery that takes buttons off a message."""
+
 ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
@@ -125,6 +128,14 @@ class Part(msgspec.Struct, frozen=True):
         return f"{self.delivery_id}.{self.n}"
 
 
+class Choices(msgspec.Struct, frozen=True):
+    """What was offered under a message; a button's value is its id and a number."""
+
+    id: str
+    delivery_id: str
+    state: str
+
+
 class Event(msgspec.Struct, frozen=True):
     session_id: str
     seq: int
@@ -155,9 +166,22 @@ class Database(msgspec.Struct, frozen=True):
     messages: Sequence[Message] = ()
     deliveries: Sequence[Delivery] = ()
     parts: Sequence[Part] = ()
+    choices: Sequence[Choices] = ()
     events: Sequence[Event] = ()
     audit: Sequence[Leaf] = ()
     blobs: Sequence[Blob] = ()
+
+    @property
+    def showing(self) -> Sequence[Part]:
+        """The parts that show something; the others take buttons off a message that is there."""
+        own = {part.name for part in self.unbuttoning}
+        return [part for part in self.parts if part.name not in own]
+
+    @property
+    def unbuttoning(self) -> Sequence[Part]:
+        """The parts that take buttons off the message with their native id."""
+        own = {delivery.id for delivery in self.deliveries if delivery.kind == BUTTONS}
+        return [part for part in self.parts if part.delivery_id in own]
 
     def native(self, room_id: str) -> str:
         """The platform's id of a room; empty for an unknown one."""
@@ -179,6 +203,7 @@ def read_database(path: Path) -> Database:
             messages=_rows(file, "messages", Message, "session_id, position, part"),
             deliveries=_rows(file, "deliveries", Delivery, "id"),
             parts=_rows(file, "parts", Part, "seq"),
+            choices=_rows(file, "choices", Choices, "id"),
             events=_rows(file, "events", Event, "session_id, seq"),
             audit=_rows(file, "audit", Leaf, "rowid"),
             blobs=_rows(file, "blobs", Blob, "digest"),

@@ -32,7 +32,7 @@ def check_effects(platform: Platform, database: Database) -> Iterator[Violation]
     """Rooms against parts, effects and messages against tool results."""
     parts: defaultdict[str, list[Part]] = defaultdict(list)
     names = {room.id: room.native_id for room in database.rooms}
-    for part in database.parts:
+    for part in database.showing:
         parts[names.get(part.room_id, "")].append(part)
     streamed = {intent.turn_id for intent in database.intents if intent.kind == "stream"}
     growing = {delivery.id for delivery in database.deliveries if delivery.turn_id in streamed}

@@ -22,6 +22,9 @@ SETTLED = frozenset("sent unknown refused failed held".split())
 TOLD = frozenset(("failed", "dead_lettered"))
 """Outcomes of a turn of which the person is told."""
 
+PRESS = "press/"
+"""Before a press's id, in the key of its row."""
+
 GIVEN = b'"status":"given"'
 """In the result of a call that an API client has to run: it may be all that a turn gives."""
 
@@ -40,21 +43,22 @@ def check_inbox(platform: Platform, database: Database) -> Iterator[Violation]:
     yield from _told(database)
     yield from _answers(database)
     yield from _held(database)
+    yield from _unfinished(database)
     yield from _arrivals(platform, database)
 
 
 def _acts(platform: Platform, database: Database) -> Iterator[Violation]:
-    """One row for each revision of each message; none for what nobody did."""
+    """One row for each revision of each message and for each press; none for what nobody did."""
     rows: defaultdict[tuple[str, str], list[Inbox]] = defaultdict(list)
     names = {room.id: room.native_id for room in database.rooms}
     for row in database.inbox:
         if row.kind == "timer":
             continue  # nobody spoke
-        rows[names.get(row.room_id, row.room_id), row.message_ref].append(row)
+        rows[names.get(row.room_id, row.room_id), _act(row)].append(row)
     revisions: defaultdict[tuple[str, str], dict[int, str]] = defaultdict(dict)
     acknowledged: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for event in platform.injected:
-        place = event.room, event.id
+        place = event.room, PRESS + event.id if event.kind == "press" else event.id
         revisions[place][event.revision] = event.text
         if event.seq in platform.acked:
             acknowledged[place].add(event.revision)
@@ -71,6 +75,11 @@ def _acts(platform: Platform, database: Database) -> Iterator[Violation]:
             yield from _texts(place, texts, rows[place])
     for place in rows.keys() - revisions.keys():
         yield Violation("two_rows", _name(place), f"no act, rows: {[row.id for row in rows[place]]}")
+
+
+def _act(row: Inbox) -> str:
+    """What a row is of: a message with its revisions, or one press, which has an id of its own."""
+    return row.act_key if row.kind == "press" else row.message_ref
 
 
 def _timers(database: Database) -> Iterator[Violation]:
@@ -160,15 +169,13 @@ def _answers(database: Database) -> Iterator[Violation]:
 
 
 def _arrivals(platform: Platform, database: Database) -> Iterator[Violation]:
-    """What counts as sent is in its room, word for word; nothing is left half done."""
+    """What counts as sent is in its room, word for word."""
     names = {room.id: room.native_id for room in database.rooms}
     shown = {(entry.room, entry.id): entry for entry in platform.entries}
     rooms = {event.room for event in platform.injected}
-    for part in database.parts:
+    for part in database.showing:
         room = names.get(part.room_id, "")
-        if part.state not in SETTLED:
-            yield Violation("part_unfinished", part.name, f"it is {part.state}: {part.text[:80]!r}")
-        elif part.state == "sent" and part.connection not in DOORS and room in rooms:
+        if part.state == "sent" and part.connection not in DOORS and room in rooms:
             entry = shown.get((room, part.native_id))
             if entry is None:
                 evidence = f"room {room} has no message {part.native_id!r}: {part.text[:80]!r}"
@@ -176,6 +183,13 @@ def _arrivals(platform: Platform, database: Database) -> Iterator[Violation]:
             elif part.words not in (entry.text, entry.bare):
                 evidence = f"the room shows {entry.text[:80]!r}, sent was {part.text[:80]!r}"
                 yield Violation("not_shown", part.name, evidence)
+
+
+def _unfinished(database: Database) -> Iterator[Violation]:
+    """Nothing is left half done."""
+    for part in database.parts:
+        if part.state not in SETTLED:
+            yield Violation("part_unfinished", part.name, f"it is {part.state}: {part.text[:80]!r}")
 
 
 def check_blobs(database: Database, folder: Path) -> Iterator[Violation]:
@@ -189,4 +203,4 @@ def check_blobs(database: Database, folder: Path) -> Iterator[Violation]:
 
 
 def _name(place: tuple[str, str]) -> str:
-    return f"message {place[1]} of room {place[0]}"
+    return f"act {place[1]} of room {place[0]}"

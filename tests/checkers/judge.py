@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.checkers.buttons import check_buttons
 from tests.checkers.database import Database, read_database
 from tests.checkers.effects import check_effects
 from tests.checkers.history import check_history
@@ -42,6 +43,7 @@ def read_evidence(records: Path, database: Path) -> Evidence:
 def check_all(evidence: Evidence) -> Iterator[Violation]:
     """Every check that needs nothing beside the evidence."""
     yield from check_inbox(evidence.platform, evidence.database)
+    yield from check_buttons(evidence.platform, evidence.database)
     yield from check_effects(evidence.platform, evidence.database)
     yield from check_order(evidence.platform, evidence.database)
     yield from check_history(evidence.database, evidence.requests)

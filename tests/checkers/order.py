@@ -90,7 +90,7 @@ def _rooms(platform: Platform, database: Database, turns: Mapping[str, tuple[str
     """
     names = {room.id: room.native_id for room in database.rooms}
     parts: defaultdict[str, list[Part]] = defaultdict(list)
-    for part in database.parts:
+    for part in database.showing:
         parts[names.get(part.room_id, "")].append(part)
     deliveries = {delivery.id: delivery for delivery in database.deliveries}
     streamed = {intent.turn_id for intent in database.intents if intent.kind == "stream"}

@@ -29,6 +29,7 @@ TABLES = {
     "messages": "session_id, position, part, content, turn_id, inbox_id",
     "deliveries": "id, session_id, turn_id, connection, room_id, kind",
     "parts": "seq, delivery_id, n, connection, room_id, text, state, native_id, resends, attempts",
+    "choices": "id, delivery_id, state",
     "events": "session_id, seq, kind, data",
     "audit": "id, leaf",
     "blobs": "digest, size",

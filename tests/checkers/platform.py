@@ -5,7 +5,7 @@ knocks at a door of ours writes them down itself: what is said there has no id o
 revision of the nameless message of its room.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,10 @@ Line = Mapping[str, object]
 
 
 class Injected(msgspec.Struct, frozen=True):
-    """One event that was put on the feed; `text` is empty in a record that does not hold it."""
+    """One event that was put on the feed; `text` is empty in a record that does not hold it.
+
+    A press has an id of its own, and names the `message` and the `value` of its button.
+    """
 
     seq: int
     kind: str
@@ -28,16 +31,29 @@ class Injected(msgspec.Struct, frozen=True):
     revision: int
     room: str
     text: str = ""
+    message: str = ""
+    value: str = ""
+
+
+class Button(msgspec.Struct, frozen=True):
+    """One button under a message."""
+
+    label: str
+    value: str
 
 
 class Entry(msgspec.Struct):
-    """One message of the bot as its room shows it; `text` is the newest, `first` the one it came with."""
+    """One message of the bot as its room shows it; `text` is the newest, `first` the one it came with.
+
+    `buttons` are those that it has now.
+    """
 
     room: str
     id: str
     key: str | None
     first: str
     text: str
+    buttons: Sequence[Sequence[Button]] = ()
 
     @property
     def marked(self) -> bool:
@@ -58,12 +74,16 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class Platform(msgspec.Struct, frozen=True):
-    """Everything that matters, in the order in which it happened. `acked` are the confirmed seqs."""
+    """Everything that matters, in the order in which it happened.
+
+    `acked` are the confirmed seqs, `told` the presses that were answered.
+    """
 
     injected: tuple[Injected, ...] = ()
     acked: frozenset[int] = frozenset()
     entries: tuple[Entry, ...] = ()
     effects: tuple[Effect, ...] = ()
+    told: frozenset[str] = frozenset()
 
     def room(self, name: str) -> list[Entry]:
         """What the bot wrote in a room, in the order in which it appeared."""
@@ -84,6 +104,7 @@ def from_lines(lines: Iterable[Line]) -> Platform:
     acked: set[int] = set()
     entries: dict[tuple[str, str], Entry] = {}
     effects: list[Effect] = []
+    told: set[str] = set()
     for line in lines:
         match line["event"]:
             case "inject":
@@ -96,8 +117,12 @@ def from_lines(lines: Iterable[Line]) -> Platform:
                 entries[entry.room, entry.id] = entry
             case "edit":
                 entries[str(line["room"]), str(line["id"])].text = str(line["text"])
+            case "unbutton":
+                entries[str(line["room"]), str(line["id"])].buttons = ()
+            case "told":
+                told.add(str(line["press"]))
             case "effect":
                 effects.append(msgspec.convert(line, Effect))
             case _:
                 continue
-    return Platform(tuple(injected), frozenset(acked), tuple(entries.values()), tuple(effects))
+    return Platform(tuple(injected), frozenset(acked), tuple(entries.values()), tuple(effects), frozenset(told))

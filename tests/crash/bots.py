@@ -1,5 +1,6 @@
 """Scenarios on Telegram: no idempotency keys, a feed that is confirmed by offset, limits in whole seconds."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -65,6 +66,40 @@ class TgFile(Scenario):
         came = self.world.bot.files()
         if set(came) != {self.content} and not any(part.state == "unknown" for part in evidence.database.parts):
             yield f"files of the chat: {came}"
+
+
+class TgAlbum(Scenario):
+    """Two pictures of an album are taken together, and the newest comes back as a picture.
+
+    A kill between the two may part them: then the first has an answer of its own.
+    """
+
+    name = "tg_album"
+    proves = ("channel.telegram", "tool.send_message")
+    settings = Settings(telegram=True)
+    hits = ("op.accept.before:2", "op.accept.after:2", "blob.written:2", "send.before:2", "send.after:2")
+    pictures = (b"one picture", b"another picture")
+
+    async def drive(self, world: World) -> None:
+        wanted = '[[tool send_message {"text": "here {n}", "files": ["photo.jpg"]}]]'
+        self.world = world
+        first, second = self.pictures
+        world.show_bot(first, "", "77")
+        self.said = world.show_bot(second, f"which one {{n}} {wanted}", "77")
+
+    def expect(self, evidence: Evidence) -> Iterator[str]:
+        look = Look(evidence)
+        yield from look.answered(self.said)
+        yield from look.shows(self.said.room, f"here {self.said.nonce}")
+        if ends := [row.outcome for row in evidence.database.inbox if row.outcome != "answered"]:
+            yield f"pictures ended {ends}"
+        came = set(self.world.bot.files())
+        unknown = any(part.state == "unknown" for part in evidence.database.parts)
+        if not came <= set(self.pictures) or not (came or unknown):
+            yield f"files of the chat: {came}"
+        stored = {blob.digest for blob in evidence.database.blobs}
+        if {hashlib.sha256(one).hexdigest() for one in self.pictures} - stored:
+            yield f"kept is {stored}"
 
 
 class TgStreamed(TgDm):
@@ -244,6 +279,7 @@ BOTS: tuple[type[Scenario], ...] = (
     TgDm,
     TgChunked,
     TgFile,
+    TgAlbum,
     TgStreamed,
     TgEdit,
     TgLostAck,

@@ -13,6 +13,9 @@ from tests.standins.hooks import SECRET
 ADDRESS = "https://gateway.example"
 """Where Telegram is told to call; its stand-in knows where that is."""
 
+SECOND = "main/second"
+"""A model that people may choose where there are buttons."""
+
 SECRETS = {
     "MODEL_KEY": "sk-standin",
     "OLD_KEY": "sk-no-longer-good",
@@ -40,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook: bool = False  # Telegram calls, and is not polled
     old_key: bool = False  # the first of two keys is refused
     fallback: bool = False  # the assistant's own model cannot be reached
+    buttons: bool = False  # there is a second model to choose, and the platform has buttons
     introduce: bool = False
     context_tokens: int = 100_000
     reset_idle_minutes: float = 0.0
@@ -80,14 +84,14 @@ def render(settings: Settings, around: Around) -> str:
         "max_retries = 0",
         "[assistants.default]",
         f"model = {json.dumps('gone/test' if settings.fallback else 'main/test')}",
-        f"fallback = {json.dumps(['main/test'] if settings.fallback else [])}",
+        f"fallback = {json.dumps(['main/test'] if settings.fallback else [SECOND] if settings.buttons else [])}",
         'tools = ["time", "send_message", "http_post"]',
         f"queue = {json.dumps(settings.queue)}",
         f"debounce_ms = {settings.debounce_ms}",
         f"introduce = {json.dumps(settings.introduce)}",
         f"reset_idle_minutes = {settings.reset_idle_minutes}",
-        '[prices."main/test"]',
-        *(f'{kind} = "{price}"' for kind, price in PRICES.items()),
+        *_prices("main/test"),
+        *_prices(SECOND),
         "[tools.http_post]",
         f"url = {json.dumps(around.platform + '/effect')}",
         *_connection(settings, around.platform, around.telegram),
@@ -96,6 +100,10 @@ def render(settings: Settings, around: Around) -> str:
         *_hooks(settings, around),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _prices(model: str) -> Sequence[str]:
+    return (f"[prices.{json.dumps(model)}]", *(f'{kind} = "{price}"' for kind, price in PRICES.items()))
 
 
 def _server(settings: Settings, port: int) -> Sequence[str]:
@@ -123,6 +131,7 @@ def _connection(settings: Settings, platform: str, telegram: str) -> Sequence[st
         'token = { env = "LOOP_TOKEN" }',
         f"keys = {json.dumps(settings.keys)}",
         f"edits = {json.dumps(settings.edits)}",
+        f"buttons = {json.dumps(settings.buttons)}",
     )
 
 

@@ -57,6 +57,11 @@ class Look(msgspec.Struct, frozen=True):
         """What became of it; empty when it has no row."""
         return next((str(row.outcome) for row in self.rows(said)), "")
 
+    def press(self, said: Said) -> str:
+        """What became of a press; empty when it has no row."""
+        rows = [row for row in self.evidence.database.inbox if row.act_key == f"press/{said.id}"]
+        return next((str(row.outcome) for row in rows), "")
+
     def answers(self, said: Said) -> list[Entry]:
         """The messages of the bot in its room that speak of it."""
         return [entry for entry in self.evidence.platform.room(said.room) if said.nonce in entry.text]

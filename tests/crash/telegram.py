@@ -6,14 +6,32 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from tests.crash.configuration import ADDRESS
 from tests.standins import serving
 from tests.standins.telegram.faults import Fault
 from tests.standins.telegram.inject import Act, act
+from tests.standins.telegram.messages import InlineKeyboard
 from tests.standins.telegram.server import application
 from tests.standins.telegram.state import State
 
 CHAT = 7001
+
+
+class File(msgspec.Struct, frozen=True):
+    file_id: str
+
+
+class Media(msgspec.Struct, frozen=True):
+    """What a message of the bot holds: a document, or a picture in its sizes, the largest last."""
+
+    document: File = File("")
+    photo: tuple[File, ...] = ()
+
+    @property
+    def file_id(self) -> str:
+        return self.photo[-1].file_id if self.photo else self.document.file_id
 
 
 class Telegram:
@@ -37,9 +55,19 @@ class Telegram:
         given = act(self._state, Act("document", CHAT, text=caption, content=encoded, file_name=name))
         return str(given["message_id"])
 
+    def show(self, content: bytes, caption: str, album: str) -> str:
+        """A picture of an album; its id."""
+        encoded = b64encode(content).decode()
+        return str(act(self._state, Act("photo", CHAT, text=caption, content=encoded, album=album))["message_id"])
+
     def edit(self, message: str, text: str) -> None:
         """Other words for a message."""
         act(self._state, Act("edit", CHAT, message_id=int(message), text=text))
+
+    def press(self, message: str, value: str) -> str:
+        """A press of a button; the id of its query."""
+        act(self._state, Act("callback", CHAT, message_id=int(message), data=value))
+        return next(reversed(self._state.open_callbacks))
 
     def fault(self, fault: Fault) -> None:
         """Something goes wrong next."""
@@ -54,11 +82,19 @@ class Telegram:
         """Updates that the bot has not confirmed."""
         return len(self._state.updates)
 
+    def buttons(self) -> list[tuple[int, list[str]]]:
+        """The bot's messages that have buttons, with their values."""
+        own = [message for message in self._state.messages.values() if message.from_bot and message.reply_markup]
+        keyboards = [msgspec.convert(message.reply_markup, InlineKeyboard).inline_keyboard for message in own]
+        return [
+            (message.id, [key.callback_data or "" for row in rows for key in row])
+            for message, rows in zip(own, keyboards, strict=True)
+        ]
+
     def files(self) -> list[bytes]:
-        """The bytes of the bot's documents."""
+        """The bytes of the bot's files."""
         media = [message.media for message in self._state.messages.values() if message.from_bot and message.media]
-        documents = [one["document"] for one in media]
-        return [self._state.files[str(one["file_id"])].content for one in documents if isinstance(one, dict)]
+        return [self._state.files[msgspec.convert(one, Media).file_id].content for one in media]
 
     def shown(self) -> list[str]:
         """What the bot's messages say."""

@@ -49,6 +49,14 @@ class Said(msgspec.Struct, frozen=True):
     nonce: str
 
 
+class Buttons(msgspec.Struct, frozen=True):
+    """Those of one message, by the values that a press of them sends."""
+
+    room: str
+    message: str
+    values: tuple[str, ...]
+
+
 class World:
     """What a scenario acts on. Every random choice comes from `chance`, so that a seed repeats it.
 
@@ -115,6 +123,12 @@ class World:
         self._act(Inject(kind="edit", id=said.id, room=Room(said.room), sender=PERSON, text=text))
         return Said(said.room, said.id, nonce)
 
+    def press(self, buttons: Buttons, number: int) -> Said:
+        """The person presses a button."""
+        room, value = Room(buttons.room), buttons.values[number]
+        events = self._act(Inject(kind="press", room=room, sender=PERSON, message=buttons.message, value=value))
+        return Said(buttons.room, events[0].id, "")
+
     def tell_bot(self, text: str) -> Said:
         """The same in the chat with the bot on Telegram."""
         nonce = self.nonce()
@@ -125,11 +139,20 @@ class World:
         nonce = self.nonce()
         return Said(self.bot.room, self.bot.give(content, name, text.replace("{n}", nonce)), nonce)
 
+    def show_bot(self, content: bytes, text: str, album: str) -> Said:
+        """A person sends a picture of an album there."""
+        nonce = self.nonce()
+        return Said(self.bot.room, self.bot.show(content, text.replace("{n}", nonce), album), nonce)
+
     def edit_for_bot(self, said: Said, text: str) -> Said:
         """The person changes what was written there."""
         nonce = self.nonce()
         self.bot.edit(said.id, text.replace("{n}", nonce))
         return Said(said.room, said.id, nonce)
+
+    def press_for_bot(self, buttons: Buttons, number: int) -> Said:
+        """The person presses a button there."""
+        return Said(buttons.room, self.bot.press(buttons.message, buttons.values[number]), "")
 
     def nonce(self) -> str:
         """A mark that no other text has."""
@@ -152,6 +175,14 @@ class World:
         """Something of the answer can be seen."""
         await until(lambda: self.bot_texts(said.room), STEP_SECONDS, f"a message of the bot in {said.room}")
 
+    async def buttons(self, room: str) -> Buttons:
+        """Those that the room shows last, as soon as it shows some."""
+        return (await until(lambda: self._buttons(room), STEP_SECONDS, f"buttons in {room}"))[-1]
+
+    async def off(self, buttons: Buttons) -> None:
+        """They are no longer there."""
+        await until(lambda: buttons not in self._buttons(buttons.room), STEP_SECONDS, f"no buttons in {buttons.room}")
+
     async def rest(self, seconds: float = REST_SECONDS) -> bool:
         """Wait until nothing is left to do; False when that does not come (the judge will say what is missing)."""
         try:
@@ -167,6 +198,14 @@ class World:
     def bot_texts(self, room: str) -> list[str]:
         """What the bot's messages in a room say now."""
         return [entry.text for entry in self.platform.messages(room) if entry.author == "bot"]
+
+    def _buttons(self, room: str) -> list[Buttons]:
+        if room == self.bot.room:
+            shown = [(str(message), values) for message, values in self.bot.buttons()]
+        else:
+            entries = self.platform.messages(room)
+            shown = [(one.id, [button.value for row in one.buttons for button in row]) for one in entries]
+        return [Buttons(room, message, tuple(values)) for message, values in shown if values]
 
     def _asked(self, said: Said) -> bool:
         return any(said.nonce in call.text for call in reversed(self.model.calls))

@@ -8,6 +8,7 @@ import pytest
 from quarterdeck.model.button import ButtonBounds
 from quarterdeck.model.inbound import Acceptance, Duplicate
 from quarterdeck.ports import Capabilities, MaybeSent, NotSent
+from quarterdeck.store import outbox
 from tests.flow.doubles import Shown
 from tests.flow.world import Died, World
 
@@ -220,6 +221,14 @@ async def test_a_repeat_of_the_message_has_them_too(world: World) -> None:
     assert model(world) == MODELS[1]
 
 
+async def test_a_press_of_a_first_try_takes_them_off_its_repeat_too(world: World) -> None:
+    world.platform.answers(MaybeSent("no answer"))
+    repeat = await offered(world)
+    await world.press(value(repeat, 1), ref="a first try whose id nobody told us")
+    await world.rest()
+    assert (model(world), repeat.buttons) == (MODELS[1], ())
+
+
 async def test_what_is_closed_before_it_is_sent_has_none(world: World) -> None:
     world.platform.answers(NotSent("busy", 60.0))
     await world.say("/model")
@@ -279,3 +288,13 @@ async def test_of_two_presses_at_once_one_counts(world: World) -> None:
     await world.rest()
     assert model(world) == MODELS[1]
     assert sorted(str(outcome) for _, outcome, _ in ends(world)) == ["command", "ignored"]
+
+
+async def test_a_list_says_what_a_delivery_without_a_text_does(world: World) -> None:
+    shown = await offered(world)
+    await press(world, shown, 1)
+    listed = await outbox.listed(world.store, "", 10, "")
+    assert {(one.kind, one.words) for one in listed if not one.text} == {
+        ("buttons", "Takes the buttons off a message.")
+    }
+    assert f"From the next message on: {MODELS[1]}." in [one.words for one in listed]

@@ -49,6 +49,7 @@ async def test_buttons_and_a_press(client: Client, stand_in: RunningStandIn) -> 
         ([[("b", "ä" * 33)]], "button_data_invalid"),
         ([[("b", "x")] * 9], "reply markup is too long"),
         ([[("b", "x")]] * 101, "reply markup is too long"),
+        ([[("\U0001f6a2" * 64, "x" * 64)]] * 40, "reply markup is too long"),
         ([[(" ", "x")]], "text buttons are unallowed"),
     ],
 )

@@ -148,7 +148,7 @@ def _delivery(one: ListedDelivery) -> shown.Delivery:
         session=one.session_id,
         turn=one.turn_id,
         parts=one.parts,
-        text=one.text or "",
+        text=one.words,
         error=one.error or "",
         created_at=shown.moment(one.created_at),
     )

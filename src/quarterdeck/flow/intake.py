@@ -183,7 +183,7 @@ class Intake:
         pressed = await self._pressing.judge(inbound, rules, identity, who, assistant.id)
         if not isinstance(pressed, NotPressed):
             draft = await self._admit(msgspec.structs.replace(inbound, text=pressed.command), rules, identity, who)
-            return _behind(draft, pressed.statements, (pressed.end,))
+            return _behind(draft, pressed.statements, pressed.ends)
         row = self._row(inbound, "", identity, "followup", self._clock.now(), "ignored", pressed.rule)
         statements, known = self._known.who(inbound, self._clock.now())
         statements += [inbox.insert_refused(row, self._clock.now()), *self._record(inbound, row, row.outcome)]

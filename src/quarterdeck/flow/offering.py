@@ -18,10 +18,8 @@ from quarterdeck.model.button import ButtonBounds, Choice
 from quarterdeck.store import choices, outbox
 from quarterdeck.store.choices import Choices, Offered, Under
 from quarterdeck.store.database import Store
-from quarterdeck.store.outbox import Delivery, PartRow
+from quarterdeck.store.outbox import BUTTONS, Delivery, PartRow
 
-BUTTONS = "buttons"
-"""The kind of a delivery that takes buttons off and shows nothing."""
 _encoder = msgspec.json.Encoder()
 
 

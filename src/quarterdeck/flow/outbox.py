@@ -20,7 +20,7 @@ from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.hooks import Hooks
 from quarterdeck.flow.keyed import Keyed
 from quarterdeck.flow.live import Live
-from quarterdeck.flow.offering import BUTTONS, with_buttons
+from quarterdeck.flow.offering import with_buttons
 from quarterdeck.flow.patience import commit_patiently
 from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.flow.sending import Outgoing, Sending
@@ -34,7 +34,7 @@ from quarterdeck.ports import Channel, MaybeSent, NotSent, SendRefused, SendResu
 from quarterdeck.store import events, outbox, sessions
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import ExpectationFailed, Receipt, Statement, operation
-from quarterdeck.store.outbox import Delivery, PartRow
+from quarterdeck.store.outbox import BUTTONS, Delivery, PartRow
 
 SEND_SECONDS = 60.0
 FILE_SECONDS = 300.0

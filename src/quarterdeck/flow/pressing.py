@@ -23,11 +23,14 @@ from quarterdeck.words.sentences import Phrase, phrase
 
 
 class Pressed(msgspec.Struct, frozen=True):
-    """A press that counts: the command that it runs. `statements` close what was offered; only one press can."""
+    """A press that counts: the command that it runs. `statements` close what was offered; only one press can.
+
+    `ends` take the buttons off: the message that was pressed and, where that is a first try, its repeat.
+    """
 
     command: str
     statements: tuple[Statement, ...]
-    end: Outgoing
+    ends: tuple[Outgoing, ...]
 
 
 class NotPressed(msgspec.Struct, frozen=True):
@@ -59,10 +62,13 @@ class Pressing:
             return NotPressed("unknown_button", phrase("press_closed"))
         if not await self._may(found, inbound, rules, identity, who, assistant):
             return NotPressed("others_button", phrase("press_others"))
-        end = self._offering.end(Under(inbound.connection, room, inbound.message_ref))
+        under = Under(inbound.connection, room, inbound.message_ref)
+        end = self._offering.end(under)
         if found.state != "open" or parse(chosen.command, self._commands) is None:
             return NotPressed("closed_button", phrase("press_closed"), end)
-        return Pressed(chosen.command, (choices.press(found.id, identity, self._clock.now()),), end)
+        others = [one for one in await choices.open_under(self._store, found.session_id) if one != under]
+        ends = (end, *(self._offering.end(one) for one in others))
+        return Pressed(chosen.command, (choices.press(found.id, identity, self._clock.now()),), ends)
 
     async def _may(
         self,

@@ -9,6 +9,9 @@ from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, value, values
 from quarterdeck.store.tenancy import TENANT
 
+BUTTONS = "buttons"
+"""The kind of a delivery that takes buttons off a message and shows nothing."""
+
 
 class Delivery(msgspec.Struct, frozen=True):
     """One answer, notice or message to send."""
@@ -337,6 +340,11 @@ class ListedDelivery(msgspec.Struct, frozen=True):
     parts: int
     text: str
     error: str
+
+    @property
+    def words(self) -> str:
+        """Its first text, or what it does instead of showing one; empty for a file."""
+        return "Takes the buttons off a message." if self.kind == BUTTONS else self.text or ""
 
 
 _STATE = (

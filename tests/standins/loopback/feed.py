@@ -38,6 +38,8 @@ class Feed:
             revision=event.revision,
             room=event.room.id,
             text=event.text,
+            message=event.message,
+            value=event.value,
         )
         self._settle(True)
         return event

@@ -73,7 +73,16 @@ class Rooms:
         self._entries[room][entry.id] = entry
         if post.key is not None and self._settings.keys:
             self._keys[room, post.key] = (at, entry)
-        self._note("message", room=room, id=entry.id, key=post.key, repeated=False, text=post.text, file=entry.file)
+        self._note(
+            "message",
+            room=room,
+            id=entry.id,
+            key=post.key,
+            repeated=False,
+            text=post.text,
+            file=entry.file,
+            buttons=entry.buttons,
+        )
         return entry
 
     def edit(self, room: str, native_id: str, text: str) -> Entry:

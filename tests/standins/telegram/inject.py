@@ -73,7 +73,7 @@ def act(state: State, wanted: Act) -> Json:
         "chat_id": chat.id,
         "message_id": message.id if message else None,
     }
-    state.journal.note("injected", kind=wanted.kind, text=wanted.text, **outcome)
+    state.journal.note("injected", kind=wanted.kind, text=wanted.text, **_pressed(state, wanted), **outcome)
     return outcome
 
 
@@ -162,6 +162,13 @@ def _press(state: State, wanted: Act, person: Person, chat: Chat) -> Performed:
     }
     state.open_callbacks[str(query["id"])] = query
     return "callback_query", query, message
+
+
+def _pressed(state: State, wanted: Act) -> Json:
+    """What the journal says of a press beside its message: the query that the bot is to answer, and the data."""
+    if wanted.kind != "callback":
+        return {}
+    return {"callback_query_id": next(reversed(state.open_callbacks)), "data": wanted.data}
 
 
 def _stop_draft(_state: State, wanted: Act, _person: Person, chat: Chat) -> Performed:

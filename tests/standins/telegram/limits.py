@@ -19,6 +19,8 @@ BUTTONS = 100
 """PTB: InlineKeyboardMarkupLimit.TOTAL_BUTTON_NUMBER."""
 BUTTONS_ABREAST = 8
 """PTB: InlineKeyboardMarkupLimit.BUTTONS_PER_ROW."""
+MARKUP_BYTES = 10_000
+"""Of a markup's JSON. Seen: tginfo/Telegram-Limits, issue 187; the exact figure is unverified."""
 CALLBACK_ANSWER_CHARS = 200
 """PTB: CallbackQueryLimit.ANSWER_CALLBACK_QUERY_TEXT_LENGTH."""
 DOWNLOAD_BYTES = 20_000_000

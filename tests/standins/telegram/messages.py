@@ -12,6 +12,7 @@ from tests.standins.telegram.limits import (
     BUTTONS_ABREAST,
     CALLBACK_DATA_BYTES,
     CAPTION_UTF16_UNITS,
+    MARKUP_BYTES,
     TEXT_UTF16_UNITS,
     utf16_length,
 )
@@ -192,9 +193,12 @@ def _content(call: Call, name: str, *, editing: bool) -> tuple[str, list[Entity]
 
 
 def _markup(call: Call) -> object:
+    """The buttons. What an empty label earns, and that it is refused at all, is unverified."""
     keyboard = call.struct("reply_markup", InlineKeyboard)
     rows = keyboard.inline_keyboard if keyboard else []
     if sum(map(len, rows)) > BUTTONS or any(len(row) > BUTTONS_ABREAST for row in rows):
+        raise refusals.markup_too_long()
+    if len(call.text("reply_markup").encode()) > MARKUP_BYTES:
         raise refusals.markup_too_long()
     for row in rows:
         for button in row:

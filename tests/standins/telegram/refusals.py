@@ -123,7 +123,7 @@ def caption_too_long() -> Refusal:
 
 
 def markup_too_long() -> Refusal:
-    """Seen."""
+    """Server: fail_query_with_error, REPLY_MARKUP_TOO_LONG."""
     return bad_request("reply markup is too long")
 
 

@@ -97,7 +97,7 @@ async def list_deliveries(parts: Parts, caller: Caller, ask: Page) -> Rows:
             "session": one.session_id,
             "turn": one.turn_id,
             "parts": one.parts,
-            "text": one.text,
+            "text": one.words,
             "error": one.error,
         }
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from quarterdeck.base.clock import Clock
-from quarterdeck.base.errors import NotFound, Retry
+from quarterdeck.base.errors import NotFound, Refused, Retry
 from quarterdeck.base.outside import UNREADABLE
 from quarterdeck.base.secrets import Secret
 from quarterdeck.base.supervise import EventLog
@@ -126,6 +126,8 @@ class LoopbackChannel:
                     raise Retry(f"the file server answered {answer.status}")
                 async for chunk in answer.chunks():
                     yield chunk
+        except net.TooLarge:
+            raise Refused(f"the file {file.name} is larger than {max_bytes} bytes") from None
         except net.NetError as error:
             raise Retry(str(error)) from error
 

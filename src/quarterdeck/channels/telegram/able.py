@@ -4,9 +4,10 @@ from quarterdeck.channels.telegram import media, wire
 from quarterdeck.model.button import ButtonBounds
 from quarterdeck.ports import Capabilities
 
-BUTTONS = ButtonBounds(most=100, abreast=8, label=64, value=64)
-"""`value`: api, InlineKeyboardButton, 1 to 64 bytes; the two counts: aiogram 3.31.0, utils/keyboard.py. Of a label's
-length nothing is said (unverified).
+BUTTONS = ButtonBounds(most=24, abreast=8, label=64, value=64)
+"""`value`: api, InlineKeyboardButton, 1 to 64 bytes; `abreast`: aiogram 3.31.0, utils/keyboard.py. Of a label's length
+nothing is said (unverified). 100 buttons are taken (aiogram, the same file), but no markup of more than about 10,000
+bytes of JSON (seen: tginfo/Telegram-Limits, issue 187): 24 fit into that with the longest labels of any script.
 """
 
 
