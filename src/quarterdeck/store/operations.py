@@ -55,6 +55,7 @@ OPERATIONS: Mapping[str, str] = {
     "search": "messages become findable, and the cursor moves behind them",
     "seal": "audit rows get positions and a signed checkpoint",
     "start": "a process start is recorded",
+    "outage": "the database takes writes again; what kept it from that is recorded",
     "configuration": "the configuration in force is recorded",
     "connection": "a connection is paused, resumed or tried",
     "workspace": "a text of an instruction file is kept: before it is written, and when that is known",
