@@ -1,0 +1,139 @@
+"""The database goes, in each way that it can, and comes back: the gateway says nothing that is not so, and goes on.
+
+The gateway is one on PostgreSQL, through a proxy whose network fails; a message is being answered when it does.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.databases import PostgresqlDatabase, new_database
+from tests.doors.running import Answer
+from tests.faults.gateway import Faulty, faulty
+from tests.flow.rest import broken_rules
+from tests.postgresql import Cluster
+from tests.standins.proxy import Proxy, proxied
+from tests.waiting import until
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.proves("M1", "M2", "M3")]
+BACK_S = 8.0  # from the return of the database to the last answer; half of it is a lane's pause after a failure
+SOON_S = 3.0  # to readiness
+
+
+@pytest.fixture
+def database(tmp_path: Path, request: pytest.FixtureRequest) -> PostgresqlDatabase:
+    made = new_database("postgresql", tmp_path, request)
+    assert isinstance(made, PostgresqlDatabase)
+    return made
+
+
+@pytest.fixture
+def network(postgresql: Cluster) -> Generator[Proxy]:
+    with proxied(postgresql.port) as proxy:
+        yield proxy
+
+
+@dataclass
+class Outage:
+    """A way in which a database is away."""
+
+    begin: Callable[[Proxy, Cluster], None]
+    end: Callable[[Proxy, Cluster], None]
+
+
+OUTAGES = {
+    "cut": Outage(lambda network, server: network.cut(), lambda network, server: network.heal()),
+    "half open": Outage(lambda network, server: network.hang(), lambda network, server: network.heal()),
+    "restarted": Outage(lambda network, server: server.stop(), lambda network, server: server.start()),
+    "crashed": Outage(lambda network, server: server.crash(), lambda network, server: server.start()),
+}
+
+
+@asynccontextmanager
+async def gateway(folder: Path, database: PostgresqlDatabase, server: Cluster, network: Proxy) -> AsyncIterator[Faulty]:
+    url = database.url.replace(f":{server.port}/", f":{network.port}/")
+    async with faulty(folder, database=url) as running:
+        running.token = await running.running.token("chat", "read", "operate")
+        yield running
+
+
+async def say(f: Faulty, session: str, text: str) -> Answer:
+    """A message over the API, always with the key of its text."""
+    headers = {"Idempotency-Key": text}
+    path = f"/api/v1/sessions/{session}/messages"
+    return await f.running.call("POST", path, token=f.token, json={"text": text}, headers=headers)
+
+
+async def readiness(f: Faulty) -> dict[str, Any]:
+    answer = await f.running.call("GET", "/readyz")
+    body: dict[str, Any] = answer.json()
+    assert (answer.status == 200) == body["ready"]
+    return body
+
+
+async def sent_texts(f: Faulty) -> list[str]:
+    return [str(one["text"]) for one in await f.telegram.sent()]
+
+
+@pytest.mark.parametrize("way", OUTAGES)
+async def test_nothing_is_acknowledged_that_is_not_kept_and_all_goes_on_by_itself(
+    tmp_path: Path, database: PostgresqlDatabase, postgresql: Cluster, network: Proxy, way: str
+) -> None:
+    outage = OUTAGES[way]
+    async with gateway(tmp_path, database, postgresql, network) as f:
+        made = await f.running.call("POST", "/api/v1/sessions", token=f.token, json={})
+        session = made.json()["id"]
+        await f.telegram.write("before")
+        await f.telegram.sent(2)  # an introduction, and the answer
+        await f.telegram.write("[[delay 2.5]]running")
+        await until(lambda: len(f.model.calls) == 2, 5, "the call of a model")
+        confirmed = len(await f.telegram.acked())
+
+        await asyncio.to_thread(outage.begin, network, postgresql)
+        waiting = asyncio.create_task(say(f, session, "by the API"))
+        await f.telegram.write("meanwhile")
+        reasons = (await until(lambda: unready(f), 12, "the end of readiness"))["reasons"]
+        assert any("database" in reason for reason in reasons), reasons
+        said = await waiting
+        assert (said.status, said.json()["code"]) == (503, "retry")
+        assert int(said.headers["retry-after"]) >= 1
+        assert said.headers["content-type"] == "application/problem+json"
+        assert (await f.running.call("GET", "/healthz")).status == 200
+        await until(lambda: f.model.calls[1].kind == "text", 5, "an answer that cannot be recorded")
+        assert len(f.model.calls) == 2, "nothing is begun without an intent"
+        assert len(await sent_texts(f)) == 2
+        assert len(await f.telegram.acked()) == confirmed, "what is not kept is not confirmed"
+
+        await asyncio.to_thread(outage.end, network, postgresql)
+        back = time.monotonic()
+        await until(lambda: ready(f), SOON_S, "readiness")
+        assert (await say(f, session, "by the API")).status == 202
+        texts = await until(lambda: all_sent(f, 4), BACK_S, "both answers")
+        assert time.monotonic() - back < BACK_S
+        assert len(texts) == 4
+        await until(lambda: len(f.model.calls) >= 4, 5, "the question by the API")
+        outages = "SELECT 1 FROM audit WHERE CAST(leaf AS TEXT) LIKE '%store.outage%'"
+        assert len(database.rows(outages, {})) >= 1
+        await until(lambda: not broken_rules(database.path), 10, "a database at rest")
+    asked = [str(one["content"]) for one in database.rows("SELECT content FROM inbox", {})]
+    assert len(asked) == 4
+
+
+async def ready(f: Faulty) -> bool:
+    return bool((await readiness(f))["ready"])
+
+
+async def unready(f: Faulty) -> dict[str, Any] | None:
+    found = await readiness(f)
+    return None if found["ready"] else found
+
+
+async def all_sent(f: Faulty, count: int) -> list[str] | None:
+    texts = await sent_texts(f)
+    return texts if len(texts) >= count else None
