@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from tests.databases import PostgresqlDatabase, new_database
+from tests.doors.commands import Desk
 from tests.doors.running import Answer
 from tests.faults.gateway import Faulty, faulty
 from tests.flow.rest import broken_rules
-from tests.postgresql import Cluster
+from tests.postgresql import Cluster, free_port
 from tests.standins.proxy import Proxy, proxied
+from tests.standins.telegram import in_process
 from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.proves("M1", "M2", "M3")]
@@ -137,3 +139,59 @@ async def unready(f: Faulty) -> dict[str, Any] | None:
 async def all_sent(f: Faulty, count: int) -> list[str] | None:
     texts = await sent_texts(f)
     return texts if len(texts) >= count else None
+
+
+# -- a whole process, with every service that it has -----------------------------------------------------------
+
+ADDRESS = "https://gateway.example"
+TOKEN = "4242424242:stand-in-bot-token"
+WHOLE = """
+database = "{database}"
+data_dir = "./data"
+[server]
+port = 0
+public_url = "{address}"
+[assistants.default]
+model = "scripted/echo"
+introduce = false
+[connections.tg]
+channel = "telegram"
+api_root = "{telegram}"
+token = {{ env = "TG" }}
+mode = "webhook"
+dm_policy = "open"
+webhook_check_seconds = 0.2
+"""
+
+
+async def test_a_process_lives_through_an_outage_and_a_webhook_is_not_answered_with_yes_meanwhile(
+    tmp_path: Path, database: PostgresqlDatabase, postgresql: Cluster, network: Proxy
+) -> None:
+    desk = Desk(tmp_path)
+    url = database.url.replace(f":{postgresql.port}/", f":{network.port}/")
+    async with in_process() as telegram:
+        desk.secrets["TG"] = telegram.token
+        port = free_port()
+        desk.write(
+            WHOLE.format(database=url, address=ADDRESS, telegram=telegram.url).replace("port = 0", f"port = {port}")
+        )
+        await telegram.driver.place(ADDRESS, f"http://127.0.0.1:{port}")
+        async with desk.gateway() as process:
+            await telegram.driver.requests("setWebhook", 1, answered=True)
+            await telegram.driver.write("before")
+            await telegram.driver.sent(1)
+            network.cut()
+            await telegram.driver.write("meanwhile")
+            called = await telegram.driver.events("called", 3)
+            assert {one["status"] for one in called[1:]} == {503}
+            assert len(await telegram.driver.acked()) == 1
+            await until(lambda: desk.logged("timers.later"), 10, "a look for timers that fails")
+            await until(lambda: desk.logged("fork.late"), 15, "a look for forks that fails")
+            network.heal()
+            assert [one["text"] for one in await telegram.driver.sent(2, timeout=15)] == [
+                "You said: before",
+                "You said: meanwhile",
+            ]
+            assert process.returncode is None
+            await until(lambda: desk.logged("store.recovered"), 5, "the end of the outage in the log")
+    assert not desk.logged("service.fatal")
