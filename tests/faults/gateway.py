@@ -16,6 +16,7 @@ from tests.waiting import until
 ENVIRON = {"TG": "", "MODEL": KEY}
 CONFIG = """
 data_dir = "./data"
+database = "{database}"
 [server]
 port = 0
 [log]
@@ -49,7 +50,7 @@ disk_free_mb = {disk}
 disk_hours = 0
 {more}
 """
-USUAL = {"deaf": 600, "unanswered": 600, "lane": 600, "outbox": 600, "disk": 0, "more": ""}
+USUAL = {"deaf": 600, "unanswered": 600, "lane": 600, "outbox": 600, "disk": 0, "more": "", "database": "sqlite"}
 
 
 @dataclass

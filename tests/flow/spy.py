@@ -22,6 +22,10 @@ class Spy:
         self.before: dict[str, deque[Hook]] = defaultdict(deque)
         self.after: dict[str, deque[Hook]] = defaultdict(deque)
 
+    @property
+    def trouble(self) -> str:
+        return self.inner.trouble
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         await self._live()
         if self.before[operation.name]:

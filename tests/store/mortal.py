@@ -19,6 +19,10 @@ class Mortal:
     def __init__(self, inner: Store) -> None:
         self._inner = inner
 
+    @property
+    def trouble(self) -> str:
+        return self._inner.trouble
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         self.dies_in -= 1
         if self.dies_in == 0 and self.side == "before":

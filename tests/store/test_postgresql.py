@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.errors import ConfigRefused, NewerSchema, Retry, StoreFailed
+from quarterdeck.base.errors import ConfigRefused, NewerSchema, Retry
 from quarterdeck.store import audit, events, sessions, uploads
 from quarterdeck.store.migrate import known
 from quarterdeck.store.migrate_postgresql import migrate
@@ -134,36 +134,6 @@ async def test_a_database_that_may_not_be_written_is_a_retry(
         await read_only.close()
     finally:
         await other.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        await other.close()
-
-
-async def test_a_commit_without_an_answer_ends_the_store(database: PostgresqlDatabase) -> None:
-    """A deferred trigger holds COMMIT up, and then the connection is cut: nobody knows, so nothing more is admitted."""
-    failures: list[BaseException] = []
-    store = await PostgresqlStore.open(database.url, CrashPoints(), failures.append)
-    other = await connected(database)
-    await other.execute(
-        "CREATE FUNCTION hang() RETURNS TRIGGER LANGUAGE plpgsql AS"
-        " $$ BEGIN PERFORM pg_sleep(30); RETURN NULL; END $$;"
-        "CREATE CONSTRAINT TRIGGER hanging AFTER INSERT ON uploads DEFERRABLE INITIALLY DEFERRED"
-        " FOR EACH ROW EXECUTE FUNCTION hang()"
-    )
-    try:
-        commit = asyncio.create_task(store.commit(operation("blob", uploads.insert("x", "p", 1.0))))
-        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'COMMIT' AND state = 'active'"
-
-        async def is_cut() -> bool:
-            return bool(await other.fetch(cut))
-
-        await until(is_cut, 5, "a COMMIT that hangs")
-        with pytest.raises(StoreFailed, match="fate is unknown"):
-            await commit
-        with pytest.raises(StoreFailed):
-            await store.commit(operation("blob", uploads.insert("y", "p", 1.0)))
-        assert len(failures) == 1
-        await store.close()
-    finally:
-        await other.execute("DROP TRIGGER hanging ON uploads; DROP FUNCTION hang()")
         await other.close()
 
 

@@ -23,6 +23,8 @@ Ask = Callable[[Store], Awaitable[object]]
 class Explained:
     """A store that notes how each query would be answered."""
 
+    trouble = ""
+
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self.plans: list[str] = []

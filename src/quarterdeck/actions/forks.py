@@ -96,11 +96,11 @@ class Forks:
         """Finish what a dead process, or somebody who left, has not copied to the end."""
         life.ready()
         while not life.stopping.is_set():
-            for session_id in await forks.copying(self._store, 100):
-                try:
+            try:
+                for session_id in await forks.copying(self._store, 100):
                     await self._finish(session_id)
-                except Retry as error:
-                    self._log.warning("fork.late", session=session_id, reason=str(error))
+            except Retry as error:
+                self._log.warning("fork.late", reason=str(error))
             try:
                 async with asyncio.timeout(LOOK_S):
                     await life.stopping.wait()

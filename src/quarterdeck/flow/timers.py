@@ -49,11 +49,19 @@ class Timers:
     async def tick(self) -> int:
         """Deal with everything that is due now; how many timers that were."""
         count = 0
-        while page := await timers.due(self._store, self._clock.now(), PAGE):
+        while page := await self._due():
             count += len(page)
             if not all([await self._one(timer) for timer in page]):
                 break  # the next look tries again
         return count
+
+    async def _due(self) -> list[Timer]:
+        """The next that are due; none while the database does not say."""
+        try:
+            return await timers.due(self._store, self._clock.now(), PAGE)
+        except Retry as error:
+            self._log.warning("timers.later", reason=str(error))
+            return []
 
     async def _one(self, timer: Timer) -> bool:
         """Deal with one; False when it could not be done now."""

@@ -19,12 +19,17 @@ between them any more. With one writer that is everything; PostgreSQL puts its o
 class Store(Protocol):
     """What flow, governance and use cases need of a database."""
 
+    @property
+    def trouble(self) -> str:
+        """What kept the latest tries from reaching or writing the database, as a sentence; empty where nothing did."""
+        ...
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         """Commit all of it or nothing. Returns only after the commit is on disk.
 
         Raises ExpectationFailed (nothing kept), Retry (not admitted: overloaded or stopping) or StoreFailed
         (fate unknown: the process must end). A caller that is cancelled meanwhile hears of that when the commit has
-        ended; `kept` is called with the receipt all the same.
+        ended, or when its answer is lost; `kept` is called with the receipt all the same.
         """
         ...
 

@@ -7,6 +7,7 @@ from quarterdeck.base.errors import NewerSchema
 from quarterdeck.store import postgresql_errors as errors
 from quarterdeck.store.migrate import known
 from quarterdeck.store.postgresql_driver import Address, Connection, connect
+from quarterdeck.store.postgresql_marks import FORGET
 
 MIGRATION_S: Final = 600.0
 CLOSE_S: Final = 5.0
@@ -68,4 +69,5 @@ async def _all(connection: Connection) -> list[str]:
         await connection.execute(sql, timeout=MIGRATION_S)
         await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2, $3)", number, name, time.time())
     await connection.execute(_REBASE)
+    await connection.execute(FORGET)
     return [f"{number:04d}_{name}" for number, name, _ in new]

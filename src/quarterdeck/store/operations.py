@@ -57,6 +57,7 @@ OPERATIONS: Mapping[str, str] = {
     "start": "a process start is recorded",
     "process": "a process joins those on its database, leaves them, or is found dead and settled",
     "lease": "a process takes what only one may do, or gives it back",
+    "outage": "the database takes writes again; what kept it from that is recorded",
     "configuration": "the configuration in force is recorded",
     "connection": "a connection is paused, resumed or tried",
     "workspace": "a text of an instruction file is kept: before it is written, and when that is known",

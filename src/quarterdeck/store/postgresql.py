@@ -4,6 +4,9 @@ An operation runs at READ COMMITTED, statement by statement, so that each sees w
 a row. A caller's cancellation does not cut it: it is carried out by a task of the store, of which there are as many
 as `commit` admits. Through pgbouncer in transaction mode (`?pgbouncer=true` in the address) no statement stays
 prepared, and a read is a transaction, too, because the two messages of an unprepared statement must reach one server.
+
+An operation whose COMMIT is not answered waits until the database says what became of it (`postgresql_marks`). Its
+caller may go meanwhile, and anybody else's operation goes on as soon as the database is back.
 """
 
 import asyncio
@@ -12,17 +15,21 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final
 
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.errors import Retry, StoreFailed
+from quarterdeck.base.errors import QuarterdeckError, Retry, StoreFailed
 from quarterdeck.store import postgresql_errors as errors
 from quarterdeck.store.committing import ADMITTED, Commit
 from quarterdeck.store.database import Kept, Row
 from quarterdeck.store.dialect import LOCKS, translate
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, Value
 from quarterdeck.store.postgresql_driver import CONNECT_S, Address, Connection, Pool, connect_pool
+from quarterdeck.store.postgresql_marks import Mark, Marks, committed
+from quarterdeck.store.reach import Reach
 
 CONNECTIONS: Final = 10
-STATEMENT_S: Final = 10.0
-COMMIT_S: Final = 30.0
+STATEMENT_S: Final = 5.0
+COMMIT_S: Final = 5.0  # then the operation's fate is asked for
+ASK_S: Final = 0.5  # between two tries to learn an operation's fate
+CLOSE_S: Final = 15.0
 SLOW_SCAN_S: Final = 1.0  # readers hold no snapshot longer than this
 ATTEMPTS: Final = 3  # of an operation that the server gave up in favour of another one
 
@@ -39,6 +46,9 @@ class PostgresqlStore:
         self._on_failure = on_failure
         self._failed: BaseException | None = None
         self._closing = False
+        self._marks = Marks()
+        self._reach = Reach()
+        self._lost_at = 0.0  # connections from before it are not trusted any more
         self._loop = asyncio.get_running_loop()
         self._running: set[asyncio.Task[None]] = set()  # bounded by `commit`, its only door
 
@@ -55,6 +65,11 @@ class PostgresqlStore:
         """Operations admitted and not yet ended."""
         return len(self._running)
 
+    @property
+    def trouble(self) -> str:
+        """See Store.trouble."""
+        return self._reach.trouble
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         """See Store.commit. The caller's cancellation does not cut a commit: its end is awaited first."""
         if self._failed is not None:
@@ -65,24 +80,25 @@ class PostgresqlStore:
         if len(self._running) >= ADMITTED:
             raise Retry("too many operations are waiting for the database", 1.0)
         done = Commit(loop=self._loop)
-        task = self._loop.create_task(self._carry_out(operation, done))
+        task = self._loop.create_task(self._carry_out(operation, done, kept))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         try:
             receipt = await done
         finally:
-            if kept is not None and done.done() and done.exception() is None:
+            if kept is not None and done.done() and not done.cancelled() and done.exception() is None:
                 kept(done.result())
         self._crash.reach(f"op.{operation.name}.after")
         return receipt
 
     async def fetch(self, sql: str, params: Mapping[str, Value]) -> Sequence[Row]:
         """See Store.fetch. Raises Retry when the database is not reached."""
-        return await self._read(sql, params, STATEMENT_S, "the database did not answer in time")
+        return await self._read(sql, params, STATEMENT_S, "the database did not answer in time", hasty=False)
 
     async def scan(self, sql: str, params: Mapping[str, Value]) -> Sequence[Row]:
         """See Store.scan; cancelled with Retry when it takes longer than a snapshot may be held."""
-        return await self._read(sql, params, SLOW_SCAN_S, "the read took too long; narrow it or page through it")
+        slow = "the read took too long; narrow it or page through it"
+        return await self._read(sql, params, SLOW_SCAN_S, slow, hasty=True)
 
     async def close(self) -> None:
         """Commit what was admitted, then close; safe to call after a failure."""
@@ -90,7 +106,9 @@ class PostgresqlStore:
             return
         self._closing = True
         if self._running:
-            await asyncio.wait(self._running, timeout=COMMIT_S)
+            await asyncio.wait(self._running, timeout=CLOSE_S)
+        for task in self._running:
+            task.cancel()
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._pool.close()
@@ -99,74 +117,129 @@ class PostgresqlStore:
 
     # --- reading ----------------------------------------------------------------------------------------------
 
-    async def _read(self, sql: str, params: Mapping[str, Value], seconds: float, slow: str) -> Sequence[Row]:
+    async def _read(
+        self, sql: str, params: Mapping[str, Value], seconds: float, slow: str, *, hasty: bool
+    ) -> Sequence[Row]:
         said = translate(sql, params)
         arguments = said.arguments(params)
-        with errors.told(slow):
-            async with self._connection() as connection:
-                if self._pooled:
-                    rows = await _read_whole(connection, said.text, arguments, seconds)
-                else:
-                    rows = await connection.fetch(said.text, *arguments, timeout=seconds)
+        async with self._connection(slow, hasty=hasty) as connection:
+            if self._pooled:
+                rows = await _read_whole(connection, said.text, arguments, seconds)
+            else:
+                rows = await connection.fetch(said.text, *arguments, timeout=seconds)
+        self._reach.read()
         return [tuple(row) for row in rows]
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[Connection]:
+    async def _connection(self, slow: str, *, hasty: bool = False) -> AsyncGenerator[Connection]:
+        """A connection, and what its errors mean. Once one was lost, none that is older is trusted any more.
+
+        `hasty`: who asks waits so shortly that a late answer says nothing about the database.
+        """
         try:
-            connection = await self._pool.acquire(timeout=CONNECT_S)
+            with errors.told(slow):
+                connection = await self._acquired()
+                try:
+                    yield connection
+                except (TimeoutError, errors.Unanswered, *errors.LOST) as error:
+                    if not (hasty and isinstance(error, TimeoutError)):
+                        _end(connection)
+                    raise
+                finally:
+                    await self._pool.release(connection, timeout=CONNECT_S)
+        except errors.Unwritable as error:
+            self._reach.refused(str(error))
+            raise
+        except errors.Unreached as error:
+            if not (hasty and isinstance(error.__cause__, TimeoutError)):
+                self._reach.lost(str(error))
+                self._lost_at = self._loop.time()
+            raise
+
+    async def _acquired(self) -> Connection:
+        try:
+            while True:
+                connection = await self._pool.acquire(timeout=CONNECT_S)
+                if connection.made_at > self._lost_at:
+                    return connection
+                connection.terminate()
+                await self._pool.release(connection, timeout=CONNECT_S)
         except TimeoutError as error:
-            raise Retry("no connection to the database is free", 1.0) from error
-        try:
-            yield connection
-        finally:
-            await self._pool.release(connection, timeout=CONNECT_S)
+            raise errors.Unreached("no connection to the database is free, or none can be made", 1.0) from error
 
     # --- committing -------------------------------------------------------------------------------------------
 
-    async def _carry_out(self, operation: Operation, done: Commit) -> None:
+    async def _carry_out(self, operation: Operation, done: Commit, kept: Kept | None) -> None:
         try:
-            receipt = await self._committed(operation)
+            end: Receipt | BaseException = await self._committed(operation, done)
         except asyncio.CancelledError:  # the loop ends: nobody will know
-            done.set_exception(StoreFailed("the process ended before its commit did"))
+            done.settle(StoreFailed("the process ended before its commit did"), kept)
             raise
         except Exception as error:  # whatever it is belongs to whoever asked for this operation
-            done.set_exception(error)
-        else:
-            done.set_result(receipt)
+            end = error
+        done.settle(end, kept)
 
-    async def _committed(self, operation: Operation) -> Receipt:
+    async def _committed(self, operation: Operation, done: Commit) -> Receipt:
         for _ in range(ATTEMPTS - 1):
             with contextlib.suppress(*errors.AGAIN):
-                return await self._attempt(operation)
+                return await self._attempt(operation, done)
         try:
-            return await self._attempt(operation)
+            return await self._attempt(operation, done)
         except errors.AGAIN as error:
             raise Retry("the operation stood in the way of others too often", 0.5) from error
 
-    async def _attempt(self, operation: Operation) -> Receipt:
-        with errors.told(f"the database did not answer {operation.name} in time"):
-            async with self._connection() as connection:
-                await connection.execute("BEGIN", timeout=STATEMENT_S)
-                try:
-                    receipt = await _run(connection, operation)
-                except BaseException:
-                    await _undo(connection)
-                    raise
-                self._crash.reach("group.before_commit")
-                await self._end(connection)
-                self._crash.reach("group.after_commit")
-                return receipt
-
-    async def _end(self, connection: Connection) -> None:
-        """COMMIT. An answer that does not come leaves its fate open: the process must end, and the next one reads."""
+    async def _attempt(self, operation: Operation, done: Commit) -> Receipt:
+        """Once. A mark is not used again where a transaction that nobody answers for may still hold its row."""
+        mark = self._marks.take()
         try:
-            said = await connection.execute("COMMIT", timeout=COMMIT_S)
-        except (TimeoutError, *errors.LOST) as error:
-            self._failed = error
-            self._on_failure(error)
-            raise StoreFailed(f"COMMIT was not answered, its fate is unknown: {error!r}") from error
-        if said != "COMMIT":  # what the server answers where it rolls back
-            raise Retry("the database rolled the operation back", 1.0)
+            receipt = await self._transaction(operation, mark)
+        except errors.Unanswered as lost:
+            done.lose()
+            if not await self._was_committed(operation, mark):
+                self._marks.give_back(mark)
+                raise Retry("the connection was lost at COMMIT, and the operation with it", 1.0) from lost
+            receipt = lost.receipt
+        except (ExpectationFailed, *errors.AGAIN):
+            self._marks.give_back(mark)
+            raise
+        self._marks.give_back(mark)
+        self._reach.written()
+        return receipt
+
+    async def _transaction(self, operation: Operation, mark: Mark) -> Receipt:
+        async with self._connection(f"the database did not answer {operation.name} in time") as connection:
+            try:
+                await connection.execute(mark.begin, timeout=STATEMENT_S)
+                receipt = await _run(connection, operation)
+            except (TimeoutError, *errors.LOST):
+                raise
+            except BaseException:
+                await _undo(connection)
+                raise
+            self._crash.reach("group.before_commit")
+            try:
+                said = await connection.execute("COMMIT", timeout=COMMIT_S)
+            except (TimeoutError, *errors.LOST) as error:
+                raise errors.Unanswered(receipt, repr(error)) from error
+            self._crash.reach("group.after_commit")
+            if said != "COMMIT":  # what the server answers where it rolls back
+                raise Retry("the database rolled the operation back", 1.0)
+            return receipt
+
+    async def _was_committed(self, operation: Operation, mark: Mark) -> bool:
+        """Ask what became of an operation until the database says it. Raises StoreFailed where it cannot be asked."""
+        while True:
+            try:
+                async with self._connection(
+                    f"nobody says yet what became of {operation.name}", hasty=True
+                ) as connection:
+                    return await committed(connection, mark, STATEMENT_S)
+            except Retry:
+                await asyncio.sleep(ASK_S)
+            except (QuarterdeckError, errors.SAID) as error:
+                self._failed = error
+                self._on_failure(error)
+                raise StoreFailed(f"COMMIT was not answered, its fate cannot be learned: {error!r}") from error
 
 
 async def _read_whole(connection: Connection, text: str, arguments: Sequence[Value], seconds: float) -> Sequence[Row]:
@@ -223,4 +296,10 @@ async def _undo(connection: Connection) -> None:
     try:
         await connection.execute("ROLLBACK", timeout=CONNECT_S)
     except (TimeoutError, errors.SAID, *errors.LOST):
+        _end(connection)
+
+
+def _end(connection: Connection) -> None:
+    """Give a connection up, which may have ended already."""
+    with contextlib.suppress(*errors.LOST):
         connection.terminate()

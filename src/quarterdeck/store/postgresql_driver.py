@@ -5,6 +5,7 @@ transaction mode hands each transaction to another server (asyncpg.readthedocs.i
 settings of ours, which pgbouncer refuses at connecting (pgbouncer.org/config.html, ignore_startup_parameters).
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -18,7 +19,7 @@ STATEMENTS: Final = 512  # texts that stay prepared on a connection
 SETTINGS: Final = {
     "application_name": "quarterdeck",
     "statement_timeout": "15s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "10s",  # of whoever is gone without a word
     "jit": "off",
 }
 
@@ -40,6 +41,11 @@ class Connection(Protocol):
 
     def terminate(self) -> None:
         """Close without a word."""
+        ...
+
+    @property
+    def made_at(self) -> float:
+        """When it was made, by the clock of its loop; only those of a pool know."""
         ...
 
 
@@ -89,9 +95,17 @@ async def connect(address: Address) -> Connection:
 async def connect_pool(address: Address, most: int) -> Pool:
     """Up to `most` connections. Their reset is left out: it is a round trip, and nothing that needs it is ever set."""
     made = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
-        address.dsn, min_size=1, max_size=most, reset=_leave, **address.options
+        address.dsn, min_size=1, max_size=most, reset=_leave, connection_class=_Dated, **address.options
     )
     return cast(Pool, made)
+
+
+class _Dated(asyncpg.Connection):  # pyright: ignore[reportUntypedBaseClass]
+    __slots__ = ("made_at",)
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)  # pyright: ignore[reportUnknownMemberType]
+        self.made_at = asyncio.get_running_loop().time()
 
 
 async def _leave(connection: object) -> None:

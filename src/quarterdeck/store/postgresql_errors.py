@@ -7,6 +7,24 @@ from typing import Final
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
 from quarterdeck.base.errors import ConfigRefused, Retry
+from quarterdeck.store.operations import Receipt
+
+
+class Unreached(Retry):
+    """Nobody answers, or not in time."""
+
+
+class Unwritable(Retry):
+    """It answers, and takes nothing."""
+
+
+class Unanswered(Unreached):
+    """COMMIT was asked for and not answered; `receipt` holds if it was done."""
+
+    def __init__(self, receipt: Receipt, reason: str) -> None:
+        super().__init__(f"COMMIT was not answered: {reason}", 1.0)
+        self.receipt = receipt
+
 
 AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """The server gave this transaction up in favour of another one: the same may be tried at once."""
@@ -35,10 +53,10 @@ def told(slow: str = "the database did not answer in time") -> Generator[None]:
         fix = "Correct the user, password and name in the address, or create the database"
         raise ConfigRefused("database", f"PostgreSQL refuses: {error}", fix) from error
     except (asyncpg.QueryCanceledError, TimeoutError) as error:
-        raise Retry(slow, 1.0) from error
+        raise Unreached(slow, 1.0) from error
     except _FULL as error:
-        raise Retry(f"the database cannot be written now: {error}", 5.0) from error
+        raise Unwritable(f"the database cannot be written now: {error}", 5.0) from error
     except LOST as error:
         if isinstance(error, ValueError):  # a value that has no place in its column
             raise
-        raise Retry(f"the database is not reached: {error}", 1.0) from error
+        raise Unreached(f"the database is not reached: {error}", 1.0) from error

@@ -19,6 +19,7 @@ from quarterdeck.base.errors import Retry, StoreFailed
 from quarterdeck.store.committing import ADMITTED, Commit
 from quarterdeck.store.database import Kept, Row
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Value
+from quarterdeck.store.reach import Reach
 
 GROUP = 256  # operations in one COMMIT
 BUSY_MS = 5_000  # how long a reader waits for the file lock
@@ -71,6 +72,7 @@ class SqliteStore:
         self._local = threading.local()
         self._failed: BaseException | None = None
         self._closing = False
+        self._reach = Reach()
         self._loop = asyncio.get_running_loop()
         self._writer = threading.Thread(target=self._write, name="store-writer", daemon=True)
         self._writer.start()
@@ -79,6 +81,11 @@ class SqliteStore:
     def waiting(self) -> int:
         """Operations admitted and not yet in a group."""
         return self._jobs.qsize()
+
+    @property
+    def trouble(self) -> str:
+        """See Store.trouble."""
+        return self._reach.trouble
 
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         """See Store.commit. The caller's cancellation does not cut a commit: its end is awaited first."""
@@ -180,8 +187,17 @@ class SqliteStore:
         return results
 
     def _release(self, group: list[_Job], results: Sequence[_Result]) -> None:
+        self._note(results)
         done = [(future, result) for (_, future), result in zip(group, results, strict=True)]
         self._loop.call_soon_threadsafe(_resolve, done)
+
+    def _note(self, results: Sequence[_Result]) -> None:
+        """What this group says about the disk."""
+        for result in results:
+            if isinstance(result, Receipt):
+                self._reach.written()
+            elif isinstance(result, Retry):
+                self._reach.refused(str(result))
 
 
 def _resolve(done: list[tuple[Commit, _Result]]) -> None:

@@ -13,10 +13,12 @@ from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Sending
 from quarterdeck.flow.watch.answerable import answerable
 from quarterdeck.flow.watch.looking import Looking
+from quarterdeck.flow.watch.outage import Outages
 from quarterdeck.flow.watch.posting import Posting
 from quarterdeck.flow.watch.telling import Telling, ToldRoom
 from quarterdeck.flow.watch.watcher import Rhythm, Watcher
 from quarterdeck.flow.watch.watching import Limits
+from quarterdeck.governance.audit import Auditor
 from quarterdeck.net.signed import SignedPost
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.store.database import Store
@@ -69,6 +71,8 @@ async def watching(
             await post.check()
         posting = Posting(store, post, clock, log)
         builder.services.append(Service(name="alerts", run=posting.run, restart="backoff"))
+    outages = Outages(store, Auditor(clock, new_id), clock, log)
+    builder.services.append(Service(name="outages", run=outages.run))
     builder.services.append(Service(name="watch", run=watcher.run, restart="backoff"))
     return watcher
 

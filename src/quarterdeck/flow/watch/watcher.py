@@ -80,9 +80,9 @@ class Watcher:
 
     @property
     def trouble(self) -> str:
-        """Why alerts cannot be relied on; empty while they can, and before the watcher has begun."""
-        if self._looked is None:
-            return ""
+        """Why neither alerts nor anything else can be relied on: the database is away, or nobody looks; else empty."""
+        if self._looked is None or self._store.trouble:
+            return self._store.trouble
         blind = self._clock.monotonic() - self._looked
         return f"alerts are not watched: no look for {blind:.0f} s" if blind > BLIND else ""
 
