@@ -9,6 +9,7 @@ from quarterdeck.base.decode import annotations, bare, description
 from quarterdeck.base.settings import (
     AlertsConfig,
     AssistantConfig,
+    AuditConfig,
     Config,
     ConnectionConfig,
     DeliveryConfig,
@@ -24,6 +25,7 @@ from quarterdeck.base.settings import (
 
 TABLES: list[type[msgspec.Struct]] = [
     AlertsConfig,
+    AuditConfig,
     AssistantConfig,
     Config,
     ConnectionConfig,

@@ -12,6 +12,7 @@ from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Denied, Gate, Intent, Scope
 from quarterdeck.governance.policy import Facts
 from quarterdeck.model.action import Action, ModelCall, Part, StreamTo, ToolRun, digest_of
+from quarterdeck.model.button import Button, ButtonRows
 from quarterdeck.model.message import Attachment
 from quarterdeck.model.permit import MintingKey, Permit, PresencePermit, StreamPermit
 from quarterdeck.store.operations import Receipt
@@ -48,8 +49,10 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 
-def another(value: bytes | str | None) -> object:
+def another(value: bytes | str | ButtonRows | None) -> object:
     """A value of this kind that is not this one; None stands for no file."""
+    if isinstance(value, tuple):
+        return (*value, (Button("more", "cho_1.9"),))
     if value is None:
         return Attachment("notes.txt", "text/plain", 3, blob="b" * 64)
     return value + b"x" if isinstance(value, bytes) else value + "x"

@@ -381,7 +381,7 @@ def _behind(draft: _Draft, statements: Sequence[Statement], outgoing: Sequence[O
     """With what also belongs into its operation, and is sent when that is committed."""
     also = [*statements, *(one for sent in outgoing for one in sent.statements)]
     replies = (*draft.replies, *outgoing)
-    whole = operation(draft.operation.name, draft.operation.statements, also)
+    whole = operation("accept", draft.operation.statements, also)
     return msgspec.structs.replace(draft, operation=whole, replies=replies)
 
 
