@@ -1,7 +1,7 @@
 """A gateway's parts, wired as `wiring.py` wires them, over a real database: started, killed and started again."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,19 @@ from quarterdeck.actions.connections import load_pauses
 from quarterdeck.actions.mind import Mind
 from quarterdeck.actions.resets import DueReset
 from quarterdeck.actions.sessions import SessionCommands
+from quarterdeck.base.clock import Clock
 from quarterdeck.base.ids import IdSource
+from quarterdeck.base.standing import ALONE
 from quarterdeck.base.supervise import Life, Service
 from quarterdeck.documents.reader import Reader
 from quarterdeck.flow.directory import ConnectionRules, Directory, Limits
-from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.history import History
 from quarterdeck.flow.hooks import HookRule, Hooks
 from quarterdeck.flow.intake import Intake
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
+from quarterdeck.flow.peers import Run
 from quarterdeck.flow.posting import Posting
 from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.sending import RoomNames, Sending
@@ -43,6 +45,7 @@ from quarterdeck.store import people
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.sessions import NewSession
 from quarterdeck.tools.rooms.tool import SendMessageTool
+from quarterdeck.wiring.sharing import ROLES, Sharing, Work
 from tests.databases import Database, SqliteFile
 from tests.flow.doubles import LifeLog, Log, Model, Platform, PlatformChannel, TestClock, ToolDouble
 from tests.flow.money import PRICES
@@ -93,13 +96,22 @@ class Parts:
     auditor: Auditor
     blobs: Blobs
     services: Services
+    shared: Sharing
     lives: list[tuple[Life, "asyncio.Task[None]"]] = field(default_factory=list[tuple[Life, "asyncio.Task[None]"]])
+
+
+Share = Callable[[Spy, Clock, LifeLog], Sharing]
+
+
+def alone(store: Spy, clock: Clock, log: LifeLog) -> Sharing:
+    """The one process on its database."""
+    return Sharing(ALONE, None, ROLES)
 
 
 class World:
     """One installation with everything around it. What lies behind the ports outlives a kill."""
 
-    def __init__(self, folder: Path, database: Database | None = None) -> None:
+    def __init__(self, folder: Path, database: Database | None = None, share: Share | None = None) -> None:
         self.folder = folder
         self.database = database or SqliteFile(folder)
         self.settings = Settings()
@@ -112,6 +124,7 @@ class World:
         self.hooks: list[HookRule] = []
         self.traces = Traces(Metrics())
         self.died = asyncio.Event()
+        self.share = share or alone
         self._acts = 0
         self._parts: Parts | None = None
 
@@ -137,11 +150,14 @@ class World:
         self._parts = await self._build()
         p = self._parts
         await load_pauses(p.store, p.directory)
-        await recover(p.store, p.directory, p.gate, p.outbox, self.log)
+        if p.shared.together is None:
+            await recover(p.store, p.directory, p.gate, p.outbox, self.log)
+        else:
+            await self.begin("processes", p.shared.together.run, 100)
         if p.sending.hooks is not None:
-            await self._begin("hooks", p.sending.hooks, 100)
-        await self._begin("outbox", p.outbox, self.settings.outbox_tasks)
-        await self._begin("lanes", p.lanes, 5000)
+            await self.begin("hooks", p.sending.hooks.run, 100)
+        await self.begin("outbox", p.outbox.run, self.settings.outbox_tasks)
+        await self.begin("lanes", p.lanes.run, 5000)
         p.intake.open = True
 
     async def kill(self) -> None:
@@ -179,15 +195,16 @@ class World:
         self.parts.store.dead = True
         self.died.set()
 
-    async def _begin(self, name: str, part: Lanes | Outbox | Hooks, tasks: int) -> None:
-        service = Service(name=name, run=part.run, max_tasks=tasks)
+    async def begin(self, name: str, run: Run, tasks: int = 10) -> None:
+        """Start a service."""
+        service = Service(name=name, run=run, max_tasks=tasks)
         log = self.parts.services.log
 
         def fail(error: BaseException) -> None:
             log.error("service.fatal", exc_info=error)
 
         life = Life(service, fail, log)
-        self.parts.lives.append((life, asyncio.create_task(part.run(life))))
+        self.parts.lives.append((life, asyncio.ensure_future(run(life))))
         async with asyncio.timeout(10):
             await life.until_ready()
 
@@ -196,8 +213,10 @@ class World:
         opened = self.database.open(points, lambda error: self.log.error("service.fatal", exc_info=error))
         store = Spy(await opened)
         log = LifeLog(self.log, lambda: store.dead)
-        metrics, live, auditor = Metrics(), Live(), Auditor(clock, new_id)
-        gate, blobs = Gate(clock, new_id, auditor, self._prices()), Blobs(self.folder / "blobs", clock, points)
+        shared = self.share(store, clock, log)
+        metrics, live, auditor, peers = Metrics(), shared.live(), Auditor(clock, new_id), shared.peers
+        gate = Gate(clock, new_id, auditor, self._prices(), shared.standing)
+        blobs = Blobs(self.folder / "blobs", clock, points)
         providers: dict[str, Provider] = {"main": self.main, "spare": self.spare}
         tools: dict[str, Tool] = dict(self.tools)
         directory = self._directory(providers, tools)
@@ -205,26 +224,28 @@ class World:
         hooks = Hooks(self.hooks, auditor, clock, new_id, metrics, log) if self.hooks else None
         sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
         tracing = Tracing(self.traces, clock, {"main": "vendor"})
-        outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log, tracing=tracing)
+        outbox = Outbox(store, directory, gate, sending, live, clock, points, metrics, log, peers, tracing)
         tools["send_message"] = SendMessageTool(Posting(store, directory, sending, outbox).post)
         history = History(store, HISTORY_BYTES)
         services = Services(
             store, directory, gate, auditor, sending, outbox, rooms, history, blobs, Reader(), live, clock, new_id,
-            points, metrics, log, tracing=tracing,
+            points, metrics, log, peers, tracing,
         )  # fmt: skip
-        lanes = Lanes(store, Turns(services), directory, log)
+        lanes = Lanes(store, Turns(services), directory, log, peers)
+        shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, log))
         mind = Mind(store, auditor, clock, new_id)
         commands = {**SessionCommands(store, directory, auditor, clock).table(), **mind.table()}
         timed = DueReset(store, auditor).table()
-        hints = Hints(lanes.wake, lanes.cut, live.committed, lanes.idle, sending.forget_rooms)
+        hints = shared.hints(lanes, live, sending)
         intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
         channel: Channel = PlatformChannel(self.platform, self.settings.capabilities, lambda: store.dead)
         self.platform.source = blobs
         for name in ("wire", "wire2"):
             directory.attach(name, channel)
         return Parts(
-            store, points, directory, intake, lanes, outbox, sending, history, live, gate, auditor, blobs, services
-        )
+            store, points, directory, intake, lanes, outbox, sending, history, live, gate, auditor, blobs, services,
+            shared,
+        )  # fmt: skip
 
     def _prices(self) -> PriceBook:
         book = PriceBook()

@@ -97,13 +97,14 @@ class Taking:
     async def take_up(self, state: TurnState) -> list[Statement]:
         """The statements by which a left turn is taken up: what the dead process had begun gets its outcome."""
         now = self._s.clock.now()
+        begun = await intents.of_turn(self._s.store, state.turn_id)
         statements: list[Statement] = [
             sessions.take(state.session.id, state.session.fence, 1, 0, now, owner=self._s.gate.process),
             inbox.take_again(state.turn_id, len(state.rows) + len(state.steered)),
-            turns.take_again(state.turn_id),
+            turns.take_again(state.turn_id, [row.id for row in begun if row.state == "open"]),
             self._started(state, now),
         ]
-        for row in await intents.of_turn(self._s.store, state.turn_id):
+        for row in begun:
             state.attempts[row.step] = max(state.attempts.get(row.step, 0), row.attempt)
             if row.state == "open" and row.kind in ("model", "stream"):
                 statements += self._s.gate.close(row, "lost", assistant=state.assistant.id)

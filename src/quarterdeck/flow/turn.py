@@ -37,7 +37,8 @@ MOVED_ON = (
     "inbox.take",
     "sessions.take",
     "turns.insert",
-)  # a row was edited or stopped since the lane was read
+    "turns.take_again",
+)  # a row was edited or stopped since the lane was read, or whoever was held for dead went on
 
 
 class Turns:

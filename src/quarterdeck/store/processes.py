@@ -8,6 +8,7 @@ import msgspec
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, values
+from quarterdeck.store.tenancy import TENANT
 
 ProcessState = Literal["live", "ended", "dead", "settled"]
 
@@ -47,11 +48,13 @@ def join(new: Process) -> Statement:
 
 
 def leave(process: str, now: float) -> Statement:
-    """A process has drained: nothing of it is left to be settled."""
+    """A process has drained. What it had begun outside of turns and could not end in time is left to be settled."""
     return Statement(
         "processes.leave",
-        "UPDATE processes SET state = 'ended', ended_at = :now WHERE id = :id AND state = 'live'",
-        {"id": process, "now": now},
+        "UPDATE processes SET ended_at = :now, state = CASE WHEN EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant"
+        " AND state = 'open' AND process = :id AND (kind = 'send' OR turn_id = '')) THEN 'dead' ELSE 'ended' END"
+        " WHERE id = :id AND state = 'live'",
+        {"tenant": TENANT, "id": process, "now": now},
         expect=1,
     )
 

@@ -1,5 +1,7 @@
 """Turns: one run of an assistant over inbox rows, from take to end."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from quarterdeck.store.database import Store
@@ -38,12 +40,17 @@ def insert(turn: Turn) -> Statement:
     )
 
 
-def take_again(turn_id: str) -> Statement:
-    """Take up a turn that a dead process left."""
+def take_again(turn_id: str, begun: Sequence[str]) -> Statement:
+    """Take up a turn that a dead process left, if `begun` still are its open intents: others may have held that
+    process for dead before it had ended.
+    """
     return Statement(
         "turns.take_again",
-        "UPDATE turns SET attempt = attempt + 1 WHERE tenant = :tenant AND id = :id AND state = 'running'",
-        {"tenant": TENANT, "id": turn_id},
+        "UPDATE turns SET attempt = attempt + 1 WHERE tenant = :tenant AND id = :id AND state = 'running'"
+        " AND (SELECT COUNT(*) FROM intents WHERE tenant = :tenant AND turn_id = :id AND state = 'open') = :count"
+        " AND (SELECT COUNT(*) FROM intents WHERE tenant = :tenant AND turn_id = :id AND state = 'open'"
+        " AND id IN (SELECT value FROM json_each(:begun))) = :count",
+        {"tenant": TENANT, "id": turn_id, "begun": msgspec.json.encode(begun).decode(), "count": len(begun)},
         expect=1,
     )
 

@@ -17,6 +17,7 @@ from quarterdeck.store import leases
 from quarterdeck.store.database import Store
 from quarterdeck.store.leases import Lease
 from quarterdeck.store.operations import ExpectationFailed, operation
+from quarterdeck.store.processes import Process
 
 EVERY_S: Final = 0.5
 LET_OTHERS_S: Final = 2.0  # how long whoever has its share leaves a free lease to those who have less
@@ -73,23 +74,32 @@ class Leases:
                     return  # it has ended by itself, which is for whoever started it to judge
                 wanted.leave.set()
                 await self._give_back(name, wanted)
+                if not life.stopping.is_set():
+                    wanted.leave.clear()
             del self._wanted[name]
+            if wanted.held.is_set():  # it was taken at the moment of the stop
+                await self._give_back(name, wanted)
 
         return service
 
-    async def look(self, living: Collection[str]) -> None:
-        """Take what is free, as far as it is this process's share, and give up what is more. Raises Retry."""
+    async def look(self, living: Mapping[str, Process]) -> None:
+        """Take what is free, as far as it is this process's share, and give up what is more. Raises Retry.
+
+        Shares are among processes of the same roles: others do not want the same.
+        """
+        mine = living[self._process].roles if self._process in living else ""
+        alike = {name for name, one in living.items() if one.roles == mine}
         now = self._clock.monotonic()
         if now - self._looked_at < EVERY_S:
             return
         self._looked_at = now
         found = self._found = {lease.name: lease for lease in await leases.all_of(self._store)}
-        share = math.ceil(len(self._wanted) / max(1, len(living)))
+        share = math.ceil(len(self._wanted) / max(1, len(alike)))
         for name, wanted in tuple(self._wanted.items()):
-            if not wanted.held.is_set():
+            if not wanted.held.is_set() and not wanted.leave.is_set():
                 await self._try(name, wanted, found.get(name), share, now)
         await self._report(found)
-        if now - self._moved_at >= MOVE_S and self._holding() > self._least(found.values(), living) + 1:
+        if now - self._moved_at >= MOVE_S and self._holding() > self._least(found.values(), alike) + 1:
             self._moved_at = now
             self._move()
 
@@ -99,7 +109,7 @@ class Leases:
         return "" if lease is None or lease.process in ("", self._process) else lease.facts
 
     async def _report(self, found: Mapping[str, Lease]) -> None:
-        for name in self._wanted:
+        for name in tuple(self._wanted):
             said = self.seen_of(name) if self.holds(name) else ""
             if said and name in found and said != found[name].facts:
                 await self._store.commit(operation("lease", leases.report(name, self._process, said)))
@@ -131,8 +141,10 @@ class Leases:
             await self._store.commit(operation("lease", leases.take(name, seen, self._process, self._clock.now())))
         except ExpectationFailed:
             return  # another was faster
+        if self._wanted.get(name) is not wanted:  # its service has stopped meanwhile
+            await self._give_back(name, wanted)
+            return
         wanted.free_since = None
-        wanted.leave.clear()
         wanted.held.set()
         self._log.info("lease.taken", lease=name)
         await self.taken(name)
@@ -144,7 +156,6 @@ class Leases:
             await self._store.commit(operation("lease", leases.give_back(name, self._process, self._clock.now())))
         except (ExpectationFailed, Retry) as error:  # it ends with the process, or is taken again by it
             self._log.warning("lease.kept", lease=name, reason=str(error))
-        wanted.leave.clear()
 
 
 async def _leave(life: Life, wanted: Wanted, part: Life) -> None:

@@ -1,0 +1,204 @@
+"""Several processes over one database, with all their parts: each act once, each turn in one of them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.model.message import Attachment, ToolResult
+from tests.databases import Database
+from tests.flow.doubles import ToolDouble
+from tests.flow.several import Group, peers
+from tests.flow.world import World
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+async def group(tmp_path: Path, database: Database) -> AsyncIterator[Group]:
+    group = Group(tmp_path, database)
+    yield group
+    await group.end()
+
+
+async def at_rest(*worlds: World) -> None:
+    """Wait until nothing is under way anywhere."""
+    for world in (*worlds, *worlds):
+        await world.rest()
+
+
+def running(world: World) -> list[str]:
+    return [
+        row["owner"]
+        for row in world.rows(
+            "SELECT owner FROM sessions s JOIN turns t ON t.session_id = s.id WHERE t.state = 'running'"
+        )
+    ]
+
+
+async def test_what_is_accepted_anywhere_is_answered_once(group: Group) -> None:
+    a, b, c = await group.start("a", "b", "c")
+    accepted = [await (a, b, c)[n % 3].say(f"say {n}", room=f"r{n % 4}") for n in range(12)]
+    assert set(await a.ended(*accepted)) == {"answered"}
+    await at_rest(a, b, c)
+    told = [text for n in range(4) for text in a.platform.texts(f"r{n}")]
+    assert sorted(told) == sorted(f"re: say {n}" for n in range(12))
+    assert a.main.asked + b.main.asked + c.main.asked == 12
+    assert b.main.asked > 0, "work is done where it came in"
+
+
+async def test_the_same_act_at_two_of_them_is_taken_once(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    one = a.act("hello", key="the same")
+    first, second = await asyncio.gather(a.accept(one), b.accept(one))
+    assert first.inbox_id == second.inbox_id
+    await a.ended(first)
+    await at_rest(a, b)
+    assert a.platform.texts() == ["re: hello"]
+    assert a.main.asked + b.main.asked == 1
+
+
+async def test_a_lane_that_runs_elsewhere_is_left_alone(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    held = a.main.hold("first")
+    one = await a.say("one")
+    await held.reached()
+    two = await b.say("two", mode="followup")
+    b.parts.lanes.look_again()
+    await until(lambda: b.parts.lanes.running == 0 and b.parts.lanes.waiting == 0)
+    assert (running(a), b.main.asked) == (["a"], 0)
+    held.release()
+    assert await a.ended(one, two) == ["answered", "answered"]
+    await at_rest(a, b)
+    assert a.platform.texts() == ["first", "re: two"]
+
+
+async def test_what_a_dead_process_left_is_taken_up_with_its_journal(group: Group) -> None:
+    a, b = group.world("a"), group.world("b")
+    tools = {world: world.add_tool(ToolDouble("look", effect="external", repeatable=False)) for world in (a, b)}
+    await group.run(a, b)
+    a.main.use(("look", '{"n": 1}'))
+    held = a.main.hold("never told")
+    one = await a.say("look for it")
+    await held.reached()
+    assert (running(b), len(tools[a].runs)) == (["a"], 1)
+    await group.kill(a)
+    assert await b.ended(one) == ["answered"]
+    await b.rest()
+    (request,) = b.main.requests
+    (result,) = [part for part in request.messages if isinstance(part, ToolResult)]
+    assert (result.text, len(tools[b].runs)) == ("look ran 1", 0)
+    assert b.platform.texts() == ["re: look for it"]
+    assert b.rows("SELECT attempt, outcome FROM turns") == [{"attempt": 2, "outcome": "answered"}]
+
+
+async def test_a_stop_that_comes_elsewhere_cuts_at_once(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    held = a.main.hold("never told")
+    one = await a.say("one")
+    await held.reached()
+    await b.say("/stop")
+    assert await a.ended(one, timeout=3) == ["stopped"]
+    assert a.main.cancelled == 1
+    assert any("cuts" in json.loads(text) for text in group.said)
+
+
+async def test_an_interruption_that_comes_elsewhere_cuts_at_once(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    held = a.main.hold("never told")
+    one = await a.say("one")
+    await held.reached()
+    two = await b.say("two", mode="interrupt")
+    await a.ended(one, two, timeout=3)
+    await at_rest(a, b)
+    assert a.main.cancelled == 1
+    assert a.platform.texts()[-1].startswith("re: ")
+
+
+async def test_what_steers_elsewhere_is_taken_in_by_the_turn_that_runs(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    held = a.main.hold("first")
+    one = await a.say("one")
+    await held.reached()
+    two = await b.say("and mind this", mode="steer")
+    held.release()
+    assert await a.ended(one, two) == ["answered", "absorbed"]
+    await at_rest(a, b)
+    assert (a.main.asked, b.main.asked) == (2, 0)
+
+
+async def test_whoever_holds_the_connection_sends(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    assert (peers(a).holds("wire"), peers(b).holds("wire")) == (True, False)
+    await b.ended(await b.say("one"))
+    await until(lambda: b.platform.texts() == ["re: one"], 3)
+    assert b.main.asked == 1
+    assert any("rooms" in json.loads(text) for text in group.said)
+    sent = "SELECT process FROM intents WHERE kind = 'send'"
+    assert b.rows(sent) == [{"process": "a"}]
+
+
+async def test_of_what_a_dead_process_was_sending_one_says_what_became(group: Group) -> None:
+    a, b, c = await group.start("a", "b", "c")
+    held = a.platform.hold()
+    await a.ended(await a.say("one"))
+    await held.reached()
+    await group.kill(a)
+    await until(lambda: b.rows("SELECT state FROM processes WHERE id = 'a'") == [{"state": "settled"}])
+    await at_rest(b, c)
+    states = b.rows("SELECT kind, state FROM intents WHERE kind = 'send' AND process = 'a'")
+    assert states == [{"kind": "send", "state": "unknown"}]
+    assert len(b.log.named("recovery.send")) + len(c.log.named("recovery.send")) == 1
+
+
+async def test_a_drained_process_leaves_its_sends_to_the_others(group: Group) -> None:
+    """What takes longer than a drain has time for is nobody's, unless somebody settles it."""
+    a, b = await group.start("a", "b")
+    a.platform.hold()
+    await a.ended(await a.say("one"))
+    await until(lambda: len(a.platform.texts()) == 1)
+    for life, task in reversed(a.parts.lives):  # as the supervisor does: asked, and cut when its time is over
+        life.stopping.set()
+        if task is not a.parts.lives[0][1]:
+            task.cancel()
+        await asyncio.wait((task,), timeout=10)
+        await life.end_tasks()
+    await a.store.close()
+    a._parts = None
+    await until(lambda: b.rows("SELECT state FROM processes WHERE id = 'a'") == [{"state": "settled"}])
+    await b.rest()
+    assert b.rows("SELECT state FROM intents WHERE kind = 'send' AND process = 'a'") == [{"state": "unknown"}]
+
+
+async def test_what_a_dead_process_begins_while_it_is_taken_up_is_closed_too(group: Group) -> None:
+    """It does not know yet that it is: its commit comes between what the other reads and what it writes."""
+    a, b = await group.start("a", "b")
+    a.platform.files["f"] = b"text"
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def late() -> None:
+        reached.set()
+        await go.wait()
+
+    async def first() -> None:
+        go.set()
+        await until(lambda: len(b.rows("SELECT id FROM intents WHERE kind = 'model' AND process = 'a'")) == 1)
+
+    a.main.hold("never told")
+    a.store.before["model_intent"].append(late)
+    b.store.before["take"].append(first)
+    one = await a.say("look", files=(Attachment("a.txt", "text/plain", 4, native_id="f"),))
+    async with asyncio.timeout(10):
+        await reached.wait()
+    await until(lambda: group.buried(b, "a"))
+    assert await b.ended(one) == ["answered"]
+    await b.rest()
+    await a.kill()
+    assert b.rows("SELECT process, state FROM intents WHERE kind = 'model' ORDER BY id") == [
+        {"process": "a", "state": "lost"},
+        {"process": "b", "state": "done"},
+    ]
+    assert b.log.named("task.failed") == []
