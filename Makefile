@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON_IN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench crash mutants fix docs lock clean run-environment dev-environment
+.PHONY: help run test check bench crash chaos mutants fix docs lock clean run-environment dev-environment
 
 help:                ## this list
 	@sed -nE 's/^([a-z]+): .*## (.*)/  make \1	\2/p' Makefile | expand -t 20
@@ -21,6 +21,9 @@ bench: dev-environment ## the figures of the promises; JSON=out.json writes them
 
 crash: dev-environment ## 1,000 kills at random times; ARGS="--all" for every point of every scenario
 	@$(PYTHON_IN) -m tests.crash $(ARGS)
+
+chaos: dev-environment ## several processes on PostgreSQL, 1,000 kills; ARGS="--kills 100" for fewer
+	@$(PYTHON_IN) -m tests.chaos $(ARGS)
 
 mutants: dev-environment ## plant bugs, see that tests find them; ARGS='"no dedupe"' for some
 	@$(PYTHON_IN) tools/mutants.py $(ARGS)

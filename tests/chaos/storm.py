@@ -23,7 +23,7 @@ from tests.standins.loopback import loopback_standin
 from tests.standins.model import model_standin
 
 SIZE = 3
-STORM_SECONDS = 300.0
+STORM_SECONDS = 400.0
 REST_SECONDS = 120.0
 
 Trouble = Callable[["Storm"], Awaitable[None]]
@@ -37,6 +37,7 @@ class Outcome(msgspec.Struct, frozen=True):
     violations: tuple[Violation, ...]
     complaints: tuple[str, ...]
     folder: str
+    given_up: int = 0
 
     def __str__(self) -> str:
         found = "\n  ".join([*map(str, self.violations), *self.complaints])
@@ -84,8 +85,8 @@ async def storm(
             violations = await asyncio.to_thread(judge, evidence, fleet.data, fleet.said(), here.secrets)
         except* (AssertionError, TimeoutError) as failed:
             complaints += [f"{type(error).__name__}: {error}" for error in flat(failed)]
-        killed = len(fleet.killed)
-    outcome = Outcome(killed, people.acts, tuple(violations), tuple(complaints), str(folder))
+        killed, given_up = len(fleet.killed), sum(one.given_up for one in fleet.gateways)
+    outcome = Outcome(killed, people.acts, tuple(violations), tuple(complaints), str(folder), given_up)
     if outcome.fine:
         await asyncio.to_thread(shutil.rmtree, folder)
     return outcome

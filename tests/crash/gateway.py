@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 
 from tests.standins import ROOT
-from tests.waiting import until
+from tests.waiting import slowly, until
 
 READY_SECONDS = 30.0
 DRAIN_SECONDS = 40.0
@@ -48,6 +48,7 @@ class Gateway:
         self.log = folder / "gateway.log"
         self.killed: list[str] = []
         self.given_up = 0
+        self.down = 0.0  # seconds between a life and the next
         self.ended = False
         self._config = folder / "config.toml"
         self._more = dict(environ)
@@ -67,6 +68,7 @@ class Gateway:
             while not self.ended:
                 self._process = await self._start()
                 self._judge_end(await self._process.wait())
+                await slowly(self.down if not self.ended else 0.0)
         finally:
             await self._end()
 
@@ -113,13 +115,14 @@ class Gateway:
         over = lambda: self.ended or self._process is not process  # noqa: E731  it reads as a condition
         await until(over, DRAIN_SECONDS, "the end of a drain")
 
-    async def kill(self) -> None:
-        """Kill it now, wherever it is, and wait until its next life has begun."""
+    async def kill(self, *, down: float = 0.0) -> None:
+        """Kill it now, wherever it is, and wait until its next life has begun; there is none for `down` seconds."""
         process = await until(self._alive, READY_SECONDS, "a gateway to kill")
         assert process is not None
-        self._shot = True
+        self._shot, self.down = True, down
         process.kill()
-        await until(lambda: self._process is not process, READY_SECONDS, "the next life")
+        await until(lambda: self._process is not process, READY_SECONDS + down, "the next life")
+        self.down = 0.0
 
     def freeze(self) -> None:
         """SIGSTOP: it does nothing, and does not know of it. Others may hold it for dead; then it ends itself."""

@@ -69,7 +69,7 @@ def load_state(path: Path, seed: str) -> State:
     return state if same else fresh
 
 
-def save(value: State | Result, path: Path) -> None:
+def save(value: msgspec.Struct, path: Path) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
