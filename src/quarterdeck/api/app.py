@@ -11,6 +11,7 @@ from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.alerts import AlertsDoor
 from quarterdeck.api.assistants import AssistantsDoor
+from quarterdeck.api.audit import AuditDoor
 from quarterdeck.api.auth import Authenticator
 from quarterdeck.api.connections import ConnectionsDoor
 from quarterdeck.api.cors import Cors
@@ -66,6 +67,7 @@ def build(doors: Doors) -> Application:
         assistants=AssistantsDoor(doors),
         alerts=AlertsDoor(doors),
         workspaces=WorkspacesDoor(doors),
+        audit=AuditDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
         responses=ResponsesDoor(doors, streams),

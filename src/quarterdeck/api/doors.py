@@ -11,6 +11,7 @@ from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
+from quarterdeck.actions.verification import Verification
 from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
@@ -53,6 +54,7 @@ class Doors:
     forks: Forks
     connections: Connections
     workspaces: Workspaces
+    verification: Verification
     ready: Callable[[], Sequence[str]]
     public_url: str
     version: str

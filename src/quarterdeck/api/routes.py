@@ -7,6 +7,7 @@ from quarterdeck.api import asked, shown
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.alerts import AcknowledgeAsk, AlertsAsk, AlertsDoor, ShownAlert
 from quarterdeck.api.assistants import Assistant, AssistantsDoor
+from quarterdeck.api.audit import AuditAsk, AuditDoor, Entry, EntryDetail, Verification
 from quarterdeck.api.call import Nothing
 from quarterdeck.api.connections import Connection, ConnectionsDoor, PauseAsk, Tried
 from quarterdeck.api.description import OpenAPIDoor
@@ -37,6 +38,7 @@ READ: tuple[Scope, ...] = ("read",)
 SEEN: tuple[Scope, ...] = ("read", "chat")
 CHANGE: tuple[Scope, ...] = ("chat", "operate")
 OPERATE: tuple[Scope, ...] = ("operate",)
+AUDIT: tuple[Scope, ...] = ("audit",)
 ADMIN: tuple[Scope, ...] = ("admin",)
 
 V1 = "/api/v1"
@@ -69,6 +71,7 @@ class Handlers:
     assistants: AssistantsDoor
     alerts: AlertsDoor
     workspaces: WorkspacesDoor
+    audit: AuditDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
     responses: ResponsesDoor
@@ -88,6 +91,7 @@ def table(h: Handlers) -> Sequence[Route]:
         *connections(h.connections),
         *assistants(h.assistants, h.workspaces),
         *alerts(h.alerts),
+        *audit(h.audit),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
         *webhooks(h.webhooks),
@@ -205,6 +209,20 @@ def alerts(door: AlertsDoor) -> Sequence[Route]:
               "What is wrong, and what was."),
         route("POST", f"{V1}/alerts/{{id}}/acknowledge", door.acknowledge_alert, AcknowledgeAsk, ShownAlert, OPERATE,
               "Take an alert on; it goes on until it is over.", keyed=True, raises=(Conflict,)),
+    )
+
+
+def audit(door: AuditDoor) -> Sequence[Route]:
+    """What is on record."""
+    return (
+        route("GET", f"{V1}/audit", door.list_audit, AuditAsk, shown.Page[Entry], AUDIT,
+              "The record, newest first. A page may be short, and still have a next one."),
+        route("GET", f"{V1}/audit/verification", door.get_verification, Nothing, Verification, AUDIT,
+              "What the verifier found last, and how far the record is sealed."),
+        route("POST", f"{V1}/audit/verification", door.verify_audit, Nothing, Verification, AUDIT,
+              "Check that the record is as it was signed.", keyed=True, raises=(Conflict,)),
+        route("GET", f"{V1}/audit/{{id}}", door.get_entry, Nothing, EntryDetail, AUDIT,
+              "One entry of the record, and the checkpoint that signs it."),
     )
 
 

@@ -202,6 +202,7 @@ def application(g: Gateway, url: str) -> Application:
                 g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log, g.sending.hooks
             ),
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
+            verification=g.verification,
             ready=g.unready, public_url=url, version=VERSION,
             web_routes=console.routes(g, setup, url, VERSION),
         )

@@ -9,11 +9,9 @@ from quarterdeck.actions.probes import reach
 from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
 from quarterdeck.api.shown import moment, moment_or_none
 from quarterdeck.base.errors import NotFound, QuarterdeckError
-from quarterdeck.governance.leaf import verify_leaf
 from quarterdeck.model.message import UserMessage, decode
 from quarterdeck.ports import Provider, ProviderFailed
-from quarterdeck.store import audit, inbox, outbox, people, sessions, turns, views
-from quarterdeck.store.overview import audit_row
+from quarterdeck.store import inbox, outbox, people, sessions, turns, views
 
 NEVER = "\U0010ffff"  # behind every id
 
@@ -133,26 +131,6 @@ async def list_tokens(parts: Parts, caller: Caller, ask: Page) -> Rows:
             "previous_until": moment_or_none(one.previous_until),
             "name": one.name,
             "scopes": list(one.scopes),
-        }
-
-
-async def list_audit(parts: Parts, caller: Caller, ask: Page) -> Rows:
-    """The record, newest first."""
-    before = await audit_row(parts.store, ask.cursor) if ask.cursor else 0
-    if ask.cursor and not before:
-        raise NotFound(f"there is no record {ask.cursor} to go on behind")
-    for entry in await audit.listed(parts.store, ask.limit, before):
-        leaf = verify_leaf(entry.leaf)
-        yield {
-            "id": leaf.id,
-            "state": "sealed" if entry.position >= 0 else "unsealed",
-            "created_at": moment(leaf.time_us / 1e6),
-            "position": entry.position if entry.position >= 0 else None,
-            "type": leaf.type,
-            "actor": leaf.actor.id,
-            "outcome": leaf.outcome,
-            "resource": leaf.resource,
-            "session": leaf.session,
         }
 
 

@@ -13,11 +13,13 @@ from quarterdeck.actions.deliveries import Deliveries
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problems
+from quarterdeck.actions.records import Records
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.restart import Restart
 from quarterdeck.actions.setup.course import Setup
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.transcripts import Transcripts
+from quarterdeck.actions.verification import Verification
 from quarterdeck.actions.waiting import Waiting
 from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base.clock import Clock
@@ -30,6 +32,7 @@ from quarterdeck.governance.audit import Auditor
 from quarterdeck.store.database import Store
 from quarterdeck.web.assets import Assets
 from quarterdeck.web.console.assistants import AssistantsPage
+from quarterdeck.web.console.audit import AuditPage
 from quarterdeck.web.console.connections import ConnectionsPage
 from quarterdeck.web.console.conversations import ConversationsPage
 from quarterdeck.web.console.deliveries import DeliveriesPage
@@ -68,6 +71,8 @@ class Parts(Protocol):
     @property
     def restart(self) -> Restart: ...
     @property
+    def verification(self) -> Verification: ...
+    @property
     def clock(self) -> Clock: ...
 
 
@@ -80,7 +85,7 @@ def routes(parts: Parts, setup: Setup, url: str, version: str) -> list[BaseRoute
 
 
 def table(p: Parts, setup: Setup, waiting: Waiting) -> Sequence[ConsoleRoute]:
-    """Address, who answers, who may: `read` to look, `operate` to change something."""
+    """Address, who answers, who may: `read` to look, `operate` to change something; each `audit` for the record."""
     pairings = Pairings(p.store, p.directory, p.auditor, p.sending, p.outbox, p.clock)
     alerts = Alerts(p.store, p.auditor, p.clock)
     home = HomePage(
@@ -106,6 +111,7 @@ def table(p: Parts, setup: Setup, waiting: Waiting) -> Sequence[ConsoleRoute]:
         ConsoleRoute("POST", "/console/inbox/{id}/retry", taken.retry, "operate"),
         ConsoleRoute("GET", "/console/usage", UsagePage(p.store, p.clock).show, "read", "Usage", "usage"),
         *setting_up(SetupPage(setup, p.restart)),
+        *audit(AuditPage(Records(p.store, p.clock), p.verification, p.directory)),
     )
 
 
@@ -117,6 +123,15 @@ def connections(page: ConnectionsPage) -> Sequence[ConsoleRoute]:
         ConsoleRoute("POST", f"{one}/test", page.test, "operate"),
         ConsoleRoute("POST", f"{one}/pause", page.pause, "operate"),
         ConsoleRoute("POST", f"{one}/resume", page.resume, "operate"),
+    )
+
+
+def audit(page: AuditPage) -> Sequence[ConsoleRoute]:
+    """What is on record."""
+    return (
+        ConsoleRoute("GET", "/console/audit", page.show, "audit", "Audit", "record"),
+        ConsoleRoute("POST", "/console/audit/verification", page.verify, "audit"),
+        ConsoleRoute("GET", "/console/audit/{id}", page.one, "audit"),
     )
 
 
