@@ -32,6 +32,7 @@ from quarterdeck.api.people import PeopleDoor
 from quarterdeck.api.route import Gate, Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
+from quarterdeck.api.settings import SettingsDoor
 from quarterdeck.api.streams import Streams
 from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.webhooks import WebhooksDoor
@@ -68,6 +69,7 @@ def build(doors: Doors) -> Application:
         alerts=AlertsDoor(doors),
         workspaces=WorkspacesDoor(doors),
         audit=AuditDoor(doors),
+        settings=SettingsDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
         responses=ResponsesDoor(doors, streams),

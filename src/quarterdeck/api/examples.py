@@ -8,7 +8,19 @@ from typing import cast, get_args, get_origin
 
 import msgspec
 
-from quarterdeck.api import alerts, amounts, asked, assistants, audit, connections, past, people, shown, workspaces
+from quarterdeck.api import (
+    alerts,
+    amounts,
+    asked,
+    assistants,
+    audit,
+    connections,
+    past,
+    people,
+    settings,
+    shown,
+    workspaces,
+)
 from quarterdeck.api.openai.examples import EXAMPLES as OPENAI
 from quarterdeck.api.shown import moment
 
@@ -122,6 +134,15 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
         "unchanged", AT, TOKEN, 18, 4, DIGEST, f"sha256:{DIGEST}", {"unclosed": 1},
         [audit.Finding("unclosed", 17, "model.intent int_01999e3b5c7b", "An effect is under way.")], 2, 0.3, None,
     ),
+    settings.Configuration(
+        "/srv/quarterdeck/quarterdeck.toml", DIGEST, ["server.port"],
+        [settings.ShownSection("connections.tg", [settings.ShownSetting(
+            "connections.tg.token", "env BOT_TOKEN", "file", False,
+            [settings.SecretNamed("connections.tg.token", "env BOT_TOKEN", "")],
+        )])],
+    ),
+    settings.Check("clock", "OK", "goes with the records", ""),
+    settings.Browser("brw_0102030405060708090a0b0c", "signed_in", AT, AT),
     shown.Health("alive"),
     shown.Ready(False, ["intake is closed"]),
 )  # fmt: skip

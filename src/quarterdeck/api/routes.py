@@ -24,6 +24,7 @@ from quarterdeck.api.people import KnownIdentity, LinkAsk, Linked, PeopleDoor, U
 from quarterdeck.api.problems import TooMany
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
+from quarterdeck.api.settings import Browser, Check, Configuration, SettingsDoor
 from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.webhooks import WebhooksDoor
 from quarterdeck.api.work import WorkDoor
@@ -72,6 +73,7 @@ class Handlers:
     alerts: AlertsDoor
     workspaces: WorkspacesDoor
     audit: AuditDoor
+    settings: SettingsDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
     responses: ResponsesDoor
@@ -92,6 +94,7 @@ def table(h: Handlers) -> Sequence[Route]:
         *assistants(h.assistants, h.workspaces),
         *alerts(h.alerts),
         *audit(h.audit),
+        *settings(h.settings),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
         *webhooks(h.webhooks),
@@ -223,6 +226,20 @@ def audit(door: AuditDoor) -> Sequence[Route]:
               "Check that the record is as it was signed.", keyed=True, raises=(Conflict,)),
         route("GET", f"{V1}/audit/{{id}}", door.get_entry, Nothing, EntryDetail, AUDIT,
               "One entry of the record, and the checkpoint that signs it."),
+    )
+
+
+def settings(door: SettingsDoor) -> Sequence[Route]:
+    """How it is set, and whether it works."""
+    return (
+        route("GET", f"{V1}/configuration", door.get_configuration, Nothing, Configuration, ADMIN,
+              "The configuration in force, and where each setting comes from; secrets as references.", seconds=60.0),
+        route("GET", f"{V1}/doctor", door.list_checks, Nothing, shown.Page[Check], ADMIN,
+              "Whether database, clock, models and connections are as they have to be.", seconds=120.0),
+        route("GET", f"{V1}/browsers", door.list_browsers, Nothing, shown.Page[Browser], ADMIN,
+              "The browsers that are signed in."),
+        route("DELETE", f"{V1}/browsers/{{id}}", door.end_browser, Nothing, None, ADMIN,
+              "Sign a browser out.", status=204),
     )
 
 

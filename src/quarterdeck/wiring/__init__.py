@@ -108,6 +108,7 @@ class Gateway:
     services: tuple[Service, ...]
     early: tuple[Service, ...]
     plugins: tuple[Plugin, ...]
+    secrets: SecretReader
     configuration: Configuration
     connections: Connections
     workspaces: Workspaces
@@ -179,7 +180,7 @@ async def build(
         loaded, data, directory, store, shared, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         watcher, Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), tuple(builder.early),
-        plugins.found, configuration, Connections(store, directory, auditor, outbox, clock, peers),
+        plugins.found, secrets, configuration, Connections(store, directory, auditor, outbox, clock, peers),
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
         Verification(store, auditor, data, clock, possible=config.database == SQLITE), clock.now(),

@@ -8,9 +8,9 @@ from msgspec import Meta
 from quarterdeck.actions.probes import reach
 from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
 from quarterdeck.api.shown import moment, moment_or_none
-from quarterdeck.base.errors import NotFound, QuarterdeckError
+from quarterdeck.base.errors import NotFound
 from quarterdeck.model.message import UserMessage, decode
-from quarterdeck.ports import Provider, ProviderFailed
+from quarterdeck.ports import ProviderFailed
 from quarterdeck.store import inbox, outbox, people, sessions, turns, views
 
 NEVER = "\U0010ffff"  # behind every id
@@ -144,14 +144,3 @@ async def list_models(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
                 yield {"id": route, "state": "used" if route in used else "offered", "created_at": None, "detail": ""}
         except ProviderFailed as error:
             yield {"id": f"{name}/", "state": reach(error), "created_at": None, "detail": str(error)}
-
-
-async def reachable(name: str, provider: Provider) -> tuple[str, str]:
-    """(ok, or what is wrong in one word; the reason)."""
-    try:
-        found = await provider.models()
-    except ProviderFailed as error:
-        return reach(error), str(error)
-    except QuarterdeckError as error:
-        return "failed", str(error)
-    return "ok", f"{len(found)} models"
