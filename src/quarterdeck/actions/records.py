@@ -127,8 +127,10 @@ class Records:
         """How far sealing is now."""
         newest, sealed = await audit.checkpoint(self._store), await audit.newest_seal(self._store)
         waiting, leaf = await audit.unsealed_since(self._store, newest.last_rowid if newest else 0)
+        if not waiting:
+            return Lag(sealed, 0, 0.0)
         try:
-            since = verify_leaf(leaf).time_us / 1e6 if waiting else self._clock.now()
+            since = verify_leaf(leaf).time_us / 1e6
         except BadInput:
             since = sealed.sealed_at if sealed else 0.0
         return Lag(sealed, waiting, max(0.0, self._clock.now() - since))
