@@ -45,7 +45,8 @@ class Configuration:
         plugins: Sequence[Plugin] = (),
     ) -> None:
         self._started = started.config
-        self._current = started.config
+        self._loaded = started
+        self._waiting: tuple[str, ...] = ()
         self._read = read
         self._directory = directory
         self._prices = prices
@@ -60,7 +61,17 @@ class Configuration:
     @property
     def current(self) -> Config:
         """What is in force."""
-        return self._current
+        return self._loaded.config
+
+    @property
+    def loaded(self) -> LoadedConfig:
+        """The same, with where it comes from."""
+        return self._loaded
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Paths that were changed since the start, and that only a restart puts in force."""
+        return self._waiting
 
     async def connections(self) -> list[str]:
         """Names of connections in the file as it is now: of a new one before it is in force. Raises ConfigRefused."""
@@ -96,13 +107,14 @@ class Configuration:
             except ConfigRefused as refused:
                 await self._record(actor, "", "refused", str(refused).encode())
                 raise
-            result = Reloaded(_paths(self._current, new), _paths(new, loaded.config))
+            result = Reloaded(_paths(self.current, new), _paths(new, loaded.config))
             await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
             await self._prices.load(new)
             self._directory.replace(
                 assistants, configured.connections(new), configured.limits(new), configured.embeddings(new)
             )
-            self._current = new
+            self._loaded = msgspec.structs.replace(loaded, config=new)
+            self._waiting = result.needs_restart
             self._log.info(
                 "configuration.applied", applied=list(result.applied), needs_restart=list(result.needs_restart)
             )
@@ -112,8 +124,8 @@ class Configuration:
     async def read_files_again(self) -> None:
         """Put changed instruction files in force, and nothing else. Raises ConfigRefused."""
         async with self._one:
-            assistants = await asyncio.to_thread(configured.assistants, self._current)
-            now = self._current
+            assistants = await asyncio.to_thread(configured.assistants, self.current)
+            now = self.current
             self._directory.replace(
                 assistants, configured.connections(now), configured.limits(now), configured.embeddings(now)
             )

@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
 from quarterdeck.base.clock import Clock
-from quarterdeck.base.errors import NotAllowed
+from quarterdeck.base.errors import NotAllowed, NotFound
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.governance.principal import OWNER, Principal, Recall
@@ -20,6 +21,7 @@ CODE_BYTES = 16
 BROWSER_SECONDS = 30 * 86_400.0
 COOKIE_BYTES = 32
 COOKIE_LENGTH = 43
+SHOWN = 500  # browsers that people can look at
 KEPT_SECONDS = 86_400.0  # how long a code that ran out stays to be looked at
 
 
@@ -31,6 +33,14 @@ class Code(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Code(expires_at={self.expires_at})"
+
+
+class Browser(msgspec.Struct, frozen=True):
+    """A browser that is signed in; times are Unix seconds. `id` tells it apart and proves nothing."""
+
+    id: str
+    created_at: float
+    expires_at: float
 
 
 class Signin:
@@ -104,6 +114,32 @@ class Signin:
         )
         await self._store.commit(operation("signin", tokens.end_browser(_hash(cookie), self._clock.now()), record))
         self._recall.forget()
+
+    async def browsers(self) -> Sequence[Browser]:
+        """The browsers that are signed in, newest first."""
+        rows = await tokens.browsers(self._store, self._clock.now(), SHOWN)
+        return [Browser(_name(row.hash), row.created_at, row.expires_at) for row in rows]
+
+    async def end_browser(self, browser_id: str, actor: Actor) -> None:
+        """Sign a browser out from elsewhere. Raises NotFound when none with this id is signed in."""
+        now = self._clock.now()
+        rows = await tokens.browsers(self._store, now, SHOWN)
+        found = next((row.hash for row in rows if _name(row.hash) == browser_id), None)
+        if found is None:
+            raise NotFound(f"no browser {browser_id} is signed in")
+        about = Subject(resource=browser_id)
+        record = self._auditor.record("change.signin.browser", actor, about, outcome="signed_out")
+        await self._store.commit(operation("signin", tokens.end_browser(found, now), record))
+        self._recall.forget()
+
+
+def browser_of(cookie: str) -> str:
+    """The id of the browser with this cookie."""
+    return _name(_hash(cookie))
+
+
+def _name(digest: bytes) -> str:
+    return f"brw_{digest[:12].hex()}"
 
 
 def _hash(secret: str) -> bytes:

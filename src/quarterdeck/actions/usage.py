@@ -1,11 +1,12 @@
 """What do people ask of usage, and what do they get? Sums over a range by what they name, with days of their zone."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from operator import add
 
 import msgspec
 
+from quarterdeck.actions.moments import moment
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import BadInput
 from quarterdeck.flow.catalogue import USAGE
@@ -69,8 +70,8 @@ async def report(store: Store, clock: Clock, ask: UsageAsk) -> Report:
     """Sum it up. Raises BadInput with the field."""
     group = _group(ask.group)
     zone = _zone(ask.zone)
-    until = _moment(ask.until, "until", zone) if ask.until else clock.now() + 1
-    since = _moment(ask.since, "since", zone) if ask.since else until - USUAL.total_seconds()
+    until = moment(ask.until, "until", zone) if ask.until else clock.now() + 1
+    since = moment(ask.since, "since", zone) if ask.since else until - USUAL.total_seconds()
     if since >= until:
         raise BadInput("since", "is not before `until`", "Exchange them, or leave one out.")
     wanted = Range(
@@ -135,16 +136,3 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadInput("zone", f"there is no time zone {name!r}", "Write it as Europe/Berlin.") from error
-
-
-def _moment(text: str, field: str, zone: tzinfo) -> float:
-    """A date begins at midnight where the asker lives; a moment without a zone is there, too."""
-    try:
-        if len(text) == len("2026-01-31"):
-            found = datetime.combine(date.fromisoformat(text), time(), zone)
-        else:
-            found = datetime.fromisoformat(text)
-            found = found if found.tzinfo else found.replace(tzinfo=zone)
-    except ValueError as error:
-        raise BadInput(field, f"{text!r} is no date and no moment", "Write 2026-01-31 or RFC 3339.") from error
-    return found.timestamp()

@@ -11,6 +11,7 @@ from quarterdeck.api import problems
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.alerts import AlertsDoor
 from quarterdeck.api.assistants import AssistantsDoor
+from quarterdeck.api.audit import AuditDoor
 from quarterdeck.api.auth import Authenticator
 from quarterdeck.api.connections import ConnectionsDoor
 from quarterdeck.api.cors import Cors
@@ -31,6 +32,7 @@ from quarterdeck.api.people import PeopleDoor
 from quarterdeck.api.route import Gate, Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
+from quarterdeck.api.settings import SettingsDoor
 from quarterdeck.api.streams import Streams
 from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.webhooks import WebhooksDoor
@@ -66,6 +68,8 @@ def build(doors: Doors) -> Application:
         assistants=AssistantsDoor(doors),
         alerts=AlertsDoor(doors),
         workspaces=WorkspacesDoor(doors),
+        audit=AuditDoor(doors),
+        settings=SettingsDoor(doors),
         openai=OpenAIDoor(doors, streams),
         embeddings=EmbeddingsDoor(doors),
         responses=ResponsesDoor(doors, streams),

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from starlette.routing import BaseRoute
 from structlog.typing import FilteringBoundLogger
 
+from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.connections import Connections
+from quarterdeck.actions.doctor import Doctor
 from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.forks import Forks
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
+from quarterdeck.actions.verification import Verification
 from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.secrets import SecretReader
 from quarterdeck.base.settings import Config
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.intake import Intake
@@ -53,6 +57,10 @@ class Doors:
     forks: Forks
     connections: Connections
     workspaces: Workspaces
+    verification: Verification
+    configuration: Configuration
+    secrets: SecretReader
+    doctor: Doctor
     ready: Callable[[], Sequence[str]]
     public_url: str
     version: str

@@ -8,7 +8,19 @@ from typing import cast, get_args, get_origin
 
 import msgspec
 
-from quarterdeck.api import alerts, amounts, asked, assistants, connections, past, people, shown, workspaces
+from quarterdeck.api import (
+    alerts,
+    amounts,
+    asked,
+    assistants,
+    audit,
+    connections,
+    past,
+    people,
+    settings,
+    shown,
+    workspaces,
+)
 from quarterdeck.api.openai.examples import EXAMPLES as OPENAI
 from quarterdeck.api.shown import moment
 
@@ -37,6 +49,9 @@ _spent = amounts.Spent(1, 0, 0, _tokens, [_cost], ["main/llama3.2"])
 _turn = shown.Turn(TURN, "ended", "answered", None, SESSION, 1, "main/llama3.2", RELEASE, "3b5c7a1f", AT, AT, _spent)
 _line = shown.UsageLine(1, 0, 0, _tokens, [_cost])
 _version = workspaces.Version("ver_01999e3b5c5a", "written", DIGEST, 24, TOKEN, AT)
+_entry = audit.Entry(
+    "aud_01999e3b5c7c", "sealed", AT, 17, "change.token.created", TOKEN, "done", "", "", "", "", "", "", TOKEN
+)
 _file = shown.File("notes.txt", "text/plain", 1200, DIGEST, "")
 
 _GIVEN: tuple[msgspec.Struct, ...] = (
@@ -107,6 +122,27 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     people.KnownIdentity("idn_tg_1001", "allowed", "per_01999e3b", "tg", "1001", "Ada", AT),
     people.Linked("per_01999e3b", {"default": SESSION}),
     shown.Usage(AT, AT, ["model"], [msgspec.structs.replace(_line, model="main/llama3.2")], 0, _line),
+    audit.EntryDetail(
+        _entry, "operator", "", "", "8c1f" * 16, True, DIGEST,
+        audit.Checkpoint(
+            18, DIGEST, AT,
+            "quarterdeck/default\n18\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n"
+            "time 2026-01-01T00:00:00.000000Z\nprevious 12\n\n\N{EM DASH} quarterdeck/default bm90IGEgc2lnbmF0dXJl\n",
+        ),
+    ),
+    audit.Verification(
+        "unchanged", AT, TOKEN, 18, 4, DIGEST, f"sha256:{DIGEST}", {"unclosed": 1},
+        [audit.Finding("unclosed", 17, "model.intent int_01999e3b5c7b", "An effect is under way.")], 2, 0.3, None,
+    ),
+    settings.Configuration(
+        "/srv/quarterdeck/quarterdeck.toml", DIGEST, ["server.port"],
+        [settings.ShownSection("connections.tg", [settings.ShownSetting(
+            "connections.tg.token", "env BOT_TOKEN", "file", False,
+            [settings.SecretNamed("connections.tg.token", "env BOT_TOKEN", "")],
+        )])],
+    ),
+    settings.Check("clock", "OK", "goes with the records", ""),
+    settings.Browser("brw_0102030405060708090a0b0c", "signed_in", AT, AT),
     shown.Health("alive"),
     shown.Ready(False, ["intake is closed"]),
 )  # fmt: skip

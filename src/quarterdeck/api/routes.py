@@ -7,6 +7,7 @@ from quarterdeck.api import asked, shown
 from quarterdeck.api.access import AccessDoor
 from quarterdeck.api.alerts import AcknowledgeAsk, AlertsAsk, AlertsDoor, ShownAlert
 from quarterdeck.api.assistants import Assistant, AssistantsDoor
+from quarterdeck.api.audit import AuditAsk, AuditDoor, Entry, EntryDetail, Verification
 from quarterdeck.api.call import Nothing
 from quarterdeck.api.connections import Connection, ConnectionsDoor, PauseAsk, Tried
 from quarterdeck.api.description import OpenAPIDoor
@@ -23,6 +24,7 @@ from quarterdeck.api.people import KnownIdentity, LinkAsk, Linked, PeopleDoor, U
 from quarterdeck.api.problems import TooMany
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
+from quarterdeck.api.settings import Browser, Check, Configuration, SettingsDoor
 from quarterdeck.api.usage import UsageDoor
 from quarterdeck.api.webhooks import WebhooksDoor
 from quarterdeck.api.work import WorkDoor
@@ -37,6 +39,7 @@ READ: tuple[Scope, ...] = ("read",)
 SEEN: tuple[Scope, ...] = ("read", "chat")
 CHANGE: tuple[Scope, ...] = ("chat", "operate")
 OPERATE: tuple[Scope, ...] = ("operate",)
+AUDIT: tuple[Scope, ...] = ("audit",)
 ADMIN: tuple[Scope, ...] = ("admin",)
 
 V1 = "/api/v1"
@@ -69,6 +72,8 @@ class Handlers:
     assistants: AssistantsDoor
     alerts: AlertsDoor
     workspaces: WorkspacesDoor
+    audit: AuditDoor
+    settings: SettingsDoor
     openai: OpenAIDoor
     embeddings: EmbeddingsDoor
     responses: ResponsesDoor
@@ -88,6 +93,8 @@ def table(h: Handlers) -> Sequence[Route]:
         *connections(h.connections),
         *assistants(h.assistants, h.workspaces),
         *alerts(h.alerts),
+        *audit(h.audit),
+        *settings(h.settings),
         *openai(h.openai, h.embeddings),
         *responses(h.responses),
         *webhooks(h.webhooks),
@@ -205,6 +212,34 @@ def alerts(door: AlertsDoor) -> Sequence[Route]:
               "What is wrong, and what was."),
         route("POST", f"{V1}/alerts/{{id}}/acknowledge", door.acknowledge_alert, AcknowledgeAsk, ShownAlert, OPERATE,
               "Take an alert on; it goes on until it is over.", keyed=True, raises=(Conflict,)),
+    )
+
+
+def audit(door: AuditDoor) -> Sequence[Route]:
+    """What is on record."""
+    return (
+        route("GET", f"{V1}/audit", door.list_audit, AuditAsk, shown.Page[Entry], AUDIT,
+              "The record, newest first. A page may be short, and still have a next one."),
+        route("GET", f"{V1}/audit/verification", door.get_verification, Nothing, Verification, AUDIT,
+              "What the verifier found last, and how far the record is sealed."),
+        route("POST", f"{V1}/audit/verification", door.verify_audit, Nothing, Verification, AUDIT,
+              "Check that the record is as it was signed.", keyed=True, raises=(Conflict,)),
+        route("GET", f"{V1}/audit/{{id}}", door.get_entry, Nothing, EntryDetail, AUDIT,
+              "One entry of the record, and the checkpoint that signs it."),
+    )
+
+
+def settings(door: SettingsDoor) -> Sequence[Route]:
+    """How it is set, and whether it works."""
+    return (
+        route("GET", f"{V1}/configuration", door.get_configuration, Nothing, Configuration, ADMIN,
+              "The configuration in force, and where each setting comes from; secrets as references.", seconds=60.0),
+        route("GET", f"{V1}/doctor", door.list_checks, Nothing, shown.Page[Check], ADMIN,
+              "Whether database, clock, models and connections are as they have to be.", seconds=120.0),
+        route("GET", f"{V1}/browsers", door.list_browsers, Nothing, shown.Page[Browser], ADMIN,
+              "The browsers that are signed in."),
+        route("DELETE", f"{V1}/browsers/{{id}}", door.end_browser, Nothing, None, ADMIN,
+              "Sign a browser out.", status=204),
     )
 
 

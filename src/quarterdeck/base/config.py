@@ -37,12 +37,24 @@ class LoadedConfig(msgspec.Struct, frozen=True):
 
     `path` is the file (None: there was none). `notes` are sentences for the start-up message. `digest`
     changes exactly when the effective configuration does; references count, the secrets behind them do not.
+    `written` are the paths that the file (or what is picked up without one) holds; `variables` are those of the
+    environment by the path that they set, in lower case with `_` for `-`.
     """
 
     config: Config
     path: Path | None
     notes: tuple[str, ...]
     digest: str
+    written: frozenset[str] = frozenset()
+    variables: Mapping[str, str] = {}
+
+    def origin(self, path: str) -> str:
+        """Where a setting comes from: the name of a variable, "file", "environment" (picked up), or "default"."""
+        if (variable := self.variables.get(_plain(path))) is not None:
+            return variable
+        if path in self.written:
+            return "file" if self.path else "environment"
+        return "default"
 
 
 def load_config(
@@ -60,6 +72,7 @@ def load_config(
     """
     file = _find_file(path, environ, cwd)
     document, notes = pick_up(environ) if file is None else (_read_file(file), [])
+    written = frozenset(_paths(document, ""))
     problems: list[ConfigRefused] = []
     origins = apply_environment(document, environ, cwd, problems)
     problems += check_document(document)
@@ -73,14 +86,14 @@ def load_config(
         problems += check_config(config, plugins, mountinfo())
     if config is None or problems:
         raise ConfigRefusals([_with_origin(problem, origins) for problem in problems])
-    return LoadedConfig(config, file, (*notes, *config_notes(config)), _digest(config))
+    return LoadedConfig(config, file, (*notes, *config_notes(config)), _digest(config), written, origins)
 
 
 def diff_reload(old: Config, new: Config) -> tuple[list[str], list[str]]:
     """(paths that a running process can apply, paths that need a restart) among what differs."""
     applicable: list[str] = []
     needs_restart: list[str] = []
-    before, after = dict(_leaves(old, "", "live")), dict(_leaves(new, "", "live"))
+    before, after = dict(leaves(old, "", "live")), dict(leaves(new, "", "live"))
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
             _, rule = after.get(path) or before[path]
@@ -88,7 +101,7 @@ def diff_reload(old: Config, new: Config) -> tuple[list[str], list[str]]:
     return applicable, needs_restart
 
 
-def _leaves(table: msgspec.Struct, path: str, rule: str) -> Iterator[tuple[str, tuple[object, str]]]:
+def leaves(table: msgspec.Struct, path: str, rule: str) -> Iterator[tuple[str, tuple[object, str]]]:
     """(path, (value, reload rule)) of every setting; a field's rule holds for all below it."""
     for field in msgspec.structs.fields(table):
         extras = [meta.extra for meta in annotations(field.type) if meta.extra]
@@ -99,7 +112,7 @@ def _leaves(table: msgspec.Struct, path: str, rule: str) -> Iterator[tuple[str, 
 
 def _leaf(value: object, path: str, rule: str) -> Iterator[tuple[str, tuple[object, str]]]:
     if isinstance(value, msgspec.Struct) and is_struct(type(value)):
-        yield from _leaves(value, path, rule)
+        yield from leaves(value, path, rule)
     elif isinstance(value, dict) and not path.endswith(".options"):
         for key, item in cast("dict[str, object]", value).items():
             yield from _leaf(item, f"{path}.{key}", rule)
@@ -200,10 +213,23 @@ def _absolute(config: Config, folder: Path) -> Config:
 
 
 def _with_origin(problem: ConfigRefused, origins: Mapping[str, str]) -> ConfigRefused:
-    variable = origins.get(problem.field.lower().replace("-", "_"))
+    variable = origins.get(_plain(problem.field))
     if variable is None:
         return problem
     return ConfigRefused(problem.field, f"{problem.reason} (from {variable})", problem.fix)
+
+
+def _paths(document: Mapping[str, object], path: str) -> Iterator[str]:
+    """The paths of all that is written."""
+    for key, value in document.items():
+        here = f"{path}.{key}" if path else key
+        yield here
+        if isinstance(value, dict):
+            yield from _paths(cast("dict[str, object]", value), here)
+
+
+def _plain(path: str) -> str:
+    return path.lower().replace("-", "_")
 
 
 def _digest(config: Config) -> str:

@@ -26,6 +26,16 @@ EXPORTED = (
 AT = Argument("--at", "Up to which message: POSITION or POSITION.PART, as a search or an export has them.", usual="")
 IDENTITY = Argument("identity", "An identity's id, as `people list` shows it.")
 OTHER = Argument("other", "The other one's.")
+RECORDED = (
+    *PAGE,
+    Argument("--type", "Only this type, or what begins with it, such as change.token.", usual=""),
+    Argument("--actor", "Only what this person, token or assistant did.", usual=""),
+    Argument("--assistant", "Only of this assistant.", usual=""),
+    Argument("--connection", "Only of this connection.", usual=""),
+    Argument("--verdict", "Only where the gate said so: allow or deny.", usual=""),
+    Argument("--since", "A date or a moment (RFC 3339), in UTC.", usual=""),
+    Argument("--until", "The same, not included.", usual=""),
+)
 TURNS = (*PAGE, Argument("--session", "Only those of this session.", usual=""))
 YES = Argument("--yes", "Ask nothing.", kind="flag")
 BEGUN = (
@@ -155,7 +165,8 @@ COMMANDS: tuple[Command, ...] = (
     listed("token list", "List access tokens.", PAGE, "created_at expires_at used_at name scopes"),
     asked("token rotate", "Give a token a new text; the old one holds for a while.", ID, OVERLAP, RENEWED),
     asked("token revoke", "End an access token.", ID),
-    listed("audit list", "List the record, newest first.", PAGE, "created_at type actor outcome resource"),
+    listed("audit list", "List the record, newest first.", RECORDED, "created_at type actor outcome verdict resource"),
+    asked("audit show", "Show an entry of the record, and the checkpoint that signs it.", ID),
     Command("audit verify", "Check that the record is as it was signed.", "audit:check", PROOF),
     Command("audit export", "Write the sealed record into a new folder for an auditor.", "audit:export", (FOLDER,)),
     Command("migrate", "Bring the database to this version's schema.", "migrate:bring_up", (SHOW,), MIGRATED),

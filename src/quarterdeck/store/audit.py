@@ -84,20 +84,85 @@ def insert_checkpoint(size: int, root: bytes, note: str, frontier: bytes, now: f
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """A record for people: its position (-1: not sealed yet) and its leaf (JSON)."""
+    """A record for people: its position (-1: not sealed yet), its leaf (JSON) and the leaf's hash."""
 
     rowid: int
     position: int
     id: str
     leaf: bytes
+    leaf_hash: bytes
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """A checkpoint for people: the size of the log that it signs, the root, the signed note, when (Unix seconds)."""
+
+    size: int
+    root: bytes
+    note: str
+    sealed_at: float
+
+
+_ENTRY = (
+    "SELECT a.rowid, COALESCE(p.position, -1), a.id, a.leaf, a.leaf_hash FROM audit a LEFT JOIN audit_positions p"
+    " ON p.tenant = a.tenant AND p.audit_rowid = a.rowid WHERE a.tenant = :tenant"
+)
+_SEALED = "SELECT size, root, note, sealed_at FROM audit_checkpoints WHERE tenant = :tenant"
 
 
 async def listed(store: Store, limit: int, before: int) -> list[AuditEntry]:
     """Newest first, behind row `before` (0: from the newest)."""
     rows = await store.scan(
-        "SELECT a.rowid, COALESCE(p.position, -1), a.id, a.leaf FROM audit a LEFT JOIN audit_positions p"
-        " ON p.tenant = a.tenant AND p.audit_rowid = a.rowid WHERE a.tenant = :tenant"
-        " AND (:before = 0 OR a.rowid < :before) ORDER BY a.rowid DESC LIMIT :limit",
+        f"{_ENTRY} AND (:before = 0 OR a.rowid < :before) ORDER BY a.rowid DESC LIMIT :limit",
         {"tenant": TENANT, "before": before, "limit": limit},
     )
     return values(AuditEntry, rows)
+
+
+async def get(store: Store, audit_id: str) -> AuditEntry | None:
+    """One record."""
+    rows = await store.fetch(f"{_ENTRY} AND a.id = :id", {"tenant": TENANT, "id": audit_id})
+    return value(AuditEntry, rows[0]) if rows else None
+
+
+async def has_content(store: Store, audit_id: str) -> bool:
+    """Whether the erasable part of a record is there."""
+    rows = await store.fetch(
+        "SELECT 1 FROM audit_content WHERE tenant = :tenant AND audit_id = :id", {"tenant": TENANT, "id": audit_id}
+    )
+    return bool(rows)
+
+
+async def covering(store: Store, position: int) -> Sealed | None:
+    """The first checkpoint that signs the entry at `position`."""
+    rows = await store.fetch(
+        f"{_SEALED} AND size > :position ORDER BY size LIMIT 1", {"tenant": TENANT, "position": position}
+    )
+    return value(Sealed, rows[0]) if rows else None
+
+
+async def newest_seal(store: Store) -> Sealed | None:
+    """The newest checkpoint."""
+    rows = await store.fetch(f"{_SEALED} ORDER BY size DESC LIMIT 1", {"tenant": TENANT})
+    return value(Sealed, rows[0]) if rows else None
+
+
+async def row_sealed_by(store: Store, moment: float) -> int:
+    """A row behind all that was sealed by `moment` (Unix seconds); 0 when nothing was sealed later."""
+    rows = await store.scan(
+        "SELECT audit_rowid + 1 FROM audit_positions WHERE tenant = :tenant AND position = (SELECT MIN(size) - 1"
+        " FROM audit_checkpoints WHERE tenant = :tenant AND sealed_at > :moment)",
+        {"tenant": TENANT, "moment": moment},
+    )
+    return int(rows[0][0] or 0) if rows else 0
+
+
+async def unsealed_since(store: Store, after_rowid: int) -> tuple[int, bytes]:
+    """How many rows behind `after_rowid` there are, and the leaf of the first; (0, empty) when there is none."""
+    rows = await store.scan(
+        "SELECT (SELECT COUNT(*) FROM audit WHERE tenant = :tenant AND rowid > :after), leaf FROM audit"
+        " WHERE tenant = :tenant AND rowid > :after ORDER BY rowid LIMIT 1",
+        {"tenant": TENANT, "after": after_rowid},
+    )
+    for count, leaf in rows:
+        return int(count or 0), leaf if isinstance(leaf, bytes) else b""
+    return 0, b""

@@ -53,6 +53,7 @@ OPERATIONS: Mapping[str, str] = {
     "blob": "a blob's row",
     "alert": "an alert fires, is seen again, taken on, resolved or posted",
     "search": "messages become findable, and the cursor moves behind them",
+    "verify": "what a verification of the audit record found",
     "seal": "audit rows get positions and a signed checkpoint",
     "start": "a process start is recorded",
     "process": "a process joins those on its database, leaves them, or is found dead and settled",

@@ -73,6 +73,12 @@ async def overview(store: Store, now: float) -> Overview:
     return value(Overview, rows[0])
 
 
+async def schema(store: Store) -> int:
+    """The number of the newest migration that the database has."""
+    rows = await store.fetch("SELECT MAX(version) FROM schema_migrations", {})
+    return int(rows[0][0] or 0)
+
+
 async def audit_row(store: Store, audit_id: str) -> int:
     """The row number of a record of the audit log, 0 when there is none."""
     rows = await store.fetch("SELECT rowid FROM audit WHERE id = :id", {"id": audit_id})

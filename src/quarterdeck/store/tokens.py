@@ -182,3 +182,13 @@ async def browser(store: Store, digest: bytes) -> BrowserRow | None:
         {"tenant": TENANT, "hash": digest},
     )
     return value(BrowserRow, rows[0]) if rows else None
+
+
+async def browsers(store: Store, now: float, limit: int) -> list[BrowserRow]:
+    """The browsers that are signed in, newest first."""
+    rows = await store.scan(
+        f"SELECT {columns(BrowserRow)} FROM browser_sessions WHERE tenant = :tenant AND ended_at IS NULL"
+        " AND expires_at > :now ORDER BY created_at DESC, hash LIMIT :limit",
+        {"tenant": TENANT, "now": now, "limit": limit},
+    )
+    return values(BrowserRow, rows)

@@ -24,6 +24,7 @@ from quarterdeck.actions.restart import Restart
 from quarterdeck.actions.sessions import SessionCommands
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
+from quarterdeck.actions.verification import Verification
 from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base import crash
 from quarterdeck.base.clock import Clock, SystemClock
@@ -65,7 +66,7 @@ from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
-from quarterdeck.store.opening import open_store
+from quarterdeck.store.opening import SQLITE, open_store
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, share
 from quarterdeck.wiring.tracing import traced
@@ -107,6 +108,7 @@ class Gateway:
     services: tuple[Service, ...]
     early: tuple[Service, ...]
     plugins: tuple[Plugin, ...]
+    secrets: SecretReader
     configuration: Configuration
     connections: Connections
     workspaces: Workspaces
@@ -114,6 +116,7 @@ class Gateway:
     tokens: Tokens
     signin: Signin
     restart: Restart
+    verification: Verification
     started_at: float
 
     def unready(self) -> list[str]:
@@ -177,10 +180,10 @@ async def build(
         loaded, data, directory, store, shared, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,
         watcher, Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), tuple(builder.early),
-        plugins.found, configuration, Connections(store, directory, auditor, outbox, clock, peers),
+        plugins.found, secrets, configuration, Connections(store, directory, auditor, outbox, clock, peers),
         Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
-        clock.now(),
+        Verification(store, auditor, data, clock, possible=config.database == SQLITE), clock.now(),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.doctor import Doctor
 from quarterdeck.actions.embeddings import Embedder
 from quarterdeck.actions.exports import Exports
 from quarterdeck.actions.findings import Findings
@@ -193,6 +194,7 @@ def application(g: Gateway, url: str) -> Application:
     """The doors, and the pages beside them."""
     probes = Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log)
     setup = setting_up(g.loaded, g.configuration, probes, g.store, g.auditor, g.clock, g.log)
+    doctor = Doctor(g.data, g.store, g.directory, g.connections, Findings(g.store, g.directory), g.plugins, g.clock)
     return doors_app.build(
         Doors(
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,
@@ -202,7 +204,8 @@ def application(g: Gateway, url: str) -> Application:
                 g.store, g.directory, g.gate, g.auditor, g.clock, g.crash, g.metrics, g.log, g.sending.hooks
             ),
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
+            verification=g.verification, configuration=g.configuration, secrets=g.secrets, doctor=doctor,
             ready=g.unready, public_url=url, version=VERSION,
-            web_routes=console.routes(g, setup, url, VERSION),
+            web_routes=console.routes(g, setup, doctor, url, VERSION),
         )
     )  # fmt: skip

@@ -7,7 +7,6 @@ from quarterdeck.api.control.shows import One
 from quarterdeck.api.control.wire import Row
 from quarterdeck.api.shown import moment, moment_or_none
 from quarterdeck.base.errors import NotFound
-from quarterdeck.model.finding import Finding
 
 
 async def list_connections(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
@@ -26,28 +25,6 @@ async def test_connections(parts: Parts, caller: Caller, ask: Chosen) -> Rows:
             continue
         tried = await parts.connections.test(name, caller.actor, running=bool(parts.url))
         yield {"id": name, "state": tried.state, "created_at": None, "detail": tried.detail}
-
-
-async def doctor_of_connections(parts: Parts, only: str = "") -> Rows:
-    """What is wrong, and the one thing to do about it; without a record, so that it works where nothing can be written.
-
-    `only` is the name of a connection, or a kind of messenger.
-    """
-    for rules in parts.directory.connections:
-        if rules.rows or only not in ("", rules.name, rules.channel):
-            continue
-        found = await parts.findings.of(rules.name) or [await _looked(parts, rules.name)]
-        for one in found:
-            about = f"connection {rules.name}{' ' * bool(one.about)}{one.about}"
-            yield {"id": about, "state": one.state, "detail": one.detail, "fix": one.fix}
-
-
-async def _looked(parts: Parts, name: str) -> Finding:
-    """Of a channel that does not explain itself."""
-    tried = await parts.connections.look(name, running=bool(parts.url))
-    if tried.state in ("ok", "stopped", "paused"):
-        return Finding("", "OK", tried.detail)
-    return Finding("", "FAIL", tried.detail, "See the reason; `quarterdeck connections list` shows more.")
 
 
 async def pause_connection(parts: Parts, caller: Caller, ask: Because) -> Rows:

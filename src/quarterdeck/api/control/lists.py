@@ -8,12 +8,10 @@ from msgspec import Meta
 from quarterdeck.actions.probes import reach
 from quarterdeck.api.control.parts import Caller, Nothing, Parts, Rows
 from quarterdeck.api.shown import moment, moment_or_none
-from quarterdeck.base.errors import NotFound, QuarterdeckError
-from quarterdeck.governance.leaf import verify_leaf
+from quarterdeck.base.errors import NotFound
 from quarterdeck.model.message import UserMessage, decode
-from quarterdeck.ports import Provider, ProviderFailed
-from quarterdeck.store import audit, inbox, outbox, people, sessions, turns, views
-from quarterdeck.store.overview import audit_row
+from quarterdeck.ports import ProviderFailed
+from quarterdeck.store import inbox, outbox, people, sessions, turns, views
 
 NEVER = "\U0010ffff"  # behind every id
 
@@ -136,26 +134,6 @@ async def list_tokens(parts: Parts, caller: Caller, ask: Page) -> Rows:
         }
 
 
-async def list_audit(parts: Parts, caller: Caller, ask: Page) -> Rows:
-    """The record, newest first."""
-    before = await audit_row(parts.store, ask.cursor) if ask.cursor else 0
-    if ask.cursor and not before:
-        raise NotFound(f"there is no record {ask.cursor} to go on behind")
-    for entry in await audit.listed(parts.store, ask.limit, before):
-        leaf = verify_leaf(entry.leaf)
-        yield {
-            "id": leaf.id,
-            "state": "sealed" if entry.position >= 0 else "unsealed",
-            "created_at": moment(leaf.time_us / 1e6),
-            "position": entry.position if entry.position >= 0 else None,
-            "type": leaf.type,
-            "actor": leaf.actor.id,
-            "outcome": leaf.outcome,
-            "resource": leaf.resource,
-            "session": leaf.session,
-        }
-
-
 async def list_models(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
     """The models that each provider's key can reach; one row for a provider that cannot be asked."""
     used = set(parts.directory.models)
@@ -166,14 +144,3 @@ async def list_models(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
                 yield {"id": route, "state": "used" if route in used else "offered", "created_at": None, "detail": ""}
         except ProviderFailed as error:
             yield {"id": f"{name}/", "state": reach(error), "created_at": None, "detail": str(error)}
-
-
-async def reachable(name: str, provider: Provider) -> tuple[str, str]:
-    """(ok, or what is wrong in one word; the reason)."""
-    try:
-        found = await provider.models()
-    except ProviderFailed as error:
-        return reach(error), str(error)
-    except QuarterdeckError as error:
-        return "failed", str(error)
-    return "ok", f"{len(found)} models"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from quarterdeck.api.control import (
     alerts,
+    audit,
     changes,
     chat,
     checks,
@@ -60,6 +61,7 @@ COMMANDS: Mapping[str, Command] = {
     "token revoke": command(shows.One, changes.revoke_token),
     "signin": command(Nothing, changes.signin),
     "usage": command(usage.UsageOf, usage.show_usage),
-    "audit list": command(lists.Page, lists.list_audit),
+    "audit list": command(audit.AuditPage, audit.list_audit, 600),
+    "audit show": command(shows.One, audit.show_audit),
     "config reload": command(Nothing, changes.reload),
 }

@@ -8,19 +8,26 @@ from starlette.routing import BaseRoute
 from quarterdeck.actions.activity import Activity
 from quarterdeck.actions.alerts import Alerts
 from quarterdeck.actions.assistants import Assistants
+from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.doctor import Doctor
 from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problems
+from quarterdeck.actions.records import Records
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.restart import Restart
+from quarterdeck.actions.settings import Settings
 from quarterdeck.actions.setup.course import Setup
 from quarterdeck.actions.signin import Signin
+from quarterdeck.actions.tokens import Tokens
 from quarterdeck.actions.transcripts import Transcripts
+from quarterdeck.actions.verification import Verification
 from quarterdeck.actions.waiting import Waiting
 from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base.clock import Clock
+from quarterdeck.base.secrets import SecretReader
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
@@ -28,14 +35,17 @@ from quarterdeck.flow.outbox import Outbox
 from quarterdeck.flow.sending import Sending
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.store.database import Store
+from quarterdeck.store.opening import SQLITE
 from quarterdeck.web.assets import Assets
 from quarterdeck.web.console.assistants import AssistantsPage
+from quarterdeck.web.console.audit import AuditPage
 from quarterdeck.web.console.connections import ConnectionsPage
 from quarterdeck.web.console.conversations import ConversationsPage
 from quarterdeck.web.console.deliveries import DeliveriesPage
 from quarterdeck.web.console.frame import ConsoleRoute, Frame
 from quarterdeck.web.console.home import HomePage
 from quarterdeck.web.console.inbox import InboxPage
+from quarterdeck.web.console.settings import Machine, SettingsPage, TokensPage
 from quarterdeck.web.console.setup import SetupPage
 from quarterdeck.web.console.usage import UsagePage
 from quarterdeck.web.pages import Frames
@@ -68,19 +78,34 @@ class Parts(Protocol):
     @property
     def restart(self) -> Restart: ...
     @property
+    def verification(self) -> Verification: ...
+    @property
+    def configuration(self) -> Configuration: ...
+    @property
+    def secrets(self) -> SecretReader: ...
+    @property
+    def tokens(self) -> Tokens: ...
+    @property
+    def started_at(self) -> float: ...
+    @property
     def clock(self) -> Clock: ...
 
 
-def routes(parts: Parts, setup: Setup, url: str, version: str) -> list[BaseRoute]:
+def routes(parts: Parts, setup: Setup, doctor: Doctor, url: str, version: str) -> list[BaseRoute]:
     """All pages: the chat and the console."""
     assets = Assets()
     frames, waiting = Frames(assets, version), Waiting(parts.store, parts.clock)
-    frame = Frame(parts.signin.check, frames, table(parts, setup, waiting), waiting.count, parts.clock, url)
+    machine = _machine(parts, url, version)
+    routes = table(parts, setup, waiting, doctor, machine)
+    frame = Frame(parts.signin.check, frames, routes, waiting.count, parts.clock, url)
     return [*pages(parts.signin.check, assets, frames), *frame.served()]
 
 
-def table(p: Parts, setup: Setup, waiting: Waiting) -> Sequence[ConsoleRoute]:
-    """Address, who answers, who may: `read` to look, `operate` to change something."""
+def table(p: Parts, setup: Setup, waiting: Waiting, doctor: Doctor, machine: Machine) -> Sequence[ConsoleRoute]:
+    """Address, who answers, who may: `read` to look, `operate` to change something.
+
+    The record takes `audit`, settings `admin`.
+    """
     pairings = Pairings(p.store, p.directory, p.auditor, p.sending, p.outbox, p.clock)
     alerts = Alerts(p.store, p.auditor, p.clock)
     home = HomePage(
@@ -89,6 +114,7 @@ def table(p: Parts, setup: Setup, waiting: Waiting) -> Sequence[ConsoleRoute]:
     sent = DeliveriesPage(Deliveries(p.store, p.auditor, p.outbox, p.live, p.clock))
     taken = InboxPage(Inbox(p.store, p.directory, p.auditor, p.clock, p.lanes.wake))
     resets = Resets(p.store, p.auditor, p.lanes, p.live, p.clock)
+    tokens = TokensPage(p.tokens)
     said = ConversationsPage(Transcripts(p.store), resets, [one.name for one in p.directory.connections])
     return (
         ConsoleRoute("GET", "/console", home.show, "read", "Home", "home"),
@@ -106,6 +132,8 @@ def table(p: Parts, setup: Setup, waiting: Waiting) -> Sequence[ConsoleRoute]:
         ConsoleRoute("POST", "/console/inbox/{id}/retry", taken.retry, "operate"),
         ConsoleRoute("GET", "/console/usage", UsagePage(p.store, p.clock).show, "read", "Usage", "usage"),
         *setting_up(SetupPage(setup, p.restart)),
+        *audit(AuditPage(Records(p.store, p.clock), p.verification, p.directory)),
+        *settings(SettingsPage(machine, Settings(p.configuration, p.secrets), doctor, p.signin, p.store), tokens),
     )
 
 
@@ -117,6 +145,29 @@ def connections(page: ConnectionsPage) -> Sequence[ConsoleRoute]:
         ConsoleRoute("POST", f"{one}/test", page.test, "operate"),
         ConsoleRoute("POST", f"{one}/pause", page.pause, "operate"),
         ConsoleRoute("POST", f"{one}/resume", page.resume, "operate"),
+    )
+
+
+def audit(page: AuditPage) -> Sequence[ConsoleRoute]:
+    """What is on record."""
+    return (
+        ConsoleRoute("GET", "/console/audit", page.show, "audit", "Audit", "record"),
+        ConsoleRoute("POST", "/console/audit/verification", page.verify, "audit"),
+        ConsoleRoute("GET", "/console/audit/{id}", page.one, "audit"),
+    )
+
+
+def settings(page: SettingsPage, tokens: TokensPage) -> Sequence[ConsoleRoute]:
+    """How it is set, and who may."""
+    one = "/console/settings"
+    return (
+        ConsoleRoute("GET", one, page.show, "admin", "Settings", "settings"),
+        ConsoleRoute("GET", f"{one}/configuration", page.configuration, "admin"),
+        ConsoleRoute("GET", f"{one}/doctor", page.doctor, "admin"),
+        ConsoleRoute("POST", f"{one}/browsers/{{id}}/signout", page.end_browser, "admin"),
+        ConsoleRoute("GET", f"{one}/tokens", tokens.show, "admin"),
+        ConsoleRoute("POST", f"{one}/tokens", tokens.make, "admin"),
+        ConsoleRoute("POST", f"{one}/tokens/{{id}}/revoke", tokens.revoke, "admin"),
     )
 
 
@@ -150,3 +201,9 @@ def setting_up(page: SetupPage) -> Sequence[ConsoleRoute]:
         ConsoleRoute("GET", "/setup/used", page.used, "admin"),
         ConsoleRoute("POST", "/setup/restart", page.restart, "admin"),
     )
+
+
+def _machine(parts: Parts, url: str, version: str) -> Machine:
+    config = parts.configuration.current
+    kind = "SQLite" if config.database == SQLITE else "PostgreSQL"
+    return Machine(config.data_dir, kind, url, version, parts.started_at)
