@@ -12,10 +12,10 @@ import msgspec
 from tests.chaos.fleet import Fleet
 from tests.checkers.judge import judge
 from tests.checkers.violation import Violation
-from tests.crash.configuration import SECRETS, Around, render
+from tests.crash.configuration import SECRETS, Around, Settings, render
 from tests.crash.load import ROOMS, People, settings_of
 from tests.crash.run import flat
-from tests.crash.telegram import telegram
+from tests.crash.telegram import telegram as bot_standin
 from tests.crash.world import World
 from tests.reading import Reader
 from tests.standins.loopback import Settings as Platform
@@ -59,22 +59,32 @@ class Storm:
 
 
 async def storm(
-    trouble: Trouble, database: str, folder: Path, seed: str, number: int = 0, size: int = SIZE, at: str = ""
+    trouble: Trouble,
+    database: str,
+    folder: Path,
+    seed: str,
+    number: int = 0,
+    size: int = SIZE,
+    *,
+    at: str = "",
+    telegram: bool = False,
 ) -> Outcome:
     """Let `trouble` happen to a loaded fleet, let it come to rest, and judge. The folder goes when all is fine.
 
-    `at`: the database's address for the first gateway, where it has another way there.
+    `at`: the database's address for the first gateway, where it has another way there. `telegram`: the one connection
+    is a bot there, and whoever makes trouble writes to it; else people write in many rooms.
     """
     await asyncio.to_thread(folder.mkdir, parents=True)
     complaints: list[str] = []
     violations: list[Violation] = []
-    async with _world(folder, database, seed, number, size, at) as (fleet, here):
+    settings = msgspec.structs.replace(settings_of(number), telegram=telegram)
+    async with _world(folder, database, seed, settings, size, at) as (fleet, here):
         people = People(here)
         try:
             async with asyncio.timeout(STORM_SECONDS), asyncio.TaskGroup() as group:
                 group.create_task(fleet.keep())
                 await fleet.ready()
-                writing = [group.create_task(people.write(f"r{room}")) for room in range(ROOMS)]
+                writing = [group.create_task(people.write(f"r{room}")) for room in range(ROOMS if not telegram else 0)]
                 await trouble(Storm(fleet, here, seed))
                 people.enough = True
                 await asyncio.gather(*writing)
@@ -94,13 +104,12 @@ async def storm(
 
 @asynccontextmanager
 async def _world(
-    folder: Path, database: str, seed: str, number: int, size: int, at: str
+    folder: Path, database: str, seed: str, settings: Settings, size: int, at: str
 ) -> AsyncIterator[tuple[Fleet, World]]:
-    settings = settings_of(number)
     async with AsyncExitStack() as stack:
         rules = Platform(keys=settings.keys, edits=settings.edits)
         platform = await stack.enter_async_context(loopback_standin(rules, record=folder / "platform.jsonl"))
-        bot = await stack.enter_async_context(telegram(folder / "telegram.jsonl", SECRETS["BOT_TOKEN"]))
+        bot = await stack.enter_async_context(bot_standin(folder / "telegram.jsonl", SECRETS["BOT_TOKEN"]))
         model = await stack.enter_async_context(model_standin(record=folder / "model.jsonl"))
 
         def text(n: int) -> str:

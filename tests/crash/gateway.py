@@ -58,7 +58,7 @@ class Gateway:
         self._process: asyncio.subprocess.Process | None = None
         self._shot = False
         self._asked = False
-        self._frozen = False
+        self.apart = False  # others on its database may hold it for dead; then it ends itself
         self._last = False
         self._commands = 0
 
@@ -125,10 +125,10 @@ class Gateway:
         self.down = 0.0
 
     def freeze(self) -> None:
-        """SIGSTOP: it does nothing, and does not know of it. Others may hold it for dead; then it ends itself."""
+        """SIGSTOP: it does nothing, and does not know of it."""
         process = self._alive()
         assert process is not None
-        self._frozen = True
+        self.apart = True
         process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -168,7 +168,7 @@ class Gateway:
             self.killed.append(self._crashes.popleft())
         elif code == 0 and asked:
             self.ended = last
-        elif code == GIVEN_UP and self._frozen:
+        elif code == GIVEN_UP and self.apart:
             self.given_up += 1
         elif code == LOCKED and self._commands:
             pass  # a command has begun while it was down; it is started again

@@ -28,8 +28,17 @@ class Unanswered(Unreached):
 
 AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """The server gave this transaction up in favour of another one: the same may be tried at once."""
-LOST: Final = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
-"""The connection is gone, or nobody takes connections now (starting, shutting down)."""
+LOST: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InternalClientError,
+)
+"""The connection is gone, or nobody takes connections now (starting, shutting down).
+
+A server that shuts down may speak in between, which asyncpg 0.32 answers with InternalClientError.
+"""
 _FULL: Final = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
