@@ -20,4 +20,5 @@ take turns within a round, so that a busy minute of the machine does not hit one
     start.py       S4     memory.py      S5 (install.py: the size on disk)
     flat.py        S6 (seeding.py: the stored history)             acknowledge.py  M4
     pages.py       pages and streams           wires.py  calls by service           finding.py  search
+    postgresql.py  several processes on one database (server.py, fleet.py), and one that is killed (failover.py)
 """
