@@ -42,7 +42,7 @@ async def measure(lab: Lab) -> Measured:
             values |= named(name, await _near(lab, server, size))
         values |= named(AWAY, await _away(lab, server))
         values |= await failover(lab, server)
-    return Measured(values | growth(values), lab.count(12, quick=3) * SESSIONS)
+    return Measured(values | growth(values), lab.count(16, quick=3) * SESSIONS)
 
 
 def named(setting: str, values: Mapping[str, float]) -> dict[str, float]:
@@ -122,7 +122,7 @@ async def _talked(lab: Lab, here: World, gateways: Sequence[Gateway]) -> dict[st
 
 async def _loaded(lab: Lab, here: World, gateways: Sequence[Gateway], server: Server, url: str) -> dict[str, float]:
     """Many people each write a row of messages at once."""
-    rooms = [room for _ in range(lab.count(12, quick=3)) for room in range(SESSIONS)]
+    rooms = [room for _ in range(lab.count(16, quick=3)) for room in range(SESSIONS)]
     await at_rest(gateways)
     statements, own, used = await server.statements(url), cpu(gateways), server.cpu()
     texts = await here.together(rooms)
