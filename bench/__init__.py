@@ -5,7 +5,8 @@
 The gateway is `python -m quarterdeck up --config FILE` with default settings, a child process; so are the model
 and the platforms it speaks to, over real sockets. A lost, doubled or failed message, a log line of level warning
 or worse, or a missing audit row fails the run. Every figure is the median of three rounds, and the promises
-take turns within a round, so that a busy minute of the machine does not hit one of them alone.
+take turns within a round, so that a busy minute of the machine does not hit one of them alone; on PostgreSQL there is
+one round. What needs a program that is not installed is left out with a line that says so.
 
     figures.py     what is a figure, and when is it met?
     promises.py    which promises are there, with which targets?
@@ -20,4 +21,5 @@ take turns within a round, so that a busy minute of the machine does not hit one
     start.py       S4     memory.py      S5 (install.py: the size on disk)
     flat.py        S6 (seeding.py: the stored history)             acknowledge.py  M4
     pages.py       pages and streams           wires.py  calls by service           finding.py  search
+    postgresql.py  several processes on one database (server.py, fleet.py), and one that is killed (failover.py)
 """

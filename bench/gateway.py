@@ -48,7 +48,13 @@ class Gateway:
         self.url = url
         self.ready_s = ready_s
         self.ready_cpu = ready_cpu
+        self.killed = False
         self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
 
     def cpu(self) -> Cpu:
         """What it has used so far."""
@@ -72,6 +78,11 @@ class Gateway:
         """Tell it something."""
         self._process.send_signal(number)
 
+    def kill(self) -> None:
+        """kill -9; nothing is asked of its end then."""
+        self.killed = True
+        self._process.kill()
+
 
 @asynccontextmanager
 async def running(folder: Path, config: str, profiled: Path | None = None) -> AsyncIterator[Gateway]:
@@ -89,7 +100,10 @@ async def running(folder: Path, config: str, profiled: Path | None = None) -> As
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
             url = await until(lambda: _ready(process, runtime, http), READY_SECONDS, "a gateway that is ready")
-        yield Gateway(process, url, time.monotonic() - begun, cpu_of(process.pid).total)
+        gateway = Gateway(process, url, time.monotonic() - begun, cpu_of(process.pid).total)
+        yield gateway
+        if gateway.killed:
+            return
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(DRAIN_SECONDS):
             status = await process.wait()

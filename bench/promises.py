@@ -10,6 +10,9 @@ STAGES = ("receive", "accept", "take", "model", "end", "send", "seal", "rest of 
 WIRES = ("openai-compatible", "openai-responses", "anthropic", "gemini")
 """The services whose calls are compared; see wires.py."""
 
+SETTINGS = ("1 process", "2 processes", "4 processes", "1 process, 1 ms away")
+"""On one PostgreSQL; see postgresql.py."""
+
 TARGETS: Mapping[str, Sequence[Target]] = {
     "S1": (
         Target("added latency, p50", "ms", 10.0),
@@ -81,5 +84,31 @@ TARGETS: Mapping[str, Sequence[Target]] = {
         Target("within a session, p50", "ms"),
         Target("CPU per search", "ms"),
         Target("until a new message is found", "s"),
+    ),
+    "postgresql": (
+        Target("1 process: turns per second", "1/s", 100.0, at_least=True),
+        Target("turns per second, 2 processes to 1", "ratio", 1.0, at_least=True),
+        Target("CPU per turn, 4 processes to 1", "ratio", 1.1),
+        Target("statements per turn, 4 processes to 1", "ratio", 1.1),
+        Target("failover_first_s", "s", 5.0),
+        Target("failover_all_s", "s", 10.0),
+        Target("open turns of the killed process", ""),
+        *(Target(f"{setting}: turns per second", "1/s") for setting in SETTINGS[1:]),
+        *(
+            Target(f"{setting}: {what}", unit)
+            for setting in SETTINGS
+            for what, unit in (
+                ("added latency, p50", "ms"),
+                ("added latency, p99", "ms"),
+                ("CPU per turn, processes", "ms"),
+                ("CPU per turn, server", "ms"),
+                ("statements per turn", ""),
+                ("most of 4 connections in one process", ""),
+            )
+        ),
+        Target("1 process, 1 ms away: round trips per turn", ""),
+        Target("1 process, 1 ms away: round trip", "ms"),
+        Target("1 process: KB per turn in the database", "KB"),
+        Target("1 process: KB per turn in the database, nothing dead", "KB"),
     ),
 }

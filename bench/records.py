@@ -6,7 +6,7 @@ past is summarized, the model is asked about the written-out past, which begins 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,8 @@ import msgspec
 Line = dict[str, object]
 ANSWER = "re: "
 PAST = "Ada: "
+ASKED_TWICE = "a message that the model was asked twice about"
+NO_FIRST = "a send that is no first answer"
 ENDED_WELL = (200, None, 0)  # the last two: a poll that the gateway's end cut short
 
 
@@ -41,10 +43,11 @@ class Tail:
 class Book:
     """When each message was offered and confirmed (by its number at the platform), when the model was asked and
     had answered it, and when the answer was sent (by its text). Times are seconds since 1970; `summaries` counts the
-    summaries that the model was asked for, `strange` what should not be.
+    summaries that the model was asked for, `strange` what should not be. Of several platforms each has numbers of its
+    own: `number`.
     """
 
-    def __init__(self, platform: Path, model: Path) -> None:
+    def __init__(self, platforms: Sequence[Path], model: Path) -> None:
         self.offered: dict[int, float] = {}
         self.confirmed: dict[int, float] = {}
         self.asked: dict[str, float] = {}
@@ -52,28 +55,33 @@ class Book:
         self.sent: dict[str, float] = {}
         self.summaries = 0
         self.strange: Counter[str] = Counter()
-        self._platform = Tail(platform)
+        self._platforms = [Tail(platform) for platform in platforms]
         self._model = Tail(model)
         self._requests: dict[int, str] = {}
 
     def read(self) -> None:
         """Take in what is new."""
-        for line in self._platform.lines():
-            self._of_platform(line)
+        for place, platform in enumerate(self._platforms):
+            for line in platform.lines():
+                self._of_platform(line, place)
         for line in self._model.lines():
             self._of_model(line)
 
-    def _of_platform(self, line: Line) -> None:
+    def number(self, place: int, number: int) -> int:
+        """What the platform at this place calls `number`."""
+        return number * len(self._platforms) + place
+
+    def _of_platform(self, line: Line, place: int) -> None:
         at = _number(line, "at")
         match line["event"]:
             case "inject":
-                self.offered[int(_number(line, "seq"))] = at
+                self.offered[self.number(place, int(_number(line, "seq")))] = at
             case "injected":
-                self.offered[int(_number(line, "update_id"))] = at
+                self.offered[self.number(place, int(_number(line, "update_id")))] = at
             case "ack":
-                self.confirmed.update(dict.fromkeys(_numbers(line["seqs"]), at))
+                self._confirm(place, line["seqs"], at)
             case "acked":
-                self.confirmed.update(dict.fromkeys(_numbers(line["update_ids"]), at))
+                self._confirm(place, line["update_ids"], at)
             case "message" | "sent":
                 self._send(line, at)
             case "end" | "response":
@@ -81,10 +89,13 @@ class Book:
             case _:
                 return
 
+    def _confirm(self, place: int, numbers: object, at: float) -> None:
+        self.confirmed.update((self.number(place, one), at) for one in _numbers(numbers))
+
     def _send(self, line: Line, at: float) -> None:
         text = str(line.get("text", ""))
         if line.get("repeated") or not text.startswith(ANSWER):
-            self.strange["a send that is no first answer"] += 1
+            self.strange[NO_FIRST] += 1
             return
         self._once(self.sent, text.removeprefix(ANSWER), at, "an answer that was sent twice")
 
@@ -96,7 +107,7 @@ class Book:
             if text.startswith(PAST):
                 self.summaries += 1
             else:
-                self._once(self.asked, text, at, "a message that the model was asked twice about")
+                self._once(self.asked, text, at, ASKED_TWICE)
         else:
             text = self._requests.pop(n, "")
             if not text.startswith(PAST):

@@ -54,6 +54,11 @@ def setting() -> Setting:
     return Setting(round(os.getloadavg()[0], 2), cpu(), commit(), "sqlite")
 
 
+def on(where: Setting, promise: str) -> Setting:
+    """The database that a row is about."""
+    return msgspec.structs.replace(where, database="postgresql") if promise == "postgresql" else where
+
+
 def result(promise: str, found: Sequence[Figure], samples: int, rounds: int, others: float, where: Setting) -> Result:
     """A promise's result from its figures; the first one is the headline."""
     head = found[0]

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -56,19 +56,28 @@ class Platform(Protocol):
 
 
 class Loopback:
-    """The loopback stand-in."""
+    """Loopback stand-ins; a room belongs to one of them. `number` makes one number of a place and a stand-in's own."""
 
-    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
-        self._url = f"{url}/_control/inject"
+    def __init__(self, urls: Sequence[str], number: Callable[[int, int], int], http: aiohttp.ClientSession) -> None:
+        self._urls = urls
+        self._number = number
         self._http = http
 
     async def say(self, what: Sequence[Said]) -> list[int]:
         """See Platform.say."""
+        numbers: dict[Said, int] = {}
+        for place, url in enumerate(self._urls):
+            if mine := [one for one in what if one.room % len(self._urls) == place]:
+                said = await self._say(f"{url}/_control/inject", mine)
+                numbers.update(zip(mine, (self._number(place, seq) for seq in said), strict=True))
+        return [numbers[one] for one in what]
+
+    async def _say(self, url: str, what: Sequence[Said]) -> list[int]:
         acts = [
             {"room": {"id": f"r{one.room}"}, "sender": {"id": f"u{one.room}", "name": "Ada"}, "text": one.text}
             for one in what
         ]
-        async with self._http.post(self._url, data=msgspec.json.encode(acts)) as answer:
+        async with self._http.post(url, data=msgspec.json.encode(acts)) as answer:
             if answer.status != 200:
                 raise Failed(f"the stand-in refuses: {await answer.text()}")
             return [event.seq for event in msgspec.json.decode(await answer.read(), type=InjectedMany).events]
@@ -92,25 +101,31 @@ class Telegram:
 
 
 class World:
-    """The stand-ins and what people do there. `numbers` are the platform's numbers of what was said, by text."""
+    """The stand-ins and what people do there. `numbers` are the platform's numbers of what was said, by text.
 
-    def __init__(self, folder: Path, config: str, platform: Platform, book: Book, standins: Sequence[int]) -> None:
+    `model` is where the model is asked.
+    """
+
+    def __init__(
+        self, folder: Path, config: str, platform: Platform, book: Book, standins: Sequence[int], model: str
+    ) -> None:
         self.folder = folder
         self.book = book
+        self.model = model
         self.numbers: dict[str, int] = {}
-        self._config = config
+        self.config = config
         self._platform = platform
         self._standins = standins
-        self._begun = time.time()
+        self.begun = time.time()
 
     @asynccontextmanager
     async def gateway(self, profiled: Path | None = None) -> AsyncIterator[Gateway]:
         """Run the command; when this is left, check everything since the stand-ins began. Raises Failed."""
-        async with running(self.folder, self._config, profiled) as gateway:
+        async with running(self.folder, self.config, profiled) as gateway:
             yield gateway
             await gateway.at_rest()
         self.book.read()
-        if found := complaints(self.book, self.numbers, self.folder, self._begun):
+        if found := complaints(self.book, self.numbers, self.folder, self.begun):
             raise Failed("\n".join(found))
 
     def standins_cpu(self) -> float:
@@ -154,23 +169,32 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, channel: str = "loopback") -> AsyncIterator[World]:
-    """Start the stand-ins, with their records in `folder`, which is empty or holds a data directory."""
-    platform_record, model_record = folder / "platform.jsonl", folder / "model.jsonl"
-    async with (
-        spawned(channel, "--record", str(platform_record)) as (platform_url, platform_pid),
-        spawned("model", "--record", str(model_record)) as (model_url, model_pid),
-        aiohttp.ClientSession() as http,
-        TelegramDriver(platform_url) as driver,
-    ):
-        platform = Telegram(driver) if channel == "telegram" else Loopback(platform_url, http)
-        config = configuration(channel, model_url, platform_url)
-        book = Book(platform_record, model_record)
-        yield World(folder, config, platform, book, (platform_pid, model_pid))
+async def world(
+    folder: Path, channel: str = "loopback", accounts: int = 1, *, keys: bool = False
+) -> AsyncIterator[World]:
+    """Start the stand-ins, with their records in `folder`, which is empty or holds a data directory.
+
+    Several accounts are for loopback alone: each is a platform of its own; with `keys` it knows a send that is told
+    twice.
+    """
+    names = [f"{channel}{n or ''}" for n in range(accounts)]
+    records, model_record = [folder / f"{name}.jsonl" for name in names], folder / "model.jsonl"
+    book = Book(records, model_record)
+    async with AsyncExitStack() as stack:
+        options = ["--keys"] if keys else []
+        spawn = [spawned(channel, "--record", str(record), *options) for record in records]
+        started = [await stack.enter_async_context(one) for one in spawn]
+        model_url, model_pid = await stack.enter_async_context(spawned("model", "--record", str(model_record)))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        urls = [url for url, _ in started]
+        driver = await stack.enter_async_context(TelegramDriver(urls[0]))
+        platform = Telegram(driver) if channel == "telegram" else Loopback(urls, book.number, http)
+        config = configuration(channel, model_url, dict(zip(names, urls, strict=True)), keys=keys)
+        yield World(folder, config, platform, book, (*(pid for _, pid in started), model_pid), model_url)
 
 
-def configuration(channel: str, model: str, platform: str) -> str:
-    """The smallest file that brings model and platform; everything else is as it comes."""
+def configuration(channel: str, model: str, platforms: Mapping[str, str], *, keys: bool = False) -> str:
+    """The smallest file that brings model and platforms; everything else is as it comes."""
     token = f"BENCH_{channel.upper()}_TOKEN"
     lines = [
         "[server]",
@@ -182,10 +206,14 @@ def configuration(channel: str, model: str, platform: str) -> str:
         "[assistants.default]",
         'model = "main/test"',
         "introduce = false",  # a conversation that goes on is measured
-        f"[connections.{channel}]",
-        f"channel = {json.dumps(channel)}",
-        f"api_root = {json.dumps(platform)}",
-        f"token = {{ env = {json.dumps(token)} }}",
-        'dm_policy = "open"',
     ]
+    for name, url in platforms.items():
+        lines += [
+            f"[connections.{name}]",
+            f"channel = {json.dumps(channel)}",
+            f"api_root = {json.dumps(url)}",
+            f"token = {{ env = {json.dumps(token)} }}",
+            'dm_policy = "open"',
+            *(["keys = true"] if keys else []),
+        ]
     return "\n".join(lines) + "\n"

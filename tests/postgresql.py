@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,14 @@ START_S = 30.0
 
 
 class Cluster:
-    """A server and its databases; `stop` and `start` are those of an operator, `kill` is a crash."""
+    """A server and its databases; `stop` and `start` are those of an operator, `kill` is a crash.
 
-    def __init__(self, folder: Path) -> None:
+    `settings` are lines of its configuration, such as `jit=off`.
+    """
+
+    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._settings = ["max_connections=200", *settings]
         self._bin = programs()
         self._port = free_port()
         self._process: subprocess.Popen[Any] | None = None
@@ -46,6 +50,12 @@ class Cluster:
         """Its port on the loopback."""
         return self._port
 
+    @property
+    def pid(self) -> int:
+        """Its first process, the parent of all others. It runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start and wait until it answers."""
         assert self._bin is not None
@@ -53,7 +63,7 @@ class Cluster:
         self._process = subprocess.Popen(
             [
                 str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder),
-                "-h", "127.0.0.1", "-p", str(self._port), "-c", "max_connections=200",
+                "-h", "127.0.0.1", "-p", str(self._port), *(word for one in self._settings for word in ("-c", one)),
             ],
             stdout=log, stderr=log, cwd=self._folder, **as_nobody_important(),
         )  # fmt: skip
@@ -148,14 +158,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running() -> Generator[Cluster]:
+def running(settings: Sequence[str] = ()) -> Generator[Cluster]:
     """A started cluster; gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="quarterdeck-pg-"))
     if os.geteuid() == 0:
         os.chown(folder, server_user().pw_uid, server_user().pw_gid)
     cluster = None
     try:
-        cluster = Cluster(folder)
+        cluster = Cluster(folder, settings)
         cluster.start()
         yield cluster
     finally:

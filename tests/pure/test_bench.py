@@ -8,9 +8,12 @@ import msgspec
 import pytest
 from bench.figures import Figure, Measured, Target, figures, percentile
 from bench.machine import Cpu, busy_seconds, cpu_of, resident_mb
+from bench.postgresql import COMPARED, growth, named
+from bench.promises import TARGETS
 from bench.proof import PER_TURN, audited, durability, fates, log
 from bench.records import Book
-from bench.report import Setting, encode, result, table
+from bench.report import Setting, encode, on, result, table
+from bench.server import spent
 from bench.stages import STAGES, package_of, stage_figures
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +101,10 @@ def test_a_busy_machine_is_said_and_hides_no_number(load1: float, others: float,
     assert "4.568 ms" in text
 
 
+def test_a_row_names_its_database() -> None:
+    assert [on(SETTING, name).database for name in ("S2", "postgresql")] == ["sqlite", "postgresql"]
+
+
 # -- CPU accounting --------------------------------------------------------------------------------
 
 
@@ -128,13 +135,29 @@ def test_busy_time_leaves_out_idle_waiting_and_stolen_time() -> None:
     assert busy_seconds(stat) == 1.7
 
 
+def test_what_a_server_has_spent_counts_processes_that_came_and_leaves_out_those_that_went() -> None:
+    assert spent({1: 5.0, 2: 7.0}, {1: 5.5, 3: 0.25}) == 0.75
+
+
+def test_what_several_processes_bring_and_cost() -> None:
+    values: dict[str, float] = {}
+    for name, rate, own, server, statements in (
+        ("1 process", 100.0, 3.0, 1.0, 40.0),
+        ("2 processes", 150.0, 9.0, 9.0, 99.0),
+        ("4 processes", 170.0, 3.4, 1.6, 44.0),
+    ):
+        values |= named(name, dict(zip(COMPARED, (rate, own, server, statements), strict=True)))
+    assert list(growth(values).values()) == [1.5, 1.25, 1.1]
+    assert growth(values).keys() <= {target.name for target in TARGETS["postgresql"]}
+
+
 # -- records and proof -----------------------------------------------------------------------------
 
 
 def book(tmp_path: Path, platform: Sequence[object], model: Sequence[object]) -> Book:
     for name, lines in (("platform", platform), ("model", model)):
         (tmp_path / name).write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-    made = Book(tmp_path / "platform", tmp_path / "model")
+    made = Book([tmp_path / "platform"], tmp_path / "model")
     made.read()
     return made
 
@@ -179,10 +202,20 @@ def test_times_over_telegram(tmp_path: Path) -> None:
     assert list(fates(found, {"hello": 7})) == []
 
 
+def test_numbers_of_several_platforms_do_not_meet(tmp_path: Path) -> None:
+    paths = [tmp_path / "one", tmp_path / "two"]
+    for path, at in zip(paths, (5.0, 6.0), strict=True):
+        path.write_bytes(b"".join(msgspec.json.encode(inject(seq, at)) + b"\n" for seq in (1, 2)))
+    found = Book(paths, tmp_path / "model")
+    found.read()
+    assert found.offered == {2: 5.0, 3: 6.0, 4: 5.0, 5: 6.0}
+    assert [found.number(place, 2) for place in (0, 1)] == [4, 5]
+
+
 def test_a_line_that_is_being_written_is_read_when_it_is_complete(tmp_path: Path) -> None:
     line = msgspec.json.encode(inject(1, 5.0)) + b"\n"
     (tmp_path / "platform").write_bytes(line[:10])
-    found = Book(tmp_path / "platform", tmp_path / "model")
+    found = Book([tmp_path / "platform"], tmp_path / "model")
     found.read()
     assert found.offered == {}
     (tmp_path / "platform").write_bytes(line)
@@ -245,6 +278,13 @@ def test_a_missing_or_doubled_audit_row_is_said(kind: str) -> None:
     expected = [f"1 turns do not have exactly one audit row {kind}"]
     assert list(audited({"i1": "t1"}, set(), leaves(leave_out=kind))) == expected
     assert list(audited({"i1": "t1"}, set(), leaves(repeat=kind))) == expected
+
+
+def test_a_turn_that_was_taken_up_may_ask_and_send_again_but_ends_once() -> None:
+    for kind in (*PER_TURN, "message.in"):
+        again = list(audited({"i1": "t1"}, set(), leaves(repeat=kind), killed=True))
+        assert bool(again) is (kind in ("turn.end", "message.in"))
+        assert list(audited({"i1": "t1"}, set(), leaves(leave_out=kind), killed=True))
 
 
 def test_the_store_opens_with_full_durability(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ does whose other end has forgotten it: `heal` is for lines that come afterwards.
 
 import asyncio
 import contextlib
+import selectors
 import socket
 import struct
 import threading
@@ -71,6 +72,7 @@ class Line:
 
     async def _one_way(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, asking: bool) -> None:
         while chunk := await source.read(CHUNK):
+            self._proxy.questions += asking
             if self._proxy.delay_s:
                 await slowly(self._proxy.delay_s)
             if asking and not self.silent and (loss := self._proxy.loses(chunk)):
@@ -110,10 +112,11 @@ class Proxy:
         self.delay_s = 0.0  # of each chunk, each way
         self.port = 0
         self.lines: list[Line] = []
+        self.questions = 0  # what clients have said, in chunks: one each where they wait for an answer
         self.lost = 0  # how often what `lose` waits for has come
         self._network: Network = "well"
         self._loss: Loss | None = None
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop(selectors.SelectSelector())  # epoll waits for whole milliseconds
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
     def start(self) -> None:

@@ -80,6 +80,7 @@ def test_it_carries_both_ways_and_passes_the_end_on(proxy: Proxy) -> None:
     with connected(proxy) as one:
         assert echoed(one, b"hello") == b"hello"
         assert [line.carried for line in proxy.lines] == [10]
+        assert proxy.questions == 1
         one.shutdown(socket.SHUT_WR)
         assert one.recv(4096) == b""
     until_sync(lambda: not proxy.lines, WAIT_S, "the end of the line")
@@ -91,6 +92,17 @@ def test_it_delays_each_way(proxy: Proxy) -> None:
         begun = time.monotonic()
         assert echoed(one, b"slow") == b"slow"
         assert 0.2 <= time.monotonic() - begun < 2
+
+
+def test_it_delays_by_parts_of_a_millisecond(proxy: Proxy) -> None:
+    with connected(proxy) as one:
+        proxy.delay_s = 0.0005
+        took: list[float] = []
+        for _ in range(100):
+            begun = time.monotonic()
+            assert echoed(one, b"soon") == b"soon"
+            took.append(time.monotonic() - begun)
+    assert 0.001 <= min(took) < 0.0019
 
 
 def test_a_cut_is_a_reset_and_nobody_comes_through_until_it_heals(proxy: Proxy) -> None:
