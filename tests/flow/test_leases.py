@@ -214,7 +214,7 @@ async def test_nothing_is_taken_from_one_that_joined_since(holders: Holders) -> 
 async def test_facts_are_told_to_the_others_and_end_with_the_lease(holders: Holders) -> None:
     a, b = await holders.member("a", "audit"), await holders.member("b", "audit")
     a.leases.seen_of = b.leases.seen_of = lambda name: f"all is well with {name}"
-    await holders.passes(2.0)
+    await holders.passes(5.0)
     one, other = (a, b) if a.runs else (b, a)
     assert (one.leases.facts("audit"), other.leases.facts("audit")) == ("", "all is well with audit")
     one.leases.seen_of = lambda name: "deaf"

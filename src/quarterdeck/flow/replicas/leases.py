@@ -21,6 +21,7 @@ from quarterdeck.store.processes import Process
 
 EVERY_S: Final = 0.5
 LET_OTHERS_S: Final = 2.0  # how long whoever has its share leaves a free lease to those who have less
+REPORT_S: Final = 2.0  # between two looks at what is said of what is held
 MOVE_S: Final = 5.0  # between two leases that a process gives up so that others have their share
 
 Gone = Callable[[str], Awaitable[bool]]
@@ -47,6 +48,7 @@ class Leases:
         self._wanted: dict[str, Wanted] = {}
         self._looked_at = -math.inf
         self._moved_at = clock.monotonic()
+        self._reported_at = -math.inf
         self.taken: Callable[[str], Awaitable[None]] = _nothing
         self.quiet: Callable[[str], Awaitable[None]] = _nothing
         self.seen_of: Callable[[str], str] = lambda name: ""  # what this process sees of what it holds
@@ -85,7 +87,8 @@ class Leases:
     async def look(self, living: Mapping[str, Process]) -> None:
         """Take what is free, as far as it is this process's share, and give up what is more. Raises Retry.
 
-        Shares are among processes of the same roles: others do not want the same.
+        Shares are among processes of the same roles, for others do not want the same; connections and the rest are
+        shared out each by themselves.
         """
         mine = living[self._process].roles if self._process in living else ""
         alike = {name for name, one in living.items() if one.roles == mine}
@@ -94,14 +97,17 @@ class Leases:
             return
         self._looked_at = now
         found = self._found = {lease.name: lease for lease in await leases.all_of(self._store)}
-        share = math.ceil(len(self._wanted) / max(1, len(alike)))
         for name, wanted in tuple(self._wanted.items()):
             if not wanted.held.is_set() and not wanted.leave.is_set():
+                share = math.ceil(len(self._like(name)) / max(1, len(alike)))
                 await self._try(name, wanted, found.get(name), share, now)
-        await self._report(found)
-        if now - self._moved_at >= MOVE_S and self._holding() > self._least(found.values(), alike) + 1:
+        if now - self._reported_at >= REPORT_S:
+            self._reported_at = now
+            await self._report(found)
+        if now - self._moved_at >= MOVE_S and (name := self._surplus(found.values(), alike)):
             self._moved_at = now
-            self._move()
+            self._log.info("lease.moves", lease=name)
+            self._wanted[name].leave.set()
 
     def facts(self, name: str) -> str:
         """What another process says of what it holds; empty where this one holds it, or nobody does."""
@@ -114,28 +120,33 @@ class Leases:
             if said and name in found and said != found[name].facts:
                 await self._store.commit(operation("lease", leases.report(name, self._process, said)))
 
-    def _holding(self) -> int:
-        return sum(one.held.is_set() and not one.leave.is_set() for one in self._wanted.values())
+    def _like(self, name: str) -> Mapping[str, Wanted]:
+        """What is wanted of the same kind: what stands before the colon."""
+        kind = _kind(name)
+        return {other: wanted for other, wanted in self._wanted.items() if _kind(other) == kind}
 
-    def _least(self, found: Collection[Lease], living: Collection[str]) -> int:
-        """How many leases that process has that has the fewest."""
-        counts = dict.fromkeys(living, 0)
-        for lease in found:
-            if lease.process in counts and lease.name in self._wanted:
-                counts[lease.process] += 1
-        return min(counts.values(), default=0)
+    def _holding(self, name: str) -> list[str]:
+        """What is held of the kind of `name`."""
+        return [other for other in self._like(name) if self.holds(other)]
 
-    def _move(self) -> None:
-        name, wanted = next((n, w) for n, w in self._wanted.items() if w.held.is_set() and not w.leave.is_set())
-        self._log.info("lease.moves", lease=name)
-        wanted.leave.set()
+    def _surplus(self, found: Collection[Lease], living: Collection[str]) -> str:
+        """A lease of a kind of which another process has two fewer; empty where there is none."""
+        for name in self._wanted:
+            counts = dict.fromkeys(living, 0)
+            for lease in found:
+                if lease.process in counts and lease.name in self._like(name):
+                    counts[lease.process] += 1
+            held = self._holding(name)
+            if len(held) > min(counts.values(), default=0) + 1:
+                return held[0]
+        return ""
 
     async def _try(self, name: str, wanted: Wanted, seen: Lease | None, share: int, now: float) -> None:
         if seen is not None and seen.process not in ("", self._process) and not await self._gone(seen.process):
             wanted.free_since = None
             return
         wanted.free_since = now if wanted.free_since is None else wanted.free_since
-        if self._holding() >= share and now - wanted.free_since < LET_OTHERS_S:
+        if len(self._holding(name)) >= share and now - wanted.free_since < LET_OTHERS_S:
             return
         try:
             await self._store.commit(operation("lease", leases.take(name, seen, self._process, self._clock.now())))
@@ -156,6 +167,10 @@ class Leases:
             await self._store.commit(operation("lease", leases.give_back(name, self._process, self._clock.now())))
         except (ExpectationFailed, Retry) as error:  # it ends with the process, or is taken again by it
             self._log.warning("lease.kept", lease=name, reason=str(error))
+
+
+def _kind(name: str) -> str:
+    return name.partition(":")[0] if ":" in name else ""
 
 
 async def _leave(life: Life, wanted: Wanted, part: Life) -> None:

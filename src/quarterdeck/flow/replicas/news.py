@@ -103,6 +103,12 @@ class News:
             except Retry as error:
                 self._log.warning("news.lost", reason=str(error))
 
+    def forget(self) -> None:
+        """What was gathered concerns nobody."""
+        self.wanted.clear()
+        for pieces in (self._lanes, self._events, self._rooms, self._cuts, self._changed):
+            pieces.clear()
+
     def missed(self) -> None:
         """What others have said for a while was not heard."""
         if self.hearers is not None:

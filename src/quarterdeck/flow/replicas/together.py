@@ -107,7 +107,10 @@ class Together:
         while True:
             await self.news.wanted.wait()
             await asyncio.sleep(GATHER_S)
-            await self.news.tell(self._line.tell)
+            if len(self.processes.living) > 1:
+                await self.news.tell(self._line.tell)
+            else:
+                self.news.forget()  # nobody hears it; whoever joins looks at the rows
 
     async def _renew(self) -> None:
         while True:
