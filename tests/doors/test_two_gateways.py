@@ -1,6 +1,7 @@
 """Two gateways on one PostgreSQL are one for whoever comes to either: growing answers, events, stops, keys."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -130,15 +131,17 @@ async def test_an_answer_is_seen_growing_at_the_other_gateway_and_nothing_is_mis
     async with two(tmp_path, database) as both:
         session = await both.begin()
         async with both.events(both.b, session) as at_b:
+            begun = time.monotonic()
             await both.say(both.a, session, f"first {SLOW}")
             found = await some(at_b, 3)
             assert both.runs(session) == 0
             async with both.events(both.b, session) as late:
                 joined = await late.until("turn.ended")
             found += await at_b.until("turn.ended")
+            seconds = time.monotonic() - begun
             pieces = [event.data for event in found if event.kind == "delta"]
             answer = next(event.data["text"] for event in found if event.kind == "delivery")
-            assert len(pieces) > 5
+            assert 5 < len(pieces) <= seconds * 10 + 1
             assert [piece.get("whole", False) for piece in pieces] == [True] + [False] * (len(pieces) - 1)
             assert grown(found) == grown(joined) == answer
             assert [event.kind for event in found][-2:] == ["delivery", "turn.ended"]

@@ -29,22 +29,30 @@ class Hand:
 
 
 class Answer:
-    """One that grows, a piece at a time."""
+    """One that grows; what is not `flushed` waits for the next piece."""
 
     def __init__(self, live: Live, attempt: int = 1) -> None:
         self._live = live
         self._attempt = attempt
         self._text = ""
+        self._fresh = ""
         self._seq = 0
 
-    def grow(self, text: str) -> None:
+    def grow(self, text: str, *, flushed: bool = True) -> None:
         self._text += text
         if self._live.watched(SESSION):
-            self._seq += 1
-            self._live.piece(SESSION, Piece(TURN, self._attempt, self._seq, text))
+            self._fresh += text
+            if flushed:
+                self._flush()
 
     def grown(self) -> Piece | None:
+        self._flush()
         return Piece(TURN, self._attempt, self._seq, self._text, whole=True) if self._text else None
+
+    def _flush(self) -> None:
+        if self._fresh:
+            self._seq, text, self._fresh = self._seq + 1, self._fresh, ""
+            self._live.piece(SESSION, Piece(TURN, self._attempt, self._seq, text))
 
 
 class Member:
@@ -97,7 +105,7 @@ async def test_pieces_are_seen_where_somebody_watches() -> None:
             answer.grow("two ")
             await both.talk()
             assert await seen(watcher) == [(1, "one ", True), (2, "two ", False)]
-            answer.grow("three")
+            answer.grow("three", flushed=False)
         await both.talk()
         assert await seen(watcher) == [(3, "three", False)]
         assert both.b.watching.grown(SESSION) is None
