@@ -46,7 +46,8 @@ class Heard:
             return lambda *what: add((kind, *what))
 
         kinds = ("lane", "event", "room", "cut", "changed", "missed")
-        news.hearers = Hearers(*(kept(kind) for kind in kinds), Watching(Live(), news, SystemClock()))
+        watching = Watching(Live(), news, SystemClock())
+        news.hearers = Hearers(*(kept(kind) for kind in kinds), watches=watching)
 
     def of(self, kind: str) -> list[tuple[object, ...]]:
         return [what[1:] for what in self.all if what[0] == kind]
