@@ -218,7 +218,7 @@ async def test_facts_are_told_to_the_others_and_end_with_the_lease(holders: Hold
     one, other = (a, b) if a.runs else (b, a)
     assert (one.leases.facts("audit"), other.leases.facts("audit")) == ("", "all is well with audit")
     one.leases.seen_of = lambda name: "deaf"
-    await holders.passes(2.0)
+    await holders.passes(5.0)
     assert other.leases.facts("audit") == "deaf"
     committed = holders.store.statements.count("leases.report")
     await holders.passes(3.0)
@@ -239,7 +239,7 @@ async def test_a_service_that_begins_while_facts_are_written_is_no_trouble(holde
         a.want("timers")
 
     holders.store.before["lease"].append(begins)
-    await holders.passes(2.0)
+    await holders.passes(5.0)
     assert a.runs == {"audit", "timers"}
 
 

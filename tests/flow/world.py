@@ -232,7 +232,7 @@ class World:
             points, metrics, log, peers, tracing,
         )  # fmt: skip
         lanes = Lanes(store, Turns(services), directory, log, peers)
-        shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, log))
+        shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, clock, log))
         mind = Mind(store, auditor, clock, new_id)
         commands = {**SessionCommands(store, directory, auditor, clock).table(), **mind.table()}
         timed = DueReset(store, auditor).table()

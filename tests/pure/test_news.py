@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.flow.doubles import Log
 
+from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.errors import Retry
 from quarterdeck.flow.commands import CutReason
+from quarterdeck.flow.live import Live
 from quarterdeck.flow.replicas.news import MOST, Changed, Hearers, News
+from quarterdeck.flow.replicas.watching import Watching
 from quarterdeck.store.people import room_id
 from quarterdeck.store.postgresql_direct import LONGEST
 from quarterdeck.store.sessions import NewSession
@@ -42,7 +45,9 @@ class Heard:
         def kept(kind: str) -> Callable[..., None]:
             return lambda *what: add((kind, *what))
 
-        news.hearers = Hearers(*(kept(kind) for kind in ("lane", "event", "room", "cut", "changed", "missed")))
+        kinds = ("lane", "event", "room", "cut", "changed", "missed")
+        watching = Watching(Live(), news, SystemClock())
+        news.hearers = Hearers(*(kept(kind) for kind in kinds), watches=watching)
 
     def of(self, kind: str) -> list[tuple[object, ...]]:
         return [what[1:] for what in self.all if what[0] == kind]

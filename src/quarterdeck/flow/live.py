@@ -4,7 +4,7 @@ Losing any of it is harmless: the final events are durable rows, and a watcher r
 """
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -33,6 +33,51 @@ class Growing(Protocol):
     def grown(self) -> Piece | None:
         """All of it so far, as one piece; None while there is nothing."""
         ...
+
+
+class Elsewhere(Protocol):
+    """Other processes on the same database: they watch what grows here, and what grows there is watched here."""
+
+    def watched(self, session_id: str) -> bool:
+        """Whether anybody would see a piece there."""
+        ...
+
+    def joined(self, session_id: str) -> None:
+        """Somebody has begun to watch here."""
+        ...
+
+    def grew(self, session_id: str, whole: Piece) -> None:
+        """An answer has grown here to this."""
+        ...
+
+    def over(self, session_id: str) -> None:
+        """It does not grow any more."""
+        ...
+
+    def grown(self, session_id: str) -> Piece | None:
+        """What is known here of an answer that grows there."""
+        ...
+
+
+class Nobody:
+    """Implements Elsewhere for a process that is alone."""
+
+    def watched(self, session_id: str) -> bool:
+        """See Elsewhere."""
+        return False
+
+    def joined(self, session_id: str) -> None:
+        """See Elsewhere."""
+
+    def grew(self, session_id: str, whole: Piece) -> None:
+        """See Elsewhere."""
+
+    def over(self, session_id: str) -> None:
+        """See Elsewhere."""
+
+    def grown(self, session_id: str) -> Piece | None:
+        """See Elsewhere."""
+        return None
 
 
 class Watcher:
@@ -68,10 +113,14 @@ class Watcher:
 
 
 class Live:
-    """Who watches what, in this process. `tell` lets others know of events that are committed here."""
+    """Who watches what, in this process. `tell` lets others know of events that are committed here.
+
+    `elsewhere` are the others as far as pieces go.
+    """
 
     def __init__(self, tell: Callable[[str], None] | None = None) -> None:
         self._tell = tell
+        self.elsewhere: Elsewhere = Nobody()
         self._watchers: dict[str, set[Watcher]] = {}
         self._growing: dict[str, Growing] = {}  # session -> its running model call
 
@@ -82,16 +131,19 @@ class Live:
         try:
             yield
         finally:
+            answer.grown()  # the last of it is given to whoever watches
             del self._growing[session_id]
+            self.elsewhere.over(session_id)
 
     @contextmanager
     def watch(self, session_id: str) -> Generator[Watcher]:
         """Watch a session; an empty id gets hints of every session and no pieces."""
         watcher = Watcher()
-        answer = self._growing.get(session_id)
-        if answer is not None and (piece := answer.grown()) is not None:
+        if (piece := self.grown(session_id) or self.elsewhere.grown(session_id)) is not None:
             watcher.put(piece)
         self._watchers.setdefault(session_id, set()).add(watcher)
+        if session_id:
+            self.elsewhere.joined(session_id)
         try:
             yield watcher
         finally:
@@ -102,10 +154,29 @@ class Live:
 
     def watched(self, session_id: str) -> bool:
         """Whether anybody would see a piece."""
+        return self.watched_here(session_id) or self.elsewhere.watched(session_id)
+
+    def watched_here(self, session_id: str) -> bool:
+        """Whether somebody watches in this process."""
         return session_id in self._watchers
 
+    def sessions(self) -> Sequence[str]:
+        """Those that are watched here."""
+        return [session_id for session_id in self._watchers if session_id]
+
+    def grown(self, session_id: str) -> Piece | None:
+        """All that has grown of a session's answer here; None while there is nothing."""
+        answer = self._growing.get(session_id)
+        return answer.grown() if answer is not None else None
+
     def piece(self, session_id: str, piece: Piece) -> None:
-        """A piece of an answer has grown."""
+        """A piece of an answer has grown here."""
+        self.show(session_id, piece)
+        if self.elsewhere.watched(session_id) and (whole := self.grown(session_id)) is not None:
+            self.elsewhere.grew(session_id, whole)
+
+    def show(self, session_id: str, piece: Piece) -> None:
+        """Give a piece, wherever it has grown, to those who watch here."""
         for watcher in self._watchers.get(session_id, ()):
             watcher.put(piece)
 

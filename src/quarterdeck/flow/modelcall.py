@@ -287,7 +287,6 @@ class ModelCalls:
             result = failed
             raise
         finally:
-            show.flush()
             pending.said = show.text
             self._count(pending, begun, result)
 

@@ -139,6 +139,9 @@ class Show:
         if not self._services.live.watched(self._state.session.id):
             return
         self._fresh.append(delta.text)
+        self._flush_in_time()
+
+    def _flush_in_time(self) -> None:
         now = self._services.clock.monotonic()
         if now >= self._flush_at:
             self._flush_at = now + PIECE_S
@@ -169,7 +172,7 @@ class Show:
         next_edit = 0.0
         try:
             while not await self._ended_within(PIECE_S):
-                self.flush()
+                self._flush_in_time()
                 now = self._services.clock.monotonic()
                 if stream and stream.permit and self._grown.is_set() and now >= next_edit:
                     self._grown.clear()

@@ -163,7 +163,7 @@ async def build(
         live, clock, new_id, points, metrics, log, peers, tracing,
     )  # fmt: skip
     lanes = Lanes(store, Turns(services), directory, log, peers)
-    shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, log))
+    shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, clock, log))
     commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = shared.hints(lanes, live, sending)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)

@@ -25,6 +25,7 @@ from quarterdeck.flow.replicas.leases import Leases
 from quarterdeck.flow.replicas.news import Changed, Hearers, News
 from quarterdeck.flow.replicas.processes import Processes
 from quarterdeck.flow.replicas.together import CONNECTION, Together
+from quarterdeck.flow.replicas.watching import Watching
 from quarterdeck.flow.sending import Sending
 from quarterdeck.governance.gate import Gate
 from quarterdeck.store.database import Store
@@ -81,7 +82,11 @@ class Sharing:
         one.processes.settle, one.processes.changed, one.refresh = work.settle, work.look_again, work.refresh
         one.leases.taken, one.leases.quiet = work.taken, work.quiet
         wake = work.lanes.wake if WORKER in self.roles else _nothing
-        one.news.hearers = Hearers(wake, work.live.heard, work.outbox.wake, work.lanes.cut, work.changed, work.missed)
+        watching = Watching(work.live, one.news, work.clock)
+        work.live.elsewhere, one.watch = watching, watching.say
+        one.news.hearers = Hearers(
+            wake, work.live.heard, work.outbox.wake, work.lanes.cut, work.changed, work.missed, watching
+        )
 
 
 @dataclass
@@ -95,6 +100,7 @@ class Work:
     outbox: Outbox
     lanes: Lanes
     live: Live
+    clock: Clock
     log: EventLog
     refresh_soon: Callable[[], None] = lambda: None
 

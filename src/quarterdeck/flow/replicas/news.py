@@ -5,7 +5,7 @@ Several pieces travel together: whatever was said within GATHER_S is one message
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -17,15 +17,36 @@ GATHER_S: Final = 0.03
 MOST: Final = 10_000  # pieces that wait to be told; beyond it they are not, and the rows are looked at in time
 AT_ONCE: Final = 30  # pieces of one kind in a message: ids of 32 characters, so that it stays below 8,000 bytes
 
+PARTS_BYTES: Final = 5_000  # of pieces in a message, beside twice AT_ONCE sessions
+
 T = TypeVar("T")
 
 Changed = Literal["rooms", "pauses"]
 """What a process keeps a copy of: ids of rooms on their platforms, pauses of connections."""
 
 
+class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What has grown of an answer from character `at` on; up to piece `seq`, unless `more` of that follows.
+
+    `over`: the answer does not grow any more.
+    """
+
+    session: str
+    turn: str
+    attempt: int
+    seq: int
+    at: int
+    text: str
+    more: bool = False
+    over: bool = False
+
+
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message: by whom; sessions with work, sessions with new events, rooms with something to send, turns to cut,
     copies that are old.
+
+    And of answers that grow: sessions that are watched there, those of which all that has grown is asked for, and
+    parts of answers.
     """
 
     by: str
@@ -34,6 +55,29 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     rooms: list[tuple[str, str]] = []
     cuts: list[tuple[str, CutReason, int]] = []
     changed: list[Changed] = []
+    watched: list[str] = []
+    asked: list[str] = []
+    grown: list[Part] = []
+
+
+class Watches(Protocol):
+    """Growing answers, here and at others."""
+
+    def parts(self) -> list[Part]:
+        """What is to be told next, PARTS_BYTES at most as JSON; empty when all is told."""
+        ...
+
+    def others_watch(self, session_id: str) -> None:
+        """Somebody watches there."""
+        ...
+
+    def others_ask(self, session_id: str) -> None:
+        """Somebody watches there who knows nothing yet of what has grown."""
+        ...
+
+    def others_grew(self, part: Part) -> None:
+        """An answer has grown there."""
+        ...
 
 
 class Hearers:
@@ -47,6 +91,7 @@ class Hearers:
         cut: Callable[[str, CutReason, int], None],
         changed: Callable[[Changed], None],
         missed: Callable[[], None],
+        watches: Watches,
     ) -> None:
         self.lane = lane
         self.event = event
@@ -54,6 +99,7 @@ class Hearers:
         self.cut = cut
         self.changed = changed
         self.missed = missed
+        self.watches = watches
 
 
 class News:
@@ -67,6 +113,8 @@ class News:
         self._rooms: dict[tuple[str, str], None] = {}
         self._cuts: dict[tuple[str, CutReason, int], None] = {}
         self._changed: dict[Changed, None] = {}
+        self._watched: dict[str, None] = {}
+        self._asked: dict[str, None] = {}
         self.wanted = asyncio.Event()
         self.hearers: Hearers | None = None
 
@@ -90,14 +138,18 @@ class News:
         """Something that processes keep a copy of has changed."""
         self._add(self._changed, what)
 
+    def watched(self, session_id: str) -> None:
+        """Somebody watches a session here."""
+        self._add(self._watched, session_id)
+
+    def asked(self, session_id: str) -> None:
+        """Somebody watches a session here who knows nothing yet of what has grown."""
+        self._add(self._asked, session_id)
+
     async def tell(self, say: Callable[[str], Awaitable[None]]) -> None:
         """Tell what was gathered."""
         self.wanted.clear()
-        while self._lanes or self._events or self._rooms or self._cuts or self._changed:
-            message = Message(
-                self._process, _some(self._lanes), _some(self._events), _some(self._rooms), _some(self._cuts),
-                _some(self._changed),
-            )  # fmt: skip
+        while (message := self._growing() or self._next()) is not None:
             try:
                 await say(msgspec.json.encode(message).decode())
             except Retry as error:
@@ -106,8 +158,23 @@ class News:
     def forget(self) -> None:
         """What was gathered concerns nobody."""
         self.wanted.clear()
-        for pieces in (self._lanes, self._events, self._rooms, self._cuts, self._changed):
+        for pieces in (self._lanes, self._events, self._rooms, self._cuts, self._changed, self._watched, self._asked):
             pieces.clear()
+
+    def _growing(self) -> Message | None:
+        """Pieces come before the events that are committed after them, and have messages of their own."""
+        parts = self.hearers.watches.parts() if self.hearers is not None else []
+        if not (parts or self._watched or self._asked):
+            return None
+        return Message(self._process, watched=_some(self._watched), asked=_some(self._asked), grown=parts)
+
+    def _next(self) -> Message | None:
+        if not (self._lanes or self._events or self._rooms or self._cuts or self._changed):
+            return None
+        return Message(
+            self._process, _some(self._lanes), _some(self._events), _some(self._rooms), _some(self._cuts),
+            _some(self._changed),
+        )  # fmt: skip
 
     def missed(self) -> None:
         """What others have said for a while was not heard."""
@@ -123,6 +190,7 @@ class News:
             return
         if message.by == self._process or self.hearers is None:
             return
+        self._hear_growing(message, self.hearers.watches)
         for cut in message.cuts:
             self.hearers.cut(*cut)
         for session_id in message.lanes:
@@ -133,6 +201,14 @@ class News:
             self.hearers.room(*room)
         for what in message.changed:
             self.hearers.changed(what)
+
+    def _hear_growing(self, message: Message, watches: Watches) -> None:
+        for session_id in message.watched:
+            watches.others_watch(session_id)
+        for session_id in message.asked:
+            watches.others_ask(session_id)
+        for part in message.grown:
+            watches.others_grew(part)
 
     def _add(self, pieces: dict[T, None], piece: T) -> None:
         if len(pieces) < MOST:

@@ -16,6 +16,7 @@ from quarterdeck.flow.replicas.processes import LOOK_S, Line, Processes
 from quarterdeck.ports import ChannelHealth
 
 CONNECTION: Final = "connection:"
+WATCH_S: Final = 5.0  # after which it is said again which sessions are watched here
 RENEW_S: Final = 5.0  # after which copies are read again though nobody has said that they are old
 
 
@@ -44,15 +45,17 @@ class Together:
         self._log = log
         self._stale = asyncio.Event()
         self.refresh: Callable[[], Awaitable[None]] = _nothing
+        self.watch: Callable[[], None] = lambda: None
 
     async def run(self, life: Life) -> None:
         """Live among the others until told to stop, then leave them."""
         await self.processes.join()
         await self._look(life)
         life.ready()
+        works = (self._hold(), self._tell(), self._renew(), self._watch())
         with first_error():
             async with asyncio.TaskGroup() as group:
-                beside = [group.create_task(work) for work in (self._hold(), self._tell(), self._renew())]
+                beside = [group.create_task(work) for work in works]
                 while not await _stopped(life, LOOK_S):
                     await self._look(life)
                 for task in beside:
@@ -111,6 +114,11 @@ class Together:
                 await self.news.tell(self._line.tell)
             else:
                 self.news.forget()  # nobody hears it; whoever joins looks at the rows
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            self.watch()
 
     async def _renew(self) -> None:
         while True:

@@ -1,0 +1,181 @@
+"""Two gateways on one PostgreSQL are one for whoever comes to either: growing answers, events, stops, keys."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from tests.chaos.fleet import Fleet
+from tests.crash.gateway import Runtime
+from tests.doors.running import Events, Sent
+from tests.postgresql import Cluster
+from tests.reading import Reader
+from tests.standins.model import model_standin
+
+pytestmark = pytest.mark.timeout(120)
+
+SLOW = "[[stream 200 10]]"
+"""An answer of so many pieces, a hundredth of a second apart."""
+
+CONFIG = """
+data_dir = "./data"
+database = "{database}"
+[server]
+port = 0
+[providers.main]
+kind = "openai-compatible"
+base_url = "{model}/v1"
+api_keys = [{{ env = "MODEL_KEY" }}]
+[assistants.default]
+model = "main/test"
+introduce = false
+"""
+
+RUNS = "SELECT p.pid AS pid FROM sessions s JOIN processes p ON p.id = s.owner WHERE s.id = ?"
+
+
+class Two:
+    """The gateways `a` and `b`: the fleet's first and second; a client with one token for both."""
+
+    def __init__(self, fleet: Fleet, urls: list[str], token: str, http: aiohttp.ClientSession, reader: Reader) -> None:
+        self.fleet = fleet
+        self.a, self.b = urls
+        self.reader = reader
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def post(self, url: str, path: str, body: object, key: str = "") -> dict[str, Any]:
+        """The answer."""
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
+        async with self._http.post(url + path, json=body, headers=headers) as answer:
+            assert answer.status < 300, await answer.text()
+            return dict(await answer.json())
+
+    @asynccontextmanager
+    async def events(self, url: str, session: str, after: str = "") -> AsyncIterator[Events]:
+        """The stream of a session, from the cursor that a browser sends when it connects again."""
+        headers = self._headers | ({"Last-Event-ID": after} if after else {})
+        async with self._http.get(f"{url}/api/v1/sessions/{session}/events", headers=headers) as answer:
+            assert answer.status == 200
+            yield Events(answer)
+
+    async def begin(self) -> str:
+        """A session that is there at both."""
+        made = await self.post(self.a, "/api/v1/sessions", {})
+        return str(made["id"])
+
+    async def say(self, url: str, session: str, text: str) -> None:
+        """Write a message."""
+        await self.post(url, f"/api/v1/sessions/{session}/messages", {"text": text})
+
+    def runs(self, session: str) -> int:
+        """Which gateway runs the turn of a session."""
+        (row,) = self.reader.rows(RUNS, (session,))
+        files = [(gateway.data / "runtime.json").read_bytes() for gateway in self.fleet.gateways]
+        return [msgspec.json.decode(file, type=Runtime).pid for file in files].index(row["pid"])
+
+
+@asynccontextmanager
+async def two(folder: Path, database: str) -> AsyncIterator[Two]:
+    async with model_standin() as model, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
+        fleet = Fleet(folder, 2, lambda _: CONFIG.format(database=database, model=model.url))
+        status, printed = await fleet.gateways[0].command(
+            *("token", "create", "--name", "t", "--scope", "chat", "--scope", "read")
+        )
+        assert status == 0, printed
+        token = msgspec.json.decode(printed, type=dict[str, Any])["token"]
+        with closing(Reader(database)) as reader:
+            async with asyncio.TaskGroup() as group:
+                kept = group.create_task(fleet.keep())
+                yield Two(fleet, await fleet.ready(), token, http, reader)
+                kept.cancel()
+
+
+@pytest.fixture
+def database(postgresql: Cluster) -> str:
+    return postgresql.create()
+
+
+def ids(events: list[Sent]) -> list[int]:
+    return [int(event.id) for event in events if event.id is not None]
+
+
+def grown(events: list[Sent]) -> str:
+    """The text of the pieces, as a page puts it together; an answer ends without the blanks of its last one."""
+    text = ""
+    for event in events:
+        if event.kind == "delta":
+            text = event.data["text"] if event.data.get("whole") else text + event.data["text"]
+    return text.rstrip()
+
+
+async def some(stream: Events, pieces: int) -> list[Sent]:
+    """All events up to so many pieces."""
+    found: list[Sent] = []
+    while sum(event.kind == "delta" for event in found) < pieces:
+        event = await stream.next()
+        assert event is not None
+        found.append(event)
+    return found
+
+
+async def test_an_answer_is_seen_growing_at_the_other_gateway_and_nothing_is_missed_when_that_dies(
+    database: str, tmp_path: Path
+) -> None:
+    async with two(tmp_path, database) as both:
+        session = await both.begin()
+        async with both.events(both.b, session) as at_b:
+            begun = time.monotonic()
+            await both.say(both.a, session, f"first {SLOW}")
+            found = await some(at_b, 3)
+            assert both.runs(session) == 0
+            async with both.events(both.b, session) as late:
+                joined = await late.until("turn.ended")
+            found += await at_b.until("turn.ended")
+            seconds = time.monotonic() - begun
+            pieces = [event.data for event in found if event.kind == "delta"]
+            answer = next(event.data["text"] for event in found if event.kind == "delivery")
+            assert 5 < len(pieces) <= seconds * 10 + 1
+            assert [piece.get("whole", False) for piece in pieces] == [True] + [False] * (len(pieces) - 1)
+            assert grown(found) == grown(joined) == answer
+            assert [event.kind for event in found][-2:] == ["delivery", "turn.ended"]
+
+            await both.say(both.a, session, f"second {SLOW}")
+            before = await some(at_b, 3)
+            assert both.runs(session) == 0
+            await both.fleet.gateways[1].kill()
+        cursor = ids(before)[-1]
+        async with both.events(both.a, session, str(cursor)) as at_a:
+            after = await at_a.until("turn.ended")
+        answer = next(event.data["text"] for event in after if event.kind == "delivery")
+        assert grown(after) == answer
+        seen = ids(found) + ids(before) + ids(after)
+        assert seen == list(range(1, len(seen) + 1))
+        async with both.events(await both.fleet.gateways[1].ready(), session) as again:
+            assert ids(await again.until("turn.ended") + await again.until("turn.ended")) == seen
+
+
+async def test_a_stop_a_key_and_a_drain_at_the_other_gateway(database: str, tmp_path: Path) -> None:
+    async with two(tmp_path, database) as both:
+        session = await both.begin()
+        async with both.events(both.b, session) as at_b:
+            await both.say(both.a, session, f"never ends {SLOW}")
+            await some(at_b, 1)
+            assert both.runs(session) == 0
+            await both.post(both.b, f"/api/v1/sessions/{session}/stop", {})
+            ended = (await at_b.until("turn.ended"))[-1]
+            assert ended.data["outcome"] == "stopped"
+
+            ask = {"model": "default", "messages": [{"role": "user", "content": "only once"}]}
+            first = await both.post(both.a, "/v1/chat/completions", ask, "key-1")
+            again = await both.post(both.b, "/v1/chat/completions", ask, "key-1")
+            assert (first["id"], first["choices"]) == (again["id"], again["choices"])
+
+            await both.fleet.gateways[1].stop(last=True)
+            assert (await at_b.until("bye"))[-1].data == {}
