@@ -26,11 +26,7 @@ class Metrics:
         )
         self._model = Counter("quarterdeck_model_calls", "Model calls", ("provider", "result"), registry=self.registry)
         self._model_seconds = Histogram(
-            "quarterdeck_model_seconds",
-            "One model call",
-            ("provider",),
-            buckets=SECONDS,
-            registry=self.registry,
+            "quarterdeck_model_seconds", "One model call", ("provider",), buckets=SECONDS, registry=self.registry
         )
         self._tokens = Counter(
             "quarterdeck_tokens",
