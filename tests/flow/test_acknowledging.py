@@ -1,10 +1,13 @@
 """A person sees by a reaction that their message is being answered; nothing of the turn depends on it."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from quarterdeck.base.config import load_config
+from quarterdeck.flow import configured
 from quarterdeck.ports import Capabilities
 from tests.flow.doubles import Held, ToolDouble
 from tests.flow.world import World
@@ -121,3 +124,13 @@ async def test_none_where_nobody_wants_it_or_the_platform_has_none(idle_world: W
     held.release()
     await idle_world.rest()
     assert idle_world.platform.reactions == []
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"), [("", False), ('acknowledge = "off"', False), ('acknowledge = "reaction"', True)]
+)
+def test_the_setting_of_a_connection_is_what_flow_obeys(tmp_path: Path, said: str, wanted: bool) -> None:
+    file = tmp_path / "q.toml"
+    file.write_text(f'[connections.lo]\nchannel = "loopback"\n{said}\n')
+    config = load_config(file, {}, cwd=tmp_path).config
+    assert configured.connections(config)["lo"].acknowledge is wanted
