@@ -109,14 +109,23 @@ def catalogue() -> str:
 def channels() -> str:
     """The page of what each channel can do, from what it declares itself."""
     token = SecretRef(env="T")
-    loopback = LoopbackSettings(api_root="", token=token, keys=True, file_bytes=1_000_000, buttons=True)
+    loopback = LoopbackSettings(api_root="", token=token, keys=True, file_bytes=1_000_000, buttons=True, reactions=True)
     declared = {
         "telegram": telegram(),
         'telegram, `streaming = "edit"`': telegram("edit"),
         'telegram, `streaming = "draft"`': telegram("draft"),
-        "loopback, `keys` and `buttons` on, `file_bytes = 1000000`": loopback.capabilities,
+        "loopback, `keys`, `buttons` and `reactions` on, `file_bytes = 1000000`": loopback.capabilities,
     }
-    asked = ("text of one message", "a growing answer", "typing", "files in", "files out", "buttons", "repeats by key")
+    asked = (
+        "text of one message",
+        "a growing answer",
+        "typing",
+        "reactions",
+        "files in",
+        "files out",
+        "buttons",
+        "repeats by key",
+    )
     lines = [f"| connection | {' | '.join(asked)} |", "|---" * (1 + len(asked)) + "|"]
     for name, able in declared.items():
         grows = "one message, edited" if able.edits else "the platform's drafts" if able.drafts else "-"
@@ -124,8 +133,10 @@ def channels() -> str:
         bounds = able.buttons
         buttons = f"{bounds.most}, {bounds.abreast} in a row" if bounds else "-"
         keys = f"within {able.idempotency_window:g} s" if able.idempotent_sends else "-"
-        typing, files = ("yes" if yes else "-" for yes in (able.typing, able.files_in))
-        lines.append(f"| {name} | {able.text_limit} | {grows} | {typing} | {files} | {out} | {buttons} | {keys} |")
+        typing, reacts, files = ("yes" if yes else "-" for yes in (able.typing, able.reactions, able.files_in))
+        lines.append(
+            f"| {name} | {able.text_limit} | {grows} | {typing} | {reacts} | {files} | {out} | {buttons} | {keys} |"
+        )
     said = (
         "Made by `make docs` from what the channels declare; `quarterdeck.testing.channel` checks that they keep it.\n"
         "Lengths are in the platform's own unit (Telegram: UTF-16 code units). `web`, `api` and `terminal` need no\n"

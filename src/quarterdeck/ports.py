@@ -64,13 +64,15 @@ class Capabilities(msgspec.Struct, frozen=True):
     """What a channel can do. `text_limit` is in the platform's own unit; windows are seconds.
 
     `edits`: an answer is shown while it grows, as a message that is edited; `drafts`: as the platform's own draft.
-    `file_bytes` is how large a file may be that it sends; 0: it sends none. `buttons`: how many a message may have.
+    `reactions`: it can set one on a person's message. `file_bytes`: how large a file may be that it sends; 0: it sends
+    none. `buttons`: how many a message may have.
     """
 
     text_limit: int
     edits: bool = False
     drafts: bool = False
     typing: bool = False
+    reactions: bool = False
     idempotent_sends: bool = False
     idempotency_window: float = 0.0
     files_in: bool = False
@@ -151,6 +153,12 @@ class Channel(Protocol):
 
     async def typing(self, room: str, permit: PresencePermit) -> None:
         """Show that an answer is being made; best effort, errors are counted, never raised."""
+        ...
+
+    async def react(self, room: str, native_id: str, permit: PresencePermit, *, on: bool) -> bool:
+        """Set our reaction on a person's message, or take it off; called where `capabilities.reactions`. Best effort,
+        never raised; whether the platform said that it took it.
+        """
         ...
 
     def fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:

@@ -23,7 +23,7 @@ PERSON = 7001
 GROUP = -1001
 EFFECTS = (
     "sendMessage", "editMessageText", "editMessageReplyMarkup", "sendChatAction", "sendMessageDraft", "sendPhoto",
-    "sendVoice", "sendDocument",
+    "sendVoice", "sendDocument", "setMessageReaction",
 )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ class Markup(msgspec.Struct):
 
 
 class Telegram:
-    """Implements ChannelUnderTest, with files, drafts, buttons and groups."""
+    """Implements ChannelUnderTest, with files, drafts, reactions, buttons and groups."""
 
     connection = "tg"
     room = str(PERSON)
@@ -152,6 +152,11 @@ class Telegram:
 
     async def drafts(self) -> Sequence[str]:
         return [str(draft["text"]) for draft in await self.driver.events("draft")]
+
+    async def reactions(self) -> Sequence[str]:
+        changes = await self.driver.events("reaction")
+        last = next((change for change in reversed(changes) if change["message_id"] == self._last), None)
+        return msgspec.convert(last["reactions"], list[str]) if last else []
 
     async def send_file(self, file: Attachment, key: str = "k1", *, text: str = "") -> SendResult:
         part = Part(self.connection, self.room, text, key, file=file)

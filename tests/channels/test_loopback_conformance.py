@@ -30,7 +30,7 @@ FAULTS: dict[Trouble, Fault] = {
 
 
 class Loopback:
-    """Implements ChannelUnderTest, with files, buttons and groups."""
+    """Implements ChannelUnderTest, with files, reactions, buttons and groups."""
 
     connection = "lo"
     room = ROOM.id
@@ -49,7 +49,7 @@ class Loopback:
 
     def _channel(self, url: str) -> LoopbackChannel:
         settings = LoopbackSettings(
-            api_root=url, token=SecretRef(env="LOOPBACK"), keys=True, file_bytes=1_000_000, buttons=True
+            api_root=url, token=SecretRef(env="LOOPBACK"), keys=True, file_bytes=1_000_000, buttons=True, reactions=True
         )
         return LoopbackChannel(
             self.connection,
@@ -89,6 +89,9 @@ class Loopback:
     async def give(self, content: bytes, name: str, text: str) -> None:
         self._standin.inject(Inject(text=text, room=ROOM, attachments=(Upload(name, "text/csv", content),)))
 
+    async def reactions(self) -> Sequence[str]:
+        return ["seen" for entry in self._standin.messages(ROOM.id) if entry.id == self._last and entry.reacted]
+
     async def buttons(self) -> ButtonRows:
         return tuple(tuple(Button(one.label, one.value) for one in row) for row in self._said(ROOM)[-1].buttons)
 
@@ -112,7 +115,9 @@ class Loopback:
         return [(file.name, self._standin.file(file.id)) for file in kept]
 
     async def effects(self) -> int:
-        return sum(request.route in ("messages", "edit", "buttons", "typing") for request in self._standin.requests)
+        return sum(
+            request.route in ("messages", "edit", "buttons", "typing", "reaction") for request in self._standin.requests
+        )
 
 
 class TestLoopback(ChannelConformance):

@@ -148,9 +148,3 @@ async def test_a_press_without_a_message_is_none_of_ours(platform: Telegram) -> 
         await platform.driver.raw_update("callback_query", {"id": "q", "from": sender, "inline_message_id": "x"})
         await platform.driver.acked(1)
     assert intake.acts == []
-
-
-async def test_reactions_are_not_asked_for(platform: Telegram) -> None:
-    async with receiving(platform.channel, RecordingIntake()):
-        await platform.driver.until_polling()
-        assert (await platform.driver.raw_update("message_reaction", {})).update_id is None

@@ -275,6 +275,9 @@ class Platform:
         self.told: list[str] = []  # lines for those who pressed buttons
         self.drafts: list[tuple[str, int, str]] = []
         self.takes_drafts = True
+        self.reactions: list[tuple[str, str, bool]] = []
+        self.takes_reactions = True
+        self.reacting: asyncio.Event | None = None  # what a reaction waits for
         self.manual = False  # a call waits in `waiting` before it arrives
         self.waiting: list[asyncio.Future[Answer]] = []
         self.files: dict[str, bytes | Exception | Held] = {}
@@ -398,6 +401,13 @@ class PlatformChannel:
         connection = permit.route.partition("/")[0]
         permit.check(connection, room)
         self._platform.typed.append(room)
+
+    async def react(self, room: str, native_id: str, permit: PresencePermit, *, on: bool) -> bool:
+        permit.check(permit.route.partition("/")[0], room)
+        self._platform.reactions.append((room, native_id, on))
+        if self._platform.reacting is not None:
+            await self._platform.reacting.wait()
+        return self._platform.takes_reactions
 
     async def fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
         found = self._platform.files.get(file.native_id, Refused("the file is gone"))

@@ -157,6 +157,9 @@ class PostChannel:
     async def typing(self, room, permit):
         return
 
+    async def react(self, room, native_id, permit, *, on):
+        return False
+
     async def fetch(self, file, max_bytes):
         yield b""
 

@@ -156,14 +156,22 @@ async def test_a_send_without_its_permit_is_not_called_sent() -> None:
         await guarded(send=answering(Sent("1"))).send(PART, permit_for(other))
 
 
-async def test_typing_neither_fails_nor_hangs() -> None:
-    async def hang(room: str, permit: PresencePermit) -> None:
+async def test_presence_neither_fails_nor_hangs_nor_says_something_else() -> None:
+    async def hang(*_given: object, **_named: object) -> bool:
         await asyncio.Event().wait()
+        return True
+
+    async def nonsense(*_given: object, **_named: object) -> object:
+        return "yes"
 
     permit = PresencePermit(MintingKey(), "wire/r")
     await guarded(typing=raising(ValueError())).typing("r", permit)
     async with asyncio.timeout(10):
-        await guarded(typing=hang).typing("r", permit)
+        reacts = [
+            guarded(react=react).react("r", "1", permit, on=True) for react in (raising(ValueError()), hang, nonsense)
+        ]
+        taken = await asyncio.gather(guarded(typing=hang).typing("r", permit), *reacts)
+    assert taken == [None, False, False, False]
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,15 @@ async def test_the_bot_edits_its_own_messages(platform: LoopbackStandin, bot: Bo
     assert platform.messages("r1")[0].text == "final"
 
 
+async def test_a_reaction_stands_until_it_is_taken_off(platform: LoopbackStandin, bot: Bot) -> None:
+    path = f"/rooms/r1/messages/{platform.inject(say('mine'))[0].id}/reaction"
+    for method, stands in (("PUT", True), ("PUT", True), ("DELETE", False), ("DELETE", False)):
+        assert await bot.call(method, path) == (200, {"ok": True})
+        assert platform.messages("r1")[0].reacted is stands
+    assert await bot.call("PUT", "/rooms/r1/messages/m999/reaction") == (404, {"error": "unknown_message"})
+    assert (await bot.call("PUT", path.replace("r1", "nowhere")))[0] == 404
+
+
 async def test_typing_and_files(platform: LoopbackStandin, bot: Bot) -> None:
     assert await bot.call("POST", "/rooms/r1/typing") == (200, {"ok": True})
     assert (await bot.call("POST", "/rooms/nowhere/typing"))[0] == 404
@@ -204,6 +213,7 @@ async def test_every_route_of_the_bot_wants_the_token(platform: LoopbackStandin,
         ("POST", "/rooms/r1/messages"),
         ("PUT", "/rooms/r1/messages/m1"),
         ("POST", "/rooms/r1/typing"),
+        ("PUT", "/rooms/r1/messages/m1/reaction"),
         ("POST", "/rooms/r1/files"),
         ("GET", "/files/f1"),
     ):

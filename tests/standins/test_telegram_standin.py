@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import pytest
+from telegram.constants import ReactionEmoji
 
 from tests.standins.telegram import RunningStandIn, in_process
+from tests.standins.telegram.reactions import EMOJI as REACTION_EMOJI
 from tests.standins.telegram.second_clients import PERSON, Aiogram, Client, PlainHttp, Ptb, fails
 
 EMOJI = "\U0001f6a2"
@@ -221,6 +223,17 @@ async def test_drafts_are_for_private_chats(client: Client, stand_in: RunningSta
     assert (await fails(client.draft("thinking", chat=-1001))).kind == "bad"
     assert [entry["text"] for entry in await stand_in.driver.events("draft")] == ["thinking"]
     assert await stand_in.driver.sent() == []
+
+
+async def test_a_message_has_one_reaction_of_the_list(client: Client, stand_in: RunningStandIn) -> None:
+    message = (await stand_in.driver.write("hello")).message_id or 0
+    assert {*map(str, ReactionEmoji)} == REACTION_EMOJI
+    for emojis in (("👀",), ("👍",), ()):
+        await client.react(message, *emojis)
+    for refused in (("👀", "👍"), ("🦑",), ("no emoji",)):
+        assert (await fails(client.react(message, *refused))).kind == "bad"
+    assert "not found" in (await fails(client.react(message + 7, "👀"))).text
+    assert [entry["reactions"] for entry in await stand_in.driver.events("reaction")] == [["👀"], ["👍"], []]
 
 
 async def test_photos_and_chat_actions(stand_in: RunningStandIn, plain: PlainHttp) -> None:

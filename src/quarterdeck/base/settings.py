@@ -235,6 +235,10 @@ class ConnectionConfig(Table, frozen=True):
     streaming: Annotated[
         Literal["off", "draft", "edit"], Meta(description="How an answer is shown while it is written.")
     ] = "off"
+    acknowledge: Annotated[
+        Literal["off", "reaction"],
+        Meta(description="How people see that their message is being answered, where the platform can show it."),
+    ] = "off"
     dm_policy: Annotated[
         Literal["pairing", "allowlist", "open", "disabled"], Meta(description="Who may write in private.")
     ] = "pairing"

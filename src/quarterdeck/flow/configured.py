@@ -113,6 +113,7 @@ def _rules(name: str, one: ConnectionConfig) -> ConnectionRules:
         one.group_policy,
         one.require_mention,
         {group: GroupRules(its.allow, its.require_mention, its.session_per) for group, its in one.groups.items()},
+        one.acknowledge == "reaction",
     )
 
 

@@ -41,6 +41,7 @@ class ConnectionRules(msgspec.Struct, frozen=True):
     group_policy: GroupPolicy = "allowlist"
     require_mention: bool = True
     groups: Mapping[str, GroupRules] = {}
+    acknowledge: bool = False  # by a reaction, where the platform has them
 
     def group(self, room: Room) -> GroupRules:
         """What holds in a group, or in the group that a thread is in."""

@@ -19,7 +19,7 @@ from quarterdeck.model.asking import NO_WISHES, Options
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.hook import ModelSubject
 from quarterdeck.model.message import LateResults, Message, UserMessage, decode
-from quarterdeck.model.permit import Permit, StreamPermit
+from quarterdeck.model.permit import Permit, PresencePermit, StreamPermit
 from quarterdeck.model.turn import Step
 from quarterdeck.ports import ModelProfile, Provider
 from quarterdeck.store.inbox import InboxRow
@@ -107,6 +107,15 @@ class Stream:
         return self.delivery.connection, self.delivery.room_id
 
 
+@dataclass(frozen=True)
+class Acknowledged:
+    """The person's message that has our reaction until the turn has ended."""
+
+    room: str
+    native_id: str
+    permit: PresencePermit
+
+
 @dataclass
 class TurnState:
     """One turn, from its claim to its end."""
@@ -136,6 +145,7 @@ class TurnState:
         default_factory=list[Statement]
     )  # denials of model calls, for the turn's last operation
     shown: int = 0  # model calls whose growing answers were shown
+    acknowledged: Acknowledged | None = None
     drafts: bool = True  # the platform has not said yet that it takes none
 
     def keep_in_mind(self, mind: int) -> None:

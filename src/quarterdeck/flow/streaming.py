@@ -8,6 +8,7 @@ A draft is no message: like typing it needs no record, and what a crash leaves o
 import asyncio
 import zlib
 
+from quarterdeck.flow import acknowledging
 from quarterdeck.flow.live import Piece
 from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import Stream, TurnState
@@ -166,7 +167,7 @@ class Show:
         self._ended.set()
 
     async def beside(self) -> None:
-        """Runs beside the model call until `end`: late pieces, edits on the platform, typing."""
+        """Runs beside the model call until `end`: late pieces, edits on the platform, a reaction, typing."""
         stream = self._state.stream
         presence = await self._presence()
         next_edit = 0.0
@@ -177,6 +178,7 @@ class Show:
                 if stream and stream.permit and self._grown.is_set() and now >= next_edit:
                     self._grown.clear()
                     next_edit = now + await self._edit(stream)
+                await acknowledging.begin(self._services, self._state)
                 if presence:
                     await presence.signal(now, self.text)
         finally:

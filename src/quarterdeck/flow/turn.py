@@ -8,7 +8,7 @@ Each arrow is a commit; what runs between two commits may be lost in a crash and
 import msgspec
 
 from quarterdeck.base.errors import Conflict, NotFound
-from quarterdeck.flow import context, forms, media
+from quarterdeck.flow import acknowledging, context, forms, media
 from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.compaction import Compaction
 from quarterdeck.flow.ending import Ending
@@ -74,6 +74,7 @@ class Turns:
         self._running[session_id] = claim.state
         try:
             await self._drive(claim)
+            await acknowledging.end(self._s, claim.state, resumed=claim.resumed)
         except ExpectationFailed as failed:
             if failed.statement not in MOVED_ON:
                 raise

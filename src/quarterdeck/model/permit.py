@@ -82,7 +82,7 @@ class StreamPermit:
 
 
 class PresencePermit:
-    """A turn's right to show presence (typing) in its own room; it expires with the turn."""
+    """A turn's right to show presence (typing, a reaction) in its own room; it expires with the turn."""
 
     __slots__ = ("_open", "route")
 

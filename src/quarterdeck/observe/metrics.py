@@ -26,11 +26,7 @@ class Metrics:
         )
         self._model = Counter("quarterdeck_model_calls", "Model calls", ("provider", "result"), registry=self.registry)
         self._model_seconds = Histogram(
-            "quarterdeck_model_seconds",
-            "One model call",
-            ("provider",),
-            buckets=SECONDS,
-            registry=self.registry,
+            "quarterdeck_model_seconds", "One model call", ("provider",), buckets=SECONDS, registry=self.registry
         )
         self._tokens = Counter(
             "quarterdeck_tokens",
@@ -59,6 +55,9 @@ class Metrics:
             ("connection",),
             buckets=SECONDS,
             registry=self.registry,
+        )
+        self._acknowledgements = Counter(
+            "quarterdeck_acknowledgements", "Reactions of ours", ("connection", "result"), registry=self.registry
         )
         self._webhooks = Counter(
             "quarterdeck_webhooks", "Calls of platforms to us", ("connection", "result"), registry=self.registry
@@ -115,6 +114,10 @@ class Metrics:
         """A platform call ended."""
         self._child(self._sends, connection, result).inc()
         self._child(self._send_seconds, connection).observe(seconds)
+
+    def acknowledgement(self, connection: str, result: str) -> None:
+        """A reaction on a person's message (set, taken_off, failed)."""
+        self._child(self._acknowledgements, connection, result).inc()
 
     def webhook(self, connection: str, result: str) -> None:
         """A platform called us (taken, refused, failed, busy)."""

@@ -17,6 +17,7 @@ from quarterdeck.testing.platform import (
     HasGroups,
     RecordingIntake,
     ShowsDrafts,
+    ShowsReactions,
     TakesFiles,
     able,
     nothing_waits,
@@ -96,6 +97,27 @@ class DeclaredConformance:
         await refused(platform.channel.draft(platform.room, 7, "late", permit), "a draft")
         check(await platform.effects() == before, "a draft after the turn's end reaches nobody")
         await platform.unreachable.draft(platform.room, 7, "x", presence_for(platform))  # raises nothing
+
+    # --- reactions --------------------------------------------------------------------------------------------
+
+    async def test_a_reaction_is_set_and_taken_off(self, platform: ChannelUnderTest) -> None:
+        if not platform.channel.capabilities.reactions:
+            return
+        given, permit = able(platform, ShowsReactions, "reactions"), presence_for(platform)
+        await platform.write("hello")
+        message = (await _taken(platform)).message_ref
+        for on in (True, True, False):
+            check(await platform.channel.react(platform.room, message, permit, on=on), "a reaction is taken")
+            check(len(await given.reactions()) == on, "a reaction stands once, until it is taken off")
+        check(list(await platform.shown()) == [], "a reaction is no message")
+        gone = await platform.channel.react(platform.room, "987654", permit, on=True)
+        check(not gone, "a reaction on what is not there was not taken")
+        before = await platform.effects()
+        permit.close()
+        await refused(platform.channel.react(platform.room, message, permit, on=True), "a reaction")
+        check(await platform.effects() == before, "a reaction after the turn's end reaches nobody")
+        far = await platform.unreachable.react(platform.room, message, presence_for(platform), on=True)
+        check(not far, "where nobody listens a reaction was not taken, and nothing is raised")
 
     # --- files ------------------------------------------------------------------------------------------------
 

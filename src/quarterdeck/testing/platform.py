@@ -106,6 +106,15 @@ class ShowsDrafts(ChannelUnderTest, Protocol):
 
 
 @runtime_checkable
+class ShowsReactions(ChannelUnderTest, Protocol):
+    """Where the channel reacts to messages (`reactions`)."""
+
+    async def reactions(self) -> Sequence[str]:
+        """The bot's reactions on the person's last message in `room`."""
+        ...
+
+
+@runtime_checkable
 class HasButtons(ChannelUnderTest, Protocol):
     """Where messages may have buttons (`buttons`)."""
 

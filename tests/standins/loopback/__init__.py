@@ -12,6 +12,7 @@ The wire, with `Authorization: Bearer TOKEN` (else 401 {"error": "unauthorized"}
                                           403 blocked; 404 unknown_room; 429 rate with "retry_after" seconds
     PUT  /rooms/{room}/messages/{id}      {"text"} -> {"id"}; 404 unknown_message; 405 no_edits
     DELETE /rooms/{room}/messages/{id}/buttons  {"id"}; 404 unknown_message
+    PUT, DELETE /rooms/{room}/messages/{id}/reaction  {"ok": true}; 404 unknown_message
     POST /presses/{id}                    {"text"}, a line for who pressed -> {"ok": true}; 404 unknown_press
     POST /rooms/{room}/typing             {"ok": true}
     POST /rooms/{room}/files              a raw body, X-File-Name, Content-Type -> {"id"}
@@ -32,8 +33,8 @@ Without a token: POST /effect -> {"ok": true, "n": count}, and the control route
 - `server`  the running stand-in: its parts, its faults, its record
 
 The record has one line for each thing that happened, `event` naming it: request, end (joined by `n`), inject,
-ack, message, edit, unbutton, told, typing, file, effect. An `end` has a `fate` (answered, hung, dropped_before,
-dropped_after) and says whether the client had gone (`disconnected`).
+ack, message, edit, unbutton, reaction, told, typing, file, effect. An `end` has a `fate` (answered, hung,
+dropped_before, dropped_after) and says whether the client had gone (`disconnected`).
 """
 
 from tests.standins.loopback.server import TOKEN, LoopbackStandin, loopback_standin

@@ -108,6 +108,14 @@ class Rooms:
         self._note("unbutton", room=room, id=native_id)
         return entry
 
+    def react(self, room: str, native_id: str, *, on: bool) -> None:
+        """The bot sets its reaction on a message, or takes it off. Raises Refused."""
+        self.known(room)
+        if (entry := self._entries[room].get(native_id)) is None:
+            raise Refused(404, "unknown_message")
+        entry.reacted = on
+        self._note("reaction", room=room, id=native_id, on=on)
+
     def pressed(self, room: str, press: Press) -> None:
         """A person pressed something. Raises Refused for a message that is not the bot's."""
         entry = self._entries.get(room, {}).get(press.message)

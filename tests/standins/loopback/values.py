@@ -4,7 +4,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Route = Literal["events", "messages", "edit", "typing", "files", "upload", "effect", "buttons", "press"]
+Route = Literal["events", "messages", "edit", "typing", "files", "upload", "effect", "buttons", "press", "reaction"]
 RoomKind = Literal["dm", "group"]
 
 
@@ -98,6 +98,8 @@ class Entry(msgspec.Struct, kw_only=True):
 
     `author` is "bot" or a person's id; `edits` are the texts that came later.
 
+    `reacted`: the bot has set its reaction on it.
+
     `posts` counts the requests that created it or that its key made be answered with its id.
     """
 
@@ -112,6 +114,7 @@ class Entry(msgspec.Struct, kw_only=True):
     edits: list[Version] = msgspec.field(default_factory=list)
     file: Attachment | None = None
     buttons: tuple[tuple[Button, ...], ...] = ()
+    reacted: bool = False
 
 
 class Press(msgspec.Struct, kw_only=True):

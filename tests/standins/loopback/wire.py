@@ -39,6 +39,8 @@ class Wire:
             ("POST", "/rooms/{room}/messages", "messages", self._send),
             ("PUT", "/rooms/{room}/messages/{id}", "edit", self._change),
             ("DELETE", "/rooms/{room}/messages/{id}/buttons", "buttons", self._unbutton),
+            ("PUT", "/rooms/{room}/messages/{id}/reaction", "reaction", self._react),
+            ("DELETE", "/rooms/{room}/messages/{id}/reaction", "reaction", self._react),
             ("POST", "/presses/{id}", "press", self._told),
             ("POST", "/rooms/{room}/typing", "typing", self._typing),
             ("POST", "/rooms/{room}/files", "upload", self._upload),
@@ -65,6 +67,10 @@ class Wire:
 
     async def _unbutton(self, http: web.Request, body: bytes) -> web.Response:
         return reply({"id": self._rooms.unbutton(http.match_info["room"], http.match_info["id"]).id})
+
+    async def _react(self, http: web.Request, body: bytes) -> web.Response:
+        self._rooms.react(http.match_info["room"], http.match_info["id"], on=http.method == "PUT")
+        return reply({"ok": True})
 
     async def _told(self, http: web.Request, body: bytes) -> web.Response:
         self._rooms.answer(http.match_info["id"], parse(body, Told).text)

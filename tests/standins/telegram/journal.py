@@ -1,8 +1,8 @@
 """What has happened at the stand-in? Every event once, in memory and in a JSONL file that outlives everybody.
 
 A line is `{"n": number, "at": seconds since the epoch, "event": name, ...}`. Events: `request` (on arrival)
-and `response` (the same `request` number), `sent`, `edited`, `markup`, `deleted`, `draft`, `action`, `answered`,
-`injected`, `acked`, `fault`, `reset`.
+and `response` (the same `request` number), `sent`, `edited`, `markup`, `deleted`, `draft`, `action`, `reaction`,
+`answered`, `injected`, `acked`, `fault`, `reset`.
 """
 
 import asyncio

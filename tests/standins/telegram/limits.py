@@ -45,6 +45,8 @@ COMMAND_CHARS = (1, 32)
 """PTB: BotCommandLimit.MIN_COMMAND, MAX_COMMAND."""
 COMMAND_DESCRIPTION_CHARS = (1, 256)
 """PTB: BotCommandLimit.MIN_DESCRIPTION, MAX_DESCRIPTION."""
+REACTIONS = 1
+"""Of a bot without premium on one message (aiogram: methods/set_message_reaction.py)."""
 
 
 def utf16_length(text: str) -> int:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from tests.standins.telegram import files, messages, refusals
+from tests.standins.telegram import files, messages, reactions, refusals
 from tests.standins.telegram.call import Call
 from tests.standins.telegram.limits import (
     CALLBACK_ANSWER_CHARS,
@@ -195,6 +195,7 @@ _METHODS: Mapping[str, Method] = MappingProxyType({
     "senddocument": files.send_document,
     "editmessagetext": messages.edit_message_text,
     "editmessagereplymarkup": messages.edit_message_reply_markup,
+    "setmessagereaction": reactions.set_message_reaction,
     "deletemessage": messages.delete_message,
     "answercallbackquery": answer_callback_query,
 })  # fmt: skip

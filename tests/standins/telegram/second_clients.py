@@ -19,7 +19,15 @@ import telegram
 import telegram.error
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.types import BotCommand, BufferedInputFile, InlineKeyboardButton, InlineKeyboardMarkup, Update
+from aiogram.types import (
+    BotCommand,
+    BufferedInputFile,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    ReactionTypeEmoji,
+    ReactionTypeUnion,
+    Update,
+)
 from telegram.request import HTTPXRequest
 
 PERSON = 7001
@@ -119,6 +127,10 @@ class Client(ABC):
         """Show a draft."""
 
     @abstractmethod
+    async def react(self, message_id: int, *emojis: str) -> None:
+        """Set the bot's reactions on a message."""
+
+    @abstractmethod
     async def offer(self, text: str, rows: list[list[tuple[str, str]]]) -> int:
         """Send a message with buttons, each (label, data), and return its number."""
 
@@ -207,6 +219,9 @@ class Ptb(Client):
     async def draft(self, text: str, *, chat: int = PERSON) -> None:
         await _ptb(self._bot.send_message_draft(chat, 1, text))
 
+    async def react(self, message_id: int, *emojis: str) -> None:
+        await _ptb(self._bot.set_message_reaction(PERSON, message_id, [*emojis]))
+
     async def offer(self, text: str, rows: list[list[tuple[str, str]]]) -> int:
         keys = [[telegram.InlineKeyboardButton(label, callback_data=data) for label, data in row] for row in rows]
         markup = telegram.InlineKeyboardMarkup(keys)
@@ -289,6 +304,10 @@ class Aiogram(Client):
 
     async def draft(self, text: str, *, chat: int = PERSON) -> None:
         await _aio(self._bot.send_message_draft(chat, 1, text=text))
+
+    async def react(self, message_id: int, *emojis: str) -> None:
+        wanted: list[ReactionTypeUnion] = [ReactionTypeEmoji(emoji=emoji) for emoji in emojis]
+        await _aio(self._bot.set_message_reaction(PERSON, message_id, wanted))
 
     async def offer(self, text: str, rows: list[list[tuple[str, str]]]) -> int:
         keys = [[InlineKeyboardButton(text=label, callback_data=data) for label, data in row] for row in rows]

@@ -77,6 +77,8 @@ class Message:
     media: Json = field(default_factory=dict)
     more: Json = field(default_factory=dict)
     deleted: bool = False
+    reactions: list[str] = field(default_factory=list)
+    """The bot's own; messages do not show them."""
 
     @property
     def from_bot(self) -> bool:

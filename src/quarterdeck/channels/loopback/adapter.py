@@ -169,6 +169,13 @@ class LoopbackChannel:
         permit.check(self._name, room)
         await self._call(self._out("POST", f"/rooms/{quote(room, safe='')}/typing", b"{}"))
 
+    async def react(self, room: str, native_id: str, permit: PresencePermit, *, on: bool) -> bool:
+        """See ports.Channel.react."""
+        permit.check(self._name, room)
+        path = f"/rooms/{quote(room, safe='')}/messages/{quote(native_id, safe='')}/reaction"
+        answer = await self._call(self._out("PUT" if on else "DELETE", path, b"{}" if on else None))
+        return isinstance(answer, Response) and answer.status < 300
+
     async def _say(
         self,
         room: str,

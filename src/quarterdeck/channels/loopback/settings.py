@@ -11,7 +11,8 @@ BUTTONS = ButtonBounds(most=24, abreast=4, label=40, value=64)
 
 class LoopbackSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`keys`: the server honours idempotency keys, for `key_seconds`; `edits`: it can edit messages; `file_bytes`: how
-    large a file it takes, 0 for none; `buttons`: it shows buttons under messages.
+    large a file it takes, 0 for none; `buttons`: it shows buttons under messages; `reactions`: it shows our reaction
+    on one.
     """
 
     api_root: str
@@ -21,6 +22,7 @@ class LoopbackSettings(msgspec.Struct, frozen=True, kw_only=True):
     edits: bool = True
     file_bytes: int = 0
     buttons: bool = False
+    reactions: bool = False
     limit: int = 2000
     poll_seconds: float = 25.0
 
@@ -31,6 +33,7 @@ class LoopbackSettings(msgspec.Struct, frozen=True, kw_only=True):
             text_limit=self.limit,
             edits=self.edits,
             typing=True,
+            reactions=self.reactions,
             idempotent_sends=self.keys,
             idempotency_window=self.key_seconds if self.keys else 0.0,
             files_in=True,

@@ -18,6 +18,7 @@ def capabilities(streaming: str = "off") -> Capabilities:
         edits=streaming == "edit",
         drafts=streaming == "draft",
         typing=True,
+        reactions=True,
         files_in=True,
         file_bytes=media.FILE_BYTES,
         buttons=BUTTONS,

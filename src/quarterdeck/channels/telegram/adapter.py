@@ -104,6 +104,11 @@ class TelegramChannel:
         permit.check(self._name, room)
         await self._sender.typing(room)
 
+    async def react(self, room: str, native_id: str, permit: PresencePermit, *, on: bool) -> bool:
+        """See ports.Channel.react."""
+        permit.check(self._name, room)
+        return await self._sender.react(room, native_id, on=on)
+
     # --- both -------------------------------------------------------------------------------------------------
 
     def health(self) -> ChannelHealth:

@@ -155,7 +155,8 @@ class Receiving:
     def _act(self, update: updates.Update) -> Inbound | None:
         act = self._acts.read(update, self._me)
         if act is None:
-            self._log.info("telegram.update_ignored", connection=self._name, update=update.update_id)
+            reason = "no act" if update.asked_for else "not asked for"
+            self._log.info("telegram.update_ignored", connection=self._name, update=update.update_id, reason=reason)
         return act
 
     async def _answer(self, act: Inbound, accepted: Acceptance) -> None:

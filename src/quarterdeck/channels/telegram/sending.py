@@ -7,7 +7,7 @@ from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.telegram import cutting, markdown, media, wire
-from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls
+from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls, retry_after
 from quarterdeck.model.action import Part, StreamTo
 from quarterdeck.model.message import Attachment
 from quarterdeck.ports import (
@@ -36,6 +36,7 @@ class Sender:
         self._log = log
         self._plain: OrderedDict[str, None] = OrderedDict()  # keys of parts that Telegram did not take in their form
         self._limited = ("", 0.0)  # the room that last met a limit, and the monotonic time of its end
+        self._no_reactions_until = 0.0  # monotonic; the end of a limit that a reaction met
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
 
     async def send(self, part: Part) -> SendResult:
@@ -80,6 +81,18 @@ class Sender:
         given = await self._calls.call("sendChatAction", wire.typing(room))
         if not isinstance(given, wire.Answer) or not given.ok:
             self._log.info("telegram.typing_failed", connection=self._connection, reason=given.reason)
+
+    async def react(self, room: str, native_id: str, *, on: bool) -> bool:
+        """Our reaction on a person's message; whether it was taken. After a limit none until its end."""
+        if self._clock.monotonic() < self._no_reactions_until:
+            return False
+        given = await self._calls.call("setMessageReaction", wire.set_reaction(room, native_id, on=on))
+        if isinstance(given, wire.Answer) and given.ok:
+            return True
+        if isinstance(given, wire.Answer) and given.code == 429:
+            self._no_reactions_until = self._clock.monotonic() + (retry_after(given) or 1.0)
+        self._log.info("telegram.reaction_failed", connection=self._connection, reason=given.reason)
+        return False
 
     def _text(self, part: Part) -> tuple[str, bool]:
         """What goes over the wire, and whether it is HTML."""

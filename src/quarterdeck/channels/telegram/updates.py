@@ -217,6 +217,11 @@ class Update(msgspec.Struct, frozen=True):
     my_chat_member: ChatMemberUpdated | None = None
     callback_query: CallbackQuery | None = None
 
+    @property
+    def asked_for(self) -> bool:
+        """Whether it is of a kind in `WANTED`: what was asked for before us may still come."""
+        return any((self.message, self.edited_message, self.my_chat_member, self.callback_query))
+
 
 class UpdateId(msgspec.Struct, frozen=True):
     """All that is known of an update that cannot be read."""

@@ -15,6 +15,9 @@ from quarterdeck.ports import MaybeSent, NotSent, SendRefused, SendResult, Sent
 TEXT_UNITS = 4096
 """Of a message, in UTF-16 code units after entities parsing (api, sendMessage)."""
 
+SEEN = "\N{EYES}"
+"""Our reaction. A chat whose administrators chose others does not take it (unverified)."""
+
 REFUSED_TOKEN_SECONDS = 60.0
 CANNOT_PARSE = "cannot_parse"
 MESSAGE_GONE = "message_gone"
@@ -112,6 +115,23 @@ class SendChatAction(msgspec.Struct, frozen=True, omit_defaults=True):
     message_thread_id: int = 0
 
 
+class Emoji(msgspec.Struct, frozen=True):
+    """api: ReactionTypeEmoji. One of a fixed list (python-telegram-bot 22.8, constants.py: ReactionEmoji)."""
+
+    emoji: str
+    type: str = "emoji"
+
+
+class SetMessageReaction(msgspec.Struct, frozen=True):
+    """api: setMessageReaction. A bot without premium sets up to one (aiogram 3.31.0,
+    methods/set_message_reaction.py); an empty list takes its own off.
+    """
+
+    chat_id: str
+    message_id: int
+    reaction: tuple[Emoji, ...]
+
+
 class SendMessageDraft(msgspec.Struct, frozen=True):
     """api: sendMessageDraft (aiogram 3.31.0, methods/send_message_draft.py): a preview of up to 4096 units that is gone
     after 30 seconds unless it is sent again; `draft_id` is not 0, and the same for one growing answer.
@@ -176,6 +196,7 @@ Body = (
     | AnswerCallbackQuery
     | SendMessageDraft
     | SendChatAction
+    | SetMessageReaction
     | GetUpdates
     | GetFile
     | SetWebhook
@@ -196,6 +217,11 @@ def typing(room: str) -> SendChatAction:
     """An answer is being made."""
     chat, topic = address(room)
     return SendChatAction(chat, "typing", topic)
+
+
+def set_reaction(room: str, native_id: str, *, on: bool) -> SetMessageReaction:
+    """Our reaction on a message, or none."""
+    return SetMessageReaction(address(room)[0], int(native_id), (Emoji(SEEN),) if on else ())
 
 
 def send_message(room: str, text: str, *, html: bool, reply_to: str = "", buttons: ButtonRows = ()) -> SendMessage:

@@ -121,6 +121,17 @@ class GuardedChannel:
         except FAULTS as error:
             self._failed("typing", error)
 
+    async def react(self, room: str, native_id: str, permit: PresencePermit, *, on: bool) -> bool:
+        """See ports.Channel.react; at most 5 s."""
+        try:
+            async with asyncio.timeout(TYPING_SECONDS):
+                return await self._inner.react(room, native_id, permit, on=on) is True
+        except NotAllowed:
+            raise
+        except FAULTS as error:
+            self._failed("react", error)
+            return False
+
     async def fetch(self, file: Attachment, max_bytes: int) -> AsyncIterator[bytes]:
         """See ports.Channel.fetch."""
         size = 0
