@@ -10,7 +10,7 @@ from tests.chaos.storm import Storm, storm
 from tests.postgresql import Cluster
 from tests.waiting import slowly
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.proves("R3", "R4", "channel.telegram")]
+pytestmark = [pytest.mark.timeout(400), pytest.mark.proves("R4", "channel.telegram")]
 
 
 def test_one_process_polls_at_a_time(postgresql: Cluster, tmp_path: Path) -> None:
