@@ -85,7 +85,7 @@ async def test_usage_errors(desk: Desk) -> None:
         (("deliveries", "settle", "dlv_1", "lost"), "invalid choice"),
         (("token", "create", "--name", "x", "--scope", "everything"), "'everything' is no scope"),
         (("token", "create", "--name", "x", "--scope", "chat", "--expires", "soon"), "is no time"),
-        (("up", "--role", "worker"), "Leave it out, or say --role all"),
+        (("up", "--role", "worker"), "Leave it out, or use PostgreSQL"),
         (("init",), "Say --yes"),
         (("chat",), "nothing to say"),
     ):
