@@ -47,6 +47,7 @@ SESSION = "/api/v1/sessions/{id}"
 EVENTS = "text/event-stream"
 FILE = "application/octet-stream"
 EXPORT = "application/json, text/markdown, text/html"
+SHEET = "text/csv"
 NAME = ("X-File-Name",)
 KEY = ("Idempotency-Key",)
 RESUME = ("Last-Event-ID",)
@@ -202,6 +203,8 @@ def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
               raises=(Conflict,)),
         route("GET", f"{V1}/usage", usage.get_usage, asked.UsageQuery, shown.Usage, READ,
               "Tokens and cost of model calls, summed."),
+        route("GET", f"{V1}/usage.csv", usage.get_usage_csv, asked.UsageSheet, SHEET, READ,
+              "The same with all of its lines, for a spreadsheet."),
     )
 
 

@@ -88,6 +88,7 @@ USED = (
     Argument("--zone", "Where days begin, such as Europe/Berlin.", usual="UTC"),
     *(Argument(f"--{name}", f"Only of this {name}.", usual="") for name in ONE_OF),
     Argument("--limit", "At most so many lines.", kind="number", usual=1000),
+    Argument("--csv", "All lines, for a spreadsheet.", kind="flag"),
 )
 TOKEN = (
     Argument("--name", "What it is for.", required=True),

@@ -193,6 +193,11 @@ def usage(
     return _get("/usage", shown.Usage, group=group, since=since, until=until, zone=zone, limit=limit, **of)
 
 
+def usage_csv(group: str = "day,model", since: str = "", until: str = "", zone: str = "UTC", **of: str) -> Ask[bytes]:
+    """The same with all of its lines, for a spreadsheet."""
+    return _get("/usage.csv", bytes, group=group, since=since, until=until, zone=zone, **of)
+
+
 def settle_delivery(
     delivery: str, outcome: Literal["sent", "failed"], reason: str = "", *, key: str = ""
 ) -> Ask[shown.Settled]:
