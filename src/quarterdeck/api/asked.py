@@ -122,6 +122,18 @@ class ResendAsk(Ask, frozen=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
+class DismissAsk(Ask, frozen=True):
+    """Why a delivery is left as it is."""
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class RetryAsk(Ask, frozen=True):
+    """Why a message is tried again."""
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
 class UsageSheet(Ask, frozen=True):
     """What to sum. `group`: any of day, assistant, person, connection, session, model, provider, with commas."""
 
