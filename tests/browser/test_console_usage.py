@@ -1,5 +1,6 @@
 """Usage: is what assistants took seen as a chart and as tables, by everybody, and is it said when there is none?"""
 
+import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,12 +30,18 @@ def test_what_was_used_is_seen_and_summed(new_console: NewConsole, width: int, s
     expect(console.section("By day").get_by_role("rowheader").first).to_have_text(today, timeout=SOON)
     expect(console.section("By assistant").get_by_role("rowheader", name="default")).to_be_visible()
     expect(console.section("By model").get_by_role("rowheader", name="script/help")).to_be_visible()
+    expect(console.section("By connection").get_by_role("rowheader", name="web")).to_be_visible()
+    expect(console.section("By person").get_by_role("rowheader").filter(has_text="on web").first).to_be_visible()
     expect(console.page.get_by_role("img", name="Tokens by day")).to_be_visible()
     assert console.page.locator(".chart rect").count() >= 1
     console.look_over()
     asked = console.page.request.get(console.url + str(console.page.locator(".json").get_attribute("href"))).json()
     shown = console.page.locator(".figures dd").first.inner_text()
     assert int(shown.replace(",", "")) == asked["total"]["calls"]
+    with console.page.expect_download() as started_download:
+        console.page.get_by_role("link", name="Download for a spreadsheet").click()
+    with started_download.value.path().open(newline="") as sheet:
+        assert sum(int(row["calls"]) for row in csv.DictReader(sheet)) == asked["total"]["calls"]
 
 
 def test_what_has_no_price_is_said(new_console: NewConsole) -> None:

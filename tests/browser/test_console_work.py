@@ -121,6 +121,34 @@ def test_what_did_not_arrive_is_sent_again_from_its_page(new_console: NewConsole
     expect(console.page.get_by_text("Nothing is failed")).to_be_visible(timeout=SOON)
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_failed_is_left_and_is_not_wrong_any_more(
+    new_console: NewConsole, messenger: Messenger, width: int
+) -> None:
+    console, guest = new_console(width), 9600 + width
+    befriend(console, messenger, guest)
+    lose(messenger, guest, "never mind")
+    waits = console.section("Waits for you")
+    waits.get_by_role("button", name="It did not arrive").click(timeout=SOON)
+    wrong = console.section("What is wrong")
+    expect(wrong).to_contain_text("or leave it", timeout=SOON)
+    wrong.get_by_role("link", name="Show").click()
+    console.page.locator(".said").get_by_role("link", name="You said: never mind").click()
+    console.page.get_by_label("How do you know").fill("told in person")
+    console.look_over()
+    console.tab_to("Leave it")
+    console.page.keyboard.press("Enter")
+    expect(console.page.get_by_role("status")).to_contain_text("1 part left as it is", timeout=SOON)
+    expect(console.page.locator(".cards .state")).to_have_text("dismissed", timeout=SOON)
+    expect(console.page.get_by_role("button", name="Leave it")).to_have_count(0)
+    console.look_over()
+    console.open()
+    expect(console.section("What is wrong")).to_contain_text("Nothing is wrong")
+    console.open("/console/deliveries?state=dismissed")
+    expect(console.page.get_by_role("link", name="You said: never mind").first).to_be_visible()
+    console.look_over()
+
+
 def test_what_was_decided_elsewhere_loses_nothing_that_was_typed(new_console: NewConsole, messenger: Messenger) -> None:
     console, guest = new_console(), 9400
     befriend(console, messenger, guest)

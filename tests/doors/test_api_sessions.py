@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.store import outbox
-from quarterdeck.store.operations import operation
+from quarterdeck.store.operations import Statement, operation
 from tests.doors.running import Running
 from tests.waiting import until
 
@@ -306,3 +306,50 @@ async def test_a_person_settles_a_delivery(gateway: Running) -> None:
     assert [one["id"] for one in listed.json()["items"]] == [delivery]
     again = await gateway.call("POST", f"{path}/resend", token=token, json={})
     assert (again.status, again.json()["parts"]) == (200, 1)
+
+
+async def test_a_failed_delivery_is_left_as_it_is(gateway: Running) -> None:
+    token = await gateway.token("chat", "read", "operate", "audit")
+    session = await begin(gateway, token)
+    await write(gateway, token, session, "hello")
+    await answered(gateway, token, session, 1)
+    delivery = (await gateway.call("GET", "/api/v1/deliveries", token=token)).json()["items"][0]["id"]
+    path = f"/api/v1/deliveries/{delivery}"
+    early = await gateway.call("POST", f"{path}/dismiss", token=token, json={})
+    assert (early.status, early.json()["code"]) == (409, "conflict")
+    failed = outbox.move(delivery, 0, "sent", "failed", gateway.parts.clock.now(), error="blocked")
+    await gateway.parts.store.commit(operation("settle", failed))
+    key = {"Idempotency-Key": "leave-it"}
+    for _ in range(2):  # the answer is kept: done once
+        said = await gateway.call("POST", f"{path}/dismiss", token=token, json={"reason": "seen"}, headers=key)
+        assert (said.status, said.json()) == (200, {"id": delivery, "parts": 1})
+    shown = (await gateway.call("GET", path, token=token)).json()
+    assert (shown["delivery"]["id"], shown["delivery"]["state"]) == (delivery, "dismissed")
+    assert [(one["n"], one["state"], one["error"]) for one in shown["parts"]] == [(0, "dismissed", "blocked")]
+    for state, ids in (("failed", []), ("dismissed", [delivery])):
+        found = await gateway.call("GET", f"/api/v1/deliveries?state={state}", token=token)
+        assert [one["id"] for one in found.json()["items"]] == ids
+    recorded = await gateway.call("GET", "/api/v1/audit?type=change.delivery.dismiss", token=token)
+    assert [one["resource"] for one in recorded.json()["items"]] == [delivery]
+    missing = await gateway.call("GET", "/api/v1/deliveries/dlv_9", token=token)
+    assert (missing.status, missing.json()["code"]) == (404, "not_found")
+
+
+async def test_a_message_that_failed_is_tried_again(gateway: Running) -> None:
+    token = await gateway.token("chat", "read", "operate")
+    session = await begin(gateway, token)
+    inbox_id = (await write(gateway, token, session, "hello"))["inbox_id"]
+    await answered(gateway, token, session, 1)
+    path = f"/api/v1/inbox/{inbox_id}/retry"
+    early = await gateway.call("POST", path, token=token, json={})
+    assert (early.status, early.json()["code"]) == (409, "conflict")
+    failed = Statement("inbox.fail", "UPDATE inbox SET outcome = 'failed' WHERE id = :id", {"id": inbox_id}, expect=1)
+    await gateway.parts.store.commit(operation("settle", failed))
+    key = {"Idempotency-Key": "once-more"}
+    for _ in range(2):
+        said = await gateway.call("POST", path, token=token, json={"reason": "it is back"}, headers=key)
+        assert (said.status, said.json()["id"], said.json()["state"]) == (200, inbox_id, "waiting")
+        assert said.json()["outcome"] is None
+    await answered(gateway, token, session, 2)
+    (row,) = (await gateway.call("GET", "/api/v1/inbox", token=token)).json()["items"]
+    assert (row["id"], row["outcome"]) == (inbox_id, "answered")

@@ -88,7 +88,17 @@ async def test_a_delivery_of_unknown_fate_is_settled_or_sent_again(desk: Desk, p
         assert bot(platform) == ["You said: first", "(This may be a repeat.)\nYou said: second"]
         await listed(desk, "deliveries", "list", "--state", "sent", count=2)
         assert (await desk.run("deliveries", "resend", str(lost["id"]))).code == 1
-        assert {"change.delivery.settle", "change.delivery.resend"} <= set(await types(desk))
+        platform.fault(Fault(route="messages", kind="drop_after"))
+        platform.inject(Inject(text="third"))
+        (lost,) = await listed(desk, "deliveries", "list", "--state", "unknown")
+        early = await desk.run("deliveries", "dismiss", str(lost["id"]))
+        assert (early.code, "it is unknown" in early.err) == (1, True)
+        assert (await desk.run("deliveries", "settle", str(lost["id"]), "failed")).code == 0
+        left = await desk.run("deliveries", "dismiss", str(lost["id"]), "--reason", "told in person", "--json")
+        assert left.row == {"id": lost["id"], "state": "dismissed", "parts": 1}
+        await listed(desk, "deliveries", "list", "--state", "dismissed")
+        kinds = {f"change.delivery.{done}" for done in ("settle", "resend", "dismiss")}
+        assert kinds <= set(await types(desk))
     assert (await desk.run("audit", "verify")).code == 0
 
 

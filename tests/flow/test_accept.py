@@ -8,7 +8,7 @@ import pytest
 
 from quarterdeck.base.errors import NotFound, Retry
 from quarterdeck.model.inbound import Accepted, Duplicate
-from quarterdeck.store import people
+from quarterdeck.store import events, people
 from quarterdeck.store.operations import operation
 from tests.flow.doubles import Held
 from tests.flow.world import Died, World
@@ -284,6 +284,25 @@ async def test_a_stranger_is_asked_for_a_pairing_once_and_is_not_replayed(idle_w
     await world.say("now?")
     await world.rest()
     assert world.platform.texts()[1:] == ["re: now?"]
+
+
+@pytest.mark.proves("event.pairing.asked")
+async def test_of_every_stranger_whoever_follows_hears_once(idle_world: World) -> None:
+    world = idle_world
+    world.settings.wire = msgspec.structs.replace(world.settings.wire, dm_policy="pairing")
+    await world.start()
+    with world.parts.live.watch("") as watcher:
+        await asyncio.gather(*(world.say(f"hello {n}", who=f"p{n % 4}", room=f"r{n % 4}") for n in range(8)))
+        await watcher.next(5.0)
+        told = [one for one in await events.after_any(world.store, 0, 100) if one.kind == "pairing.asked"]
+    await world.rest()
+    wishes = {wish.id: wish for wish in await people.pairings(world.store, "asked", 50, "")}
+    assert len(wishes) == 4
+    assert {one.session_id for one in told} == {""}
+    assert sorted(one.seq for one in told) == [1, 2, 3, 4]
+    said = [msgspec.json.decode(one.data) for one in told]
+    assert {one["pairing"] for one in said} == set(wishes)
+    assert all((one["kind"], one["connection"]) == ("person", "wire") for one in said)
 
 
 async def test_two_first_messages_of_a_stranger_at_once_make_one_pairing(idle_world: World) -> None:

@@ -93,6 +93,22 @@ class Deliveries:
         self._live.committed(delivery.session_id)
         return len(parts)
 
+    async def dismiss(
+        self, delivery_id: str, actor: Actor, reason: str = "", riding: Riding[int] = nothing_rides
+    ) -> int:
+        """Leave the parts that failed, were refused or that a stop held: nobody is asked about them any more.
+
+        How many there were. Raises NotFound, Conflict.
+        """
+        delivery, parts = await self._parts(delivery_id, ("failed", "refused", "held"))
+        now = self._clock.now()
+        moves = [outbox.move(delivery.id, part.n, part.state, "dismissed", now, error=part.error) for part in parts]
+        record = self._record("change.delivery.dismiss", actor, delivery, "dismissed", reason)
+        shown = self._events(delivery, parts, "dismissed", now)
+        await self._store.commit(operation("settle", moves, record, shown, riding(len(parts))))
+        self._live.committed(delivery.session_id)
+        return len(parts)
+
     async def _parts(self, delivery_id: str, states: Sequence[str]) -> tuple[Delivery, list[PartRow]]:
         found = await self.one(delivery_id)
         parts = [part for part in found.parts if part.state in states]

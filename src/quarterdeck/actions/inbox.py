@@ -13,7 +13,7 @@ from quarterdeck.model.message import UserMessage, decode
 from quarterdeck.store import inbox, sessions
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import InboxRow
-from quarterdeck.store.operations import ExpectationFailed, operation
+from quarterdeck.store.operations import ExpectationFailed, Riding, nothing_rides, operation
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -52,8 +52,13 @@ class Inbox:
         """Newest first, behind id `before`; `state` is a state or an outcome, empty for all."""
         return [letter(row) for row in await inbox.listed(self._store, state, limit, before)]
 
-    async def retry(self, inbox_id: str, actor: Actor, reason: str = "") -> None:
-        """Let a dead-lettered or failed row wait again, with its whole time to live. Raises NotFound, Conflict."""
+    async def retry(
+        self, inbox_id: str, actor: Actor, reason: str = "", riding: Riding[InboxRow] = nothing_rides
+    ) -> InboxRow:
+        """Let a dead-lettered or failed row wait again, with its whole time to live; the row as it is then.
+
+        Raises NotFound, Conflict.
+        """
         row = await inbox.get(self._store, inbox_id)
         if row is None:
             raise NotFound(f"there is no inbox row {inbox_id}")
@@ -63,13 +68,19 @@ class Inbox:
         now = self._clock.now()
         about = Subject(connection=row.connection, session=row.session_id, resource=row.id)
         record = self._auditor.record("change.inbox.retry", actor, about, outcome="waiting", content=reason.encode())
-        back = inbox.bring_back(row.id, now, now + self._directory.limits.message_ttl_seconds)
+        expires = now + self._directory.limits.message_ttl_seconds
+        back = inbox.bring_back(row.id, now, expires)
+        waiting = msgspec.structs.replace(
+            row, state="waiting", outcome=None, detail=None, ended_at=None, takes=0, turn_id=None, not_before=now,
+            expires_at=expires,
+        )  # fmt: skip
         count = sessions.advance(row.session_id, 0, now, steer=int(row.mode == "steer"))  # its take counts down again
         try:
-            await self._store.commit(operation("retry_inbox", back, count, record))
+            await self._store.commit(operation("retry_inbox", back, count, record, riding(waiting)))
         except ExpectationFailed as error:
             raise Conflict(f"{inbox_id} is {row.outcome or row.state}, neither dead_lettered nor failed") from error
         self._wake(row.session_id)
+        return waiting
 
 
 def letter(row: InboxRow) -> Letter:

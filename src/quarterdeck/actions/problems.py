@@ -19,8 +19,11 @@ LETTERS = 100
 
 DELIVERIES: Mapping[str, tuple[str, str]] = {
     "unknown": ("may or may not have arrived", "Say what became of each, or send it again."),
-    "failed": ("could not be sent", "Read the reason, then send it again."),
-    "refused": ("refused by the platform", "Read the reason; the person may have left or blocked the account."),
+    "failed": ("could not be sent", "Read the reason, then send it again, or leave it."),
+    "refused": (
+        "refused by the platform",
+        "Read the reason, then leave it; the person may have left or blocked the account.",
+    ),
     "held": ("held back by a stop", "Send it again, or leave it."),
 }
 """State -> what it is, and the next step."""

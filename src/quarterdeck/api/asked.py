@@ -122,7 +122,19 @@ class ResendAsk(Ask, frozen=True):
     reason: Annotated[str, Meta(max_length=500)] = ""
 
 
-class UsageQuery(Ask, frozen=True):
+class DismissAsk(Ask, frozen=True):
+    """Why a delivery is left as it is."""
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class RetryAsk(Ask, frozen=True):
+    """Why a message is tried again."""
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
+
+
+class UsageSheet(Ask, frozen=True):
     """What to sum. `group`: any of day, assistant, person, connection, session, model, provider, with commas."""
 
     group: Name = "day,model"
@@ -135,4 +147,9 @@ class UsageQuery(Ask, frozen=True):
     session: Name = ""
     model: Name = ""
     provider: Name = ""
+
+
+class UsageQuery(UsageSheet, frozen=True):
+    """The same, so many lines of it."""
+
     limit: Annotated[int, Meta(ge=1, le=10_000, description="How many lines at most.")] = 1000

@@ -65,6 +65,8 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
     asked.FileAsk(text="Answer in one sentence.\n"),
     asked.SettleAsk(outcome="sent", reason="Ada has it on her phone."),
     asked.ResendAsk(reason="The platform was down."),
+    asked.DismissAsk(reason="Ada has read it on the page."),
+    asked.RetryAsk(reason="The model is back."),
     alerts.AcknowledgeAsk(reason="I am on it."),
     past.ForkAsk(at="4.0"),
     people.LinkAsk(identity="idn_tg_1001", other="idn_matrix_ada", reason="Ada said so herself."),
@@ -95,7 +97,10 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
             )
         ],
     ),
-    shown.Delivery(DELIVERY, "sent", "answer", "web", "room_web_conv", SESSION, TURN, 1, "All is well.", "", AT),
+    shown.DeliveryDetail(
+        shown.Delivery(DELIVERY, "sent", "answer", "web", "room_web_conv", SESSION, TURN, 1, "All is well.", "", AT),
+        [shown.DeliveryPart(0, "sent", "All is well.", "", "17", 1, 0, "", AT)],
+    ),
     shown.Settled(DELIVERY, 1),
     connections.Connection(
         "tg", "paused", "telegram", "default", True, True, AT, AT, "bot @ada_bot", 2, 0.0,

@@ -47,6 +47,7 @@ SESSION = "/api/v1/sessions/{id}"
 EVENTS = "text/event-stream"
 FILE = "application/octet-stream"
 EXPORT = "application/json, text/markdown, text/html"
+SHEET = "text/csv"
 NAME = ("X-File-Name",)
 KEY = ("Idempotency-Key",)
 RESUME = ("Last-Event-ID",)
@@ -189,19 +190,28 @@ def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
     return (
         route("GET", f"{V1}/inbox", work.list_inbox, asked.StateAsk, shown.Page[shown.InboxItem], READ,
               "What was taken in, and what became of it."),
+        route("POST", f"{V1}/inbox/{{id}}/retry", work.retry_inbox, asked.RetryAsk, shown.InboxItem, OPERATE,
+              "Bring back a message that failed or was put aside.", keyed=True, raises=(Conflict,)),
         route("GET", f"{V1}/turns", work.list_turns, asked.TurnsAsk, shown.Page[shown.Turn], READ,
               "Runs of the assistants."),
         route("GET", f"{V1}/turns/{{id}}", work.get_turn, Nothing, shown.TurnDetail, READ,
               "One run: its steps, effects, tokens and cost."),
         route("GET", f"{V1}/deliveries", work.list_deliveries, asked.StateAsk, shown.Page[shown.Delivery], READ,
               "What was sent, or is to be."),
+        route("GET", f"{V1}/deliveries/{{id}}", work.get_delivery, Nothing, shown.DeliveryDetail, READ,
+              "One delivery and its parts."),
         route("POST", f"{V1}/deliveries/{{id}}/settle", work.settle_delivery, asked.SettleAsk, shown.Settled, OPERATE,
               "Say what became of a delivery whose fate is unknown.", keyed=True, raises=(Conflict,)),
         route("POST", f"{V1}/deliveries/{{id}}/resend", work.resend_delivery, asked.ResendAsk, shown.Settled, OPERATE,
               "Send a delivery in trouble once more; marked where it may have arrived before.", keyed=True,
               raises=(Conflict,)),
+        route("POST", f"{V1}/deliveries/{{id}}/dismiss", work.dismiss_delivery, asked.DismissAsk, shown.Settled,
+              OPERATE, "Leave a delivery that failed, was refused or is held as it is.", keyed=True,
+              raises=(Conflict,)),
         route("GET", f"{V1}/usage", usage.get_usage, asked.UsageQuery, shown.Usage, READ,
               "Tokens and cost of model calls, summed."),
+        route("GET", f"{V1}/usage.csv", usage.get_usage_csv, asked.UsageSheet, SHEET, READ,
+              "The same with all of its lines, for a spreadsheet."),
     )
 
 

@@ -254,8 +254,31 @@ class Delivery(msgspec.Struct, frozen=True):
     created_at: Moment
 
 
+class DeliveryPart(msgspec.Struct, frozen=True):
+    """One call of the platform. `native_id` is the platform's id of the message, `resends` how often it was repeated
+    with a mark.
+    """
+
+    n: int
+    state: str
+    text: str
+    file: str
+    native_id: str
+    attempts: int
+    resends: int
+    error: str
+    updated_at: Moment
+
+
+class DeliveryDetail(msgspec.Struct, frozen=True):
+    """A delivery and its parts, in order."""
+
+    delivery: Delivery
+    parts: list[DeliveryPart]
+
+
 class Settled(msgspec.Struct, frozen=True):
-    """How many parts of a delivery were settled, or will be sent again."""
+    """How many parts of a delivery were settled or left, or will be sent again."""
 
     id: str
     parts: int

@@ -1,7 +1,10 @@
 """What was used and what it cost, summed by what people name."""
 
-from quarterdeck.actions.usage import Line, UsageAsk, report
-from quarterdeck.api.asked import UsageQuery
+from starlette.responses import Response
+
+from quarterdeck.actions import usage_csv
+from quarterdeck.actions.usage import Line, Report, UsageAsk, report
+from quarterdeck.api.asked import UsageQuery, UsageSheet
 from quarterdeck.api.call import Call
 from quarterdeck.api.doors import Doors
 from quarterdeck.api.shown import Usage, UsageLine, moment
@@ -17,8 +20,7 @@ class UsageDoor:
 
     async def get_usage(self, call: Call, ask: UsageQuery) -> Usage:
         """GET /api/v1/usage."""
-        wanted = UsageAsk(**{name: getattr(ask, name) for name in UsageAsk.__struct_fields__})
-        found = await report(self._store, self._clock, wanted)
+        found = await self._report(ask)
         shown = [_line(one, found.group) for one in found.lines[: ask.limit]]
         return Usage(
             since=moment(found.since),
@@ -28,6 +30,16 @@ class UsageDoor:
             left_out=len(found.lines) - len(shown),
             total=_line(found.total, ()),
         )
+
+    async def get_usage_csv(self, call: Call, ask: UsageSheet) -> Response:
+        """GET /api/v1/usage.csv."""
+        body = "".join(usage_csv.lines(await self._report(ask)))
+        headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
+        return Response(body, headers=headers, media_type=usage_csv.MEDIA)
+
+    async def _report(self, ask: UsageSheet) -> Report:
+        wanted = UsageAsk(**{name: getattr(ask, name) for name in UsageAsk.__struct_fields__})
+        return await report(self._store, self._clock, wanted)
 
 
 def _line(one: Line, group: tuple[str, ...]) -> UsageLine:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.inbox import Inbox
 from quarterdeck.api import asked, shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
@@ -15,7 +16,7 @@ from quarterdeck.store import inbox, intents, journal, outbox, turns, usage
 from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.intents import IntentRow
 from quarterdeck.store.operations import Statement
-from quarterdeck.store.outbox import ListedDelivery
+from quarterdeck.store.outbox import ListedDelivery, PartRow
 from quarterdeck.store.turns import Turn
 from quarterdeck.store.usage import Settled
 
@@ -25,12 +26,19 @@ class WorkDoor:
 
     def __init__(self, doors: Doors) -> None:
         self._store = doors.store
+        self._inbox = Inbox(doors.store, doors.directory, doors.auditor, doors.clock, doors.lanes.wake)
         self._deliveries = Deliveries(doors.store, doors.auditor, doors.outbox, doors.live, doors.clock)
 
     async def list_inbox(self, call: Call, ask: asked.StateAsk) -> shown.Page[shown.InboxItem]:
         """GET /api/v1/inbox."""
         found = await inbox.listed(self._store, ask.state, ask.limit, ask.cursor)
         return shown.Page([_item(row) for row in found], found[-1].id if len(found) == ask.limit else None)
+
+    async def retry_inbox(self, call: Call, ask: asked.RetryAsk) -> shown.InboxItem:
+        """POST /api/v1/inbox/{id}/retry."""
+        actor = call.principal.actor
+        row = await self._inbox.retry(call.path("id"), actor, ask.reason, lambda back: call.keep(_item(back)))
+        return _item(row)
 
     async def list_turns(self, call: Call, ask: asked.TurnsAsk) -> shown.Page[shown.Turn]:
         """GET /api/v1/turns."""
@@ -61,6 +69,14 @@ class WorkDoor:
         found = await outbox.listed(self._store, ask.state, ask.limit, ask.cursor)
         return shown.Page([_delivery(one) for one in found], found[-1].id if len(found) == ask.limit else None)
 
+    async def get_delivery(self, call: Call, ask: Nothing) -> shown.DeliveryDetail:
+        """GET /api/v1/deliveries/{id}."""
+        found = await outbox.summary(self._store, call.path("id"))
+        if found is None:
+            raise NotFound(f"there is no delivery {call.path('id')}")
+        parts = await outbox.parts_of(self._store, found.id)
+        return shown.DeliveryDetail(_delivery(found), [_part(one) for one in parts])
+
     async def settle_delivery(self, call: Call, ask: asked.SettleAsk) -> shown.Settled:
         """POST /api/v1/deliveries/{id}/settle."""
         delivery, riding = call.path("id"), partial(_kept, call)
@@ -71,6 +87,12 @@ class WorkDoor:
         """POST /api/v1/deliveries/{id}/resend."""
         delivery, riding = call.path("id"), partial(_kept, call)
         count = await self._deliveries.resend(delivery, call.principal.actor, ask.reason, riding)
+        return shown.Settled(delivery, count)
+
+    async def dismiss_delivery(self, call: Call, ask: asked.DismissAsk) -> shown.Settled:
+        """POST /api/v1/deliveries/{id}/dismiss."""
+        delivery, riding = call.path("id"), partial(_kept, call)
+        count = await self._deliveries.dismiss(delivery, call.principal.actor, ask.reason, riding)
         return shown.Settled(delivery, count)
 
 
@@ -151,4 +173,18 @@ def _delivery(one: ListedDelivery) -> shown.Delivery:
         text=one.words,
         error=one.error or "",
         created_at=shown.moment(one.created_at),
+    )
+
+
+def _part(one: PartRow) -> shown.DeliveryPart:
+    return shown.DeliveryPart(
+        n=one.n,
+        state=one.state,
+        text=one.text,
+        file=one.attachment.name if one.attachment else "",
+        native_id=one.native_id,
+        attempts=one.attempts,
+        resends=one.resends,
+        error=one.error,
+        updated_at=shown.moment(one.updated_at),
     )

@@ -88,6 +88,7 @@ USED = (
     Argument("--zone", "Where days begin, such as Europe/Berlin.", usual="UTC"),
     *(Argument(f"--{name}", f"Only of this {name}.", usual="") for name in ONE_OF),
     Argument("--limit", "At most so many lines.", kind="number", usual=1000),
+    Argument("--csv", "All lines, for a spreadsheet.", kind="flag"),
 )
 TOKEN = (
     Argument("--name", "What it is for.", required=True),
@@ -142,6 +143,7 @@ COMMANDS: tuple[Command, ...] = (
     asked("inbox retry", "Bring a dead-lettered or failed message back.", ID, WHY),
     listed("deliveries list", "List what was sent and if it arrived.", STATES, "created_at connection kind text error"),
     asked("deliveries resend", "Send once more what failed, may be lost, or a stop held.", ID, WHY),
+    asked("deliveries dismiss", "Leave what failed, was refused or is held as it is.", ID, WHY),
     asked("deliveries settle", "Say what became of a delivery of unknown fate.", ID, FOUND, WHY),
     listed("pairing list", "List who asks to be let in.", STATES, "created_at code kind connection name native_id"),
     asked("pairing invite", "Make a code that lets in who sends /start CODE, once, within ten minutes.", CONNECTION),

@@ -1,7 +1,8 @@
-"""How does usage look in a terminal? A table whose first columns are what was asked for, and a line for all."""
+"""How does usage look in a terminal? A table whose first columns are what was asked for, and a line for all; or CSV."""
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from typing import cast
 
@@ -14,8 +15,12 @@ SUMS = ("calls", "input", "cached", "output", "cost", "unpriced", "estimated")
 
 
 def usage(command: Command, given: argparse.Namespace) -> int:
-    """Show the sums as a table, or as JSON lines."""
+    """Show the sums as a table, as CSV, or as JSON lines."""
     rows = list(asked(command, given))
+    if given.csv:
+        for row in rows:
+            sys.stdout.write(str(row["text"]))
+        return 0
     if given.json:
         for row in rows:
             print(json.dumps(row))

@@ -184,6 +184,11 @@ def deliveries(state: str = "", limit: int = 50) -> Ask[shown.Page[shown.Deliver
     return _get("/deliveries", shown.Page[shown.Delivery], state=state, limit=limit)
 
 
+def delivery(delivery: str) -> Ask[shown.DeliveryDetail]:
+    """One delivery and its parts."""
+    return _get(f"/deliveries/{_part(delivery)}", shown.DeliveryDetail)
+
+
 def usage(
     group: str = "day,model", since: str = "", until: str = "", zone: str = "UTC", limit: int = 1000, **of: str
 ) -> Ask[shown.Usage]:
@@ -191,6 +196,11 @@ def usage(
     provider.
     """
     return _get("/usage", shown.Usage, group=group, since=since, until=until, zone=zone, limit=limit, **of)
+
+
+def usage_csv(group: str = "day,model", since: str = "", until: str = "", zone: str = "UTC", **of: str) -> Ask[bytes]:
+    """The same with all of its lines, for a spreadsheet."""
+    return _get("/usage.csv", bytes, group=group, since=since, until=until, zone=zone, **of)
 
 
 def settle_delivery(
@@ -204,6 +214,16 @@ def settle_delivery(
 def resend_delivery(delivery: str, reason: str = "", *, key: str = "") -> Ask[shown.Settled]:
     """Send a delivery in trouble once more."""
     return _post(f"/deliveries/{_part(delivery)}/resend", asked.ResendAsk(reason=reason), shown.Settled, key)
+
+
+def dismiss_delivery(delivery: str, reason: str = "", *, key: str = "") -> Ask[shown.Settled]:
+    """Leave a delivery that failed, was refused or is held as it is."""
+    return _post(f"/deliveries/{_part(delivery)}/dismiss", asked.DismissAsk(reason=reason), shown.Settled, key)
+
+
+def retry_inbox(inbox: str, reason: str = "", *, key: str = "") -> Ask[shown.InboxItem]:
+    """Bring back a message that failed or was put aside."""
+    return _post(f"/inbox/{_part(inbox)}/retry", asked.RetryAsk(reason=reason), shown.InboxItem, key)
 
 
 # --- what assistants are told ---------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ EVENTS: Mapping[str, str] = {
     "turn.ended": "a turn ended",
     "alert.fired": "something is wrong; belongs to no session",
     "alert.resolved": "it is over",
+    "pairing.asked": "a stranger, or a group, asks to be let in; belongs to no session",
     "message.copied": "a message of the conversation that this one was forked from",
 }
 ALERTS: Mapping[str, str] = dict(RULES.items())

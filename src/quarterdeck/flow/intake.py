@@ -129,6 +129,8 @@ class Intake:
                 self._hints.cut(session, draft.cut, _position(draft, receipt))
             self._hints.committed(session)
             self._hints.wake(session)
+        elif draft.replies:  # somebody asks to be let in: an event of no session
+            self._hints.committed("")
 
     def _accepted(self, draft: _Draft, receipt: Receipt) -> Accepted:
         self._crash.reach("intake.acknowledge")

@@ -8,7 +8,7 @@ import msgspec
 from quarterdeck.base.clock import Clock
 from quarterdeck.flow.sending import Outgoing, Sending
 from quarterdeck.model.inbound import Inbound
-from quarterdeck.store import people
+from quarterdeck.store import events, people
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
 from quarterdeck.store.operations import Statement
@@ -20,7 +20,7 @@ PAIRING_SECONDS = 3600.0
 
 
 class Wished(msgspec.Struct, frozen=True):
-    """A wish to be let in and the notice of its code, for the accepting operation."""
+    """A wish to be let in with its event, and the notice of its code, for the accepting operation."""
 
     statements: tuple[Statement, ...]
     notice: Outgoing
@@ -55,5 +55,10 @@ class Strangers:
         notice = await self._sending.compose(
             inbound.connection, row.room_id, text, kind="notice", language=language, reply_to=reply_to
         )
-        asked = (people.close_expired_pairing(wish, now), people.ask_pairing(wish))
+        told = {"pairing": wish.id, "kind": wish.kind, "connection": inbound.connection}
+        asked = (
+            people.close_expired_pairing(wish, now),
+            people.ask_pairing(wish),
+            events.insert_apart("pairing.asked", told, now),
+        )
         return Wished((*asked, *notice.statements), notice)

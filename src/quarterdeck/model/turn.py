@@ -20,7 +20,7 @@ InboxOutcome = Literal[
     "dead_lettered",
 ]
 TurnOutcome = Literal["answered", "superseded", "stopped", "failed", "dead_lettered"]
-PartState = Literal["streaming", "ready", "sending", "sent", "unknown", "refused", "failed", "held"]
+PartState = Literal["streaming", "ready", "sending", "sent", "unknown", "refused", "failed", "held", "dismissed"]
 IntentState = Literal["open", "done", "failed", "lost", "unknown"]
 FinishReason = Literal["stop", "tool_calls", "length", "filter", "refusal"]
 

@@ -1,7 +1,5 @@
 """Alerts: one row for each thing that is wrong, from firing to resolved, and the same row again when it flaps."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from quarterdeck.model.alert import Finding
@@ -112,18 +110,6 @@ def posted(alert: Alert) -> Statement:
         "alerts.posted",
         "UPDATE alerts SET owed = 0 WHERE tenant = :tenant AND id = :id AND state = :state AND times = :times",
         {"tenant": TENANT, "id": alert.id, "state": alert.state, "times": alert.times},
-    )
-
-
-def told(alert_id: str, kind: str, found: Mapping[str, object], now: float) -> Statement:
-    """The event of a change: it belongs to no session, and events of none are numbered among themselves."""
-    data = msgspec.json.encode({"alert": alert_id, **found})
-    return Statement(
-        "events.insert_alert",
-        "INSERT INTO events (tenant, session_id, seq, kind, data, created_at) SELECT :tenant, '',"
-        " COALESCE(MAX(seq), 0) + 1, :kind, :data, :now FROM events WHERE tenant = :tenant AND session_id = ''",
-        {"tenant": TENANT, "kind": kind, "data": data, "now": now},
-        expect=1,
     )
 
 

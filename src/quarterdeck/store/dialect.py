@@ -43,6 +43,8 @@ _SCHEMA_WORDS: Final = tuple(
 )
 LOCKS: Final[Mapping[str, str]] = {
     # Parts of a room get their order, and see each other, as they are committed, not as they were begun.
+    # Events of no session are numbered as they are committed.
+    "events.insert_apart": "SELECT pg_advisory_xact_lock(hashtextextended(:tenant || '/events', 0))",
     "parts.insert": "SELECT pg_advisory_xact_lock(hashtextextended(:connection || '/' || :room, 0))",
 }
 """Statement -> what an operation asks for before the first one of it."""

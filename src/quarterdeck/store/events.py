@@ -1,5 +1,7 @@
 """Events: what doors show as it happens. One counter per session (`sessions.head`) numbers them."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from quarterdeck.store.database import SETTLED, Store
@@ -36,6 +38,17 @@ def insert(session_id: str, back: int, kind: str, data: dict[str, object], now: 
             "data": _encoder.encode(data),
             "now": now,
         },
+        expect=1,
+    )
+
+
+def insert_apart(kind: str, data: Mapping[str, object], now: float) -> Statement:
+    """Add an event that belongs to no session; those are numbered among themselves."""
+    return Statement(
+        "events.insert_apart",
+        "INSERT INTO events (tenant, session_id, seq, kind, data, created_at) SELECT :tenant, '',"
+        " COALESCE(MAX(seq), 0) + 1, :kind, :data, :now FROM events WHERE tenant = :tenant AND session_id = ''",
+        {"tenant": TENANT, "kind": kind, "data": _encoder.encode(data), "now": now},
         expect=1,
     )
 

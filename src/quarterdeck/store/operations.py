@@ -35,7 +35,7 @@ OPERATIONS: Mapping[str, str] = {
     "response": "a stored response of an API client is deleted",
     "send_intent": "the intent of one part's send",
     "send_outcome": "what became of one part's send",
-    "settle": "a person settles an unknown delivery, or has it sent again",
+    "settle": "a person settles an unknown delivery, has it sent again, or leaves it",
     "probe_intent": "the intent of a call that tries a model",
     "probe_outcome": "what became of a call that tried a model",
     "recover": "open intents of a dead process are closed",

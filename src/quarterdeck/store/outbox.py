@@ -349,15 +349,29 @@ class ListedDelivery(msgspec.Struct, frozen=True):
 
 _STATE = (
     "COALESCE(MAX(CASE WHEN p.state IN ('unknown', 'failed', 'refused', 'held') THEN p.state END),"
-    " MAX(CASE WHEN p.state IN ('streaming', 'ready', 'sending') THEN p.state END), 'sent')"
+    " MAX(CASE WHEN p.state IN ('streaming', 'ready', 'sending') THEN p.state END),"
+    " MAX(CASE WHEN p.state = 'dismissed' THEN p.state END), 'sent')"
 )
+
+
+_LISTED = (
+    f"SELECT {columns(Delivery, 'd.')}, {_STATE}, COUNT(*), MIN(CASE WHEN p.n = 0 THEN p.text END), MAX(p.error) FROM"
+)
+_SUMMED = f"JOIN parts p ON p.tenant = d.tenant AND p.delivery_id = d.id GROUP BY {columns(Delivery, 'd.')}"
+
+
+async def summary(store: Store, delivery_id: str) -> ListedDelivery | None:
+    """One as a list has it."""
+    one = "(SELECT * FROM deliveries WHERE tenant = :tenant AND id = :id) d"
+    rows = await store.fetch(f"{_LISTED} {one} {_SUMMED}", {"tenant": TENANT, "id": delivery_id})
+    return value(ListedDelivery, rows[0]) if rows else None
 
 
 async def listed(store: Store, state: str, limit: int, before: str) -> list[ListedDelivery]:
     """Deliveries for people: newest first, behind id `before`; in one state, or all when it is empty.
 
-    What is in trouble or on its way is found by the index that holds only such parts; else a page of deliveries is
-    taken before any part is read.
+    What is in trouble or on its way is found by the index that holds only such parts; else deliveries are gone through
+    until the page is full. Only the last page is short.
     """
     page, some = "tenant = :tenant AND (:before = '' OR id < :before)", ""
     if state in ("unknown", "failed", "refused", "held"):
@@ -366,17 +380,12 @@ async def listed(store: Store, state: str, limit: int, before: str) -> list[List
         some = "state IN ('ready', 'sending', 'streaming')"
     if some:
         page += f" AND id IN (SELECT delivery_id FROM parts WHERE tenant = :tenant AND {some} AND state = :state)"
+    if state:
+        its_parts = "p.tenant = deliveries.tenant AND p.delivery_id = deliveries.id"
+        page += f" AND (SELECT {_STATE} FROM parts p WHERE {its_parts}) = :state"
+    found = f"(SELECT * FROM deliveries WHERE {page} ORDER BY id DESC LIMIT :limit) d"
     rows = await store.scan(
-        f"SELECT {columns(Delivery, 'd.')}, {_STATE}, COUNT(*), MIN(CASE WHEN p.n = 0 THEN p.text END), MAX(p.error)"
-        f" FROM (SELECT * FROM deliveries WHERE {page} ORDER BY id DESC LIMIT :scanned) d"
-        " JOIN parts p ON p.tenant = d.tenant AND p.delivery_id = d.id"
-        f" GROUP BY {columns(Delivery, 'd.')} HAVING :state = '' OR {_STATE} = :state ORDER BY d.id DESC LIMIT :limit",
-        {
-            "tenant": TENANT,
-            "state": state,
-            "limit": limit,
-            "before": before,
-            "scanned": limit * 4 if state else limit,
-        },
+        f"{_LISTED} {found} {_SUMMED} ORDER BY d.id DESC",
+        {"tenant": TENANT, "limit": limit, "before": before} | ({"state": state} if state else {}),
     )
     return values(ListedDelivery, rows)

@@ -1,5 +1,6 @@
 """Rooms, identities and pairings: who speaks where, and who was let in."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -245,6 +246,16 @@ async def identity(store: Store, wanted: str) -> Identity | None:
         {"tenant": TENANT, "id": wanted},
     )
     return value(Identity, rows[0]) if rows else None
+
+
+async def identities(store: Store, wanted: Sequence[str]) -> list[Identity]:
+    """Those of the ids that are known."""
+    rows = await store.fetch(
+        f"SELECT {columns(Identity)} FROM identities WHERE tenant = :tenant"
+        " AND id IN (SELECT value FROM json_each(:ids))",
+        {"tenant": TENANT, "ids": msgspec.json.encode(wanted).decode()},
+    )
+    return values(Identity, rows)
 
 
 async def room(store: Store, wanted: str) -> KnownRoom | None:

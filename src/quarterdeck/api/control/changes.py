@@ -78,6 +78,12 @@ async def resend_delivery(parts: Parts, caller: Caller, ask: Because) -> Rows:
     yield {"id": ask.id, "state": "ready", "parts": count}
 
 
+async def dismiss_delivery(parts: Parts, caller: Caller, ask: Because) -> Rows:
+    """Leave a delivery as it is."""
+    count = await parts.deliveries.dismiss(ask.id, caller.actor, ask.reason)
+    yield {"id": ask.id, "state": "dismissed", "parts": count}
+
+
 async def approve_pairing(parts: Parts, caller: Caller, ask: Code) -> Rows:
     """Let somebody in."""
     who = await parts.pairings.approve(ask.code, caller.actor)

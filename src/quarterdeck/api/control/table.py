@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, Command] = {
     "deliveries list": command(lists.Page, lists.list_deliveries),
     "deliveries settle": command(changes.Settlement, changes.settle_delivery),
     "deliveries resend": command(changes.Because, changes.resend_delivery),
+    "deliveries dismiss": command(changes.Because, changes.dismiss_delivery),
     "pairing list": command(lists.Page, lists.list_pairings),
     "pairing invite": command(people.Where, people.invite),
     "pairing show": command(shows.One, people.show_invitation),

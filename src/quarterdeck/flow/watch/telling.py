@@ -8,7 +8,7 @@ from quarterdeck.base.clock import Clock
 from quarterdeck.flow.sending import Outgoing, Sending
 from quarterdeck.model.alert import Finding, runbook
 from quarterdeck.model.inbound import Room
-from quarterdeck.store import alerts, people
+from quarterdeck.store import events, people
 from quarterdeck.store.alerts import Alert
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
@@ -33,8 +33,8 @@ class Telling:
 
     def event(self, alert_id: str, kind: str, found: Finding) -> Statement:
         """What whoever follows the events of all sessions sees."""
-        data: dict[str, object] = {**msgspec.to_builtins(found), "runbook": runbook(found.rule)}
-        return alerts.told(alert_id, kind, data, self._clock.now())
+        data: dict[str, object] = {"alert": alert_id, **msgspec.to_builtins(found), "runbook": runbook(found.rule)}
+        return events.insert_apart(kind, data, self._clock.now())
 
     async def message(self, text: str) -> tuple[Sequence[Statement], Outgoing | None]:
         """A delivery to the room, in the operation of the alert; through the outbox and its gate like any other."""

@@ -9,8 +9,8 @@ from quarterdeck.web.console import lists, words
 from quarterdeck.web.console.visit import Done, Page, Visit
 
 HERE = "/console/deliveries"
-STATES = ("", "unknown", "failed", "refused", "held", "ready", "sent")
-State = Literal["", "unknown", "failed", "refused", "held", "ready", "sending", "streaming", "sent"]
+STATES = ("", "unknown", "failed", "refused", "held", "ready", "sent", "dismissed")
+State = Literal["", "unknown", "failed", "refused", "held", "ready", "sending", "streaming", "sent", "dismissed"]
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -21,9 +21,9 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What became of it, or that it is sent once more; and how that is known, or why."""
+    """What became of it, that it is sent once more, or that it is left; and how that is known, or why."""
 
-    decision: Literal["sent", "failed", "again"]
+    decision: Literal["sent", "failed", "again", "leave"]
     reason: str = ""
 
 
@@ -55,6 +55,9 @@ class DeliveriesPage:
         if ask.decision == "again":
             count = await self._deliveries.resend(one, visit.actor, ask.reason)
             return Done(f"{words.count(count, 'part')} will be sent again.", f"{HERE}/{one}")
+        if ask.decision == "leave":
+            count = await self._deliveries.dismiss(one, visit.actor, ask.reason)
+            return Done(f"{words.count(count, 'part')} left as it is.", f"{HERE}/{one}")
         count = await self._deliveries.settle(one, ask.decision, visit.actor, ask.reason)
         arrived = "arrived" if ask.decision == "sent" else "not arrived"
         return Done(f"{words.count(count, 'part')} noted as {arrived}.", f"{HERE}/{one}")

@@ -36,6 +36,7 @@ const DELIVERY_TOLD = {
   failed: "This could not be delivered. To try again: quarterdeck deliveries list",
   refused: "The other side refused this message.",
   held: "Held back by a stop.",
+  dismissed: "This was not delivered, and is left at that.",
 };
 
 /** A message of a person. */

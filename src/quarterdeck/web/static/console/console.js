@@ -1,6 +1,6 @@
 /** The console in a browser: parts that keep up with what happens, the drawer on a phone, signing out. */
 
-const KINDS = ["inbox.accepted", "inbox.ended", "turn.started", "step", "turn.ended", "delivery", "delivery.state", "message.copied"];
+const KINDS = ["inbox.accepted", "inbox.ended", "turn.started", "step", "turn.ended", "delivery", "delivery.state", "message.copied", "pairing.asked"];
 const PAUSE = 500; // ms; what happens within it is one look
 const ANYWAY = 15_000; // ms; what makes no event is seen so soon
 const byId = (id) => document.getElementById(id);
