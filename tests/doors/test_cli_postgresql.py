@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -46,7 +47,7 @@ async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_f
         assert chat.code == 0, "the gateway that holds it answers"
 
     assert {row["state"] for row in await desk.rows("audit", "list")} == {"sealed"}
-    report = (await desk.run("audit", "verify", "--json")).row
+    report: dict[str, Any] = (await desk.run("audit", "verify", "--json")).row
     (log,) = report["logs"]
     assert log["size"] > 0
     assert log["unsealed"] == 0
@@ -58,8 +59,9 @@ async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_f
 
     await change(url, BEND)
     bent = await desk.run("audit", "verify", "--json")
+    findings: Any = bent.row["findings"]
     assert (bent.code, bent.row["ok"]) == (1, False)
-    assert {one["code"] for one in bent.row["findings"]} >= {"row", "root"}
+    assert {one["code"] for one in findings} >= {"row", "root"}
 
     away = await desk.run("audit", "verify", environ={"QUARTERDECK_DATABASE": "postgresql://nobody@127.0.0.1:1/none"})
     assert (away.code, "the database is not reached" in away.err) == (1, True), away

@@ -16,10 +16,11 @@ from quarterdeck.store.migrate_postgresql import migrate
 from quarterdeck.store.operations import Receipt, operation
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
-from tests.databases import PostgresqlDatabase, new_database, nobody_hears
-from tests.postgresql import Cluster
+from tests.databases import PostgresqlDatabase, new_database, nobody_hears, own_reader
+from tests.postgresql import Cluster, own_postgresql
 from tests.waiting import until
 
+__all__ = ["own_postgresql", "own_reader"]
 NEW = NewSession("default", "web", "room", "idy", "")
 
 
