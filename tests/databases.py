@@ -85,14 +85,25 @@ class PostgresqlDatabase:
 Database = SqliteFile | PostgresqlDatabase
 
 
-@pytest.fixture(scope="session")
-def postgresql_reader(postgresql: Cluster) -> Generator[Reader]:
-    """A migrated database that tests have one after the other: a new one for each would take far longer."""
+def reading(postgresql: Cluster) -> Generator[Reader]:
+    """A migrated database, and who reads it."""
     url = postgresql.create()
     asyncio.run(migrate_postgresql.migrate(url))
     reader = Reader(url)
     yield reader
     reader.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_reader(postgresql: Cluster) -> Generator[Reader]:
+    """A migrated database that tests have one after the other: a new one for each would take far longer."""
+    yield from reading(postgresql)
+
+
+@pytest.fixture(scope="module", name="postgresql_reader")
+def own_reader(postgresql: Cluster) -> Generator[Reader]:
+    """The same on a module's own server (`tests.postgresql.own_postgresql`)."""
+    yield from reading(postgresql)
 
 
 def new_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Database:

@@ -181,3 +181,12 @@ def postgresql() -> Generator[Cluster]:
         pytest.skip("no PostgreSQL server is installed")
     with running() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="module", name="postgresql")
+def own_postgresql() -> Generator[Cluster]:
+    """A server of a module's own, for tests that stop it: import this fixture, and nobody else is harmed."""
+    if programs() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with running() as cluster:
+        yield cluster

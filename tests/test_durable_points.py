@@ -60,7 +60,8 @@ def test_every_place_is_reached_and_every_reached_one_is_declared(trees: dict[st
 
 def test_nothing_commits_past_the_store(trees: dict[str, ast.AST]) -> None:
     allowed = {"store/sqlite.py", "store/postgresql.py", "store/migrate.py", "store/migrate_postgresql.py"}
-    allowed |= {"cli/verify_audit.py", "cli/export_audit.py"}  # the last two read
+    allowed |= {"store/postgresql_record.py"}  # it writes a copy
+    allowed |= {"cli/verify_audit.py", "cli/export_audit.py"}  # they read
     found = {name: lines for name, tree in trees.items() if (lines := writes_past_the_store(tree))}
     assert set(found) <= allowed, found
 

@@ -21,9 +21,8 @@ from quarterdeck.api.app import Application
 from quarterdeck.api.server import HttpServer, bind
 from quarterdeck.base.config import load_config
 from quarterdeck.base.supervise import Service, Supervisor
-from quarterdeck.flow.recovery import recover
 from quarterdeck.governance.audit import SYSTEM
-from quarterdeck.wiring.running import application
+from quarterdeck.wiring.running import application, begin
 
 CONFIG = """
 data_dir = "./data"
@@ -174,8 +173,8 @@ async def running(
         stack.callback(listening.close)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         app = application(parts, loaded.config.server.public_url or url)
-        await recover(parts.store, parts.directory, parts.gate, parts.outbox, parts.log)
         supervisor = await stack.enter_async_context(Supervisor(parts.log, parts.clock))
+        await begin(parts, supervisor)
         http_server = HttpServer(app, listening, app.streams.close)
         for service in parts.early:
             await supervisor.start(service)

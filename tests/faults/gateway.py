@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.base.supervise import Service
+from quarterdeck.wiring.receiving import receiving
 from tests.doors.running import Running, running
 from tests.standins.model import KEY, ModelStandin, model_standin
 from tests.standins.telegram import TelegramDriver
@@ -96,13 +97,12 @@ class Faulty:
 
     def _services(self) -> dict[str, Service]:
         parts = self.running.parts
-        receiving = parts.directory.pauses.receiving("tg", parts.directory.channels()["tg"], parts.intake)
+        connections = receiving(parts.directory, parts.intake, parts.shared.peers)
         found = {
             "audit": Service(name="audit", run=parts.sealer.run),
             "lanes": Service(name="lanes", run=parts.lanes.run, max_tasks=5000),
-            "channel.tg": Service(name="channel.tg", run=receiving, restart="backoff", stop_seconds=0.5),
         }
-        return {**found, **{service.name: service for service in parts.services}}
+        return {**found, **{service.name: service for service in (*connections, *parts.services)}}
 
 
 @asynccontextmanager

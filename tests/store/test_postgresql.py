@@ -1,6 +1,7 @@
 """PostgreSQL's own troubles: a server that goes and comes back, transactions beside each other, who may not write."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,10 +17,11 @@ from quarterdeck.store.migrate_postgresql import migrate
 from quarterdeck.store.operations import Receipt, operation
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
-from tests.databases import PostgresqlDatabase, new_database, nobody_hears
-from tests.postgresql import Cluster
+from tests.databases import PostgresqlDatabase, new_database, nobody_hears, own_reader
+from tests.postgresql import Cluster, own_postgresql
 from tests.waiting import until
 
+__all__ = ["own_postgresql", "own_reader"]
 NEW = NewSession("default", "web", "room", "idy", "")
 
 
@@ -95,6 +97,38 @@ async def test_a_server_that_comes_back_is_used_again(store: PostgresqlStore, po
         await until(works, 5, "a commit after the server's return")
     rows = await store.fetch("SELECT digest FROM uploads ORDER BY digest", {})
     assert [row[0] for row in rows] == ["after SIGINT", "after SIGQUIT", "before"]
+
+
+async def test_a_server_that_takes_nothing_is_told_so_and_written_again_when_it_does(
+    store: PostgresqlStore, postgresql: Cluster
+) -> None:
+    """Read-only, as a server whose disk runs full is made, or a standby that has not taken over yet."""
+    await store.commit(operation("blob", uploads.insert("before", "p", 1.0)))
+    administrator = await asyncpg.connect(postgresql.url("postgres"), timeout=10)
+
+    async def trouble(expected: str) -> bool:
+        with contextlib.suppress(Retry):
+            await store.commit(operation("blob", uploads.insert("probe", "p", 1.0)))
+        return expected in store.trouble if expected else not store.trouble
+
+    await administrator.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    await administrator.execute("SELECT pg_reload_conf()")
+    try:
+        await until(lambda: trouble("read-only"), 5, "the trouble")
+        with pytest.raises(Retry, match="cannot be written now"):
+            await store.commit(operation("blob", uploads.insert("meanwhile", "p", 1.0)))
+        rows = await store.fetch("SELECT digest FROM uploads WHERE digest <> 'probe'", {})
+        assert [row[0] for row in rows] == ["before"], "what is there can be read"
+        assert "read-only" in store.trouble, "a read that works says nothing about writing"
+    finally:
+        await administrator.execute("SET default_transaction_read_only = off")
+        await administrator.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        await administrator.execute("SELECT pg_reload_conf()")
+        await administrator.close()
+    await until(lambda: trouble(""), 5, "the end of the trouble")
+    await store.commit(operation("blob", uploads.insert("after", "p", 1.0)))
+    rows = await store.fetch("SELECT digest FROM uploads WHERE digest <> 'probe' ORDER BY digest", {})
+    assert [row[0] for row in rows] == ["after", "before"]
 
 
 async def test_a_connection_that_is_cut_within_an_operation_keeps_nothing(

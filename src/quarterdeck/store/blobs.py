@@ -1,22 +1,25 @@
 """Blobs: content-addressed files, written and synced before the row that refers to them."""
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.errors import BadInput, NotFound
+from quarterdeck.base.errors import BadInput, NotFound, Retry
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.store.tenancy import TENANT
 
 MAX_BYTES = 20 * 1024 * 1024
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Blob(msgspec.Struct, frozen=True):
@@ -41,7 +44,13 @@ class Blobs:
         self._crash = crash
 
     async def write(self, chunks: AsyncIterator[bytes], mime: str, max_bytes: int = MAX_BYTES) -> Blob:
-        """Write and sync bytes. Raises BadInput when there are more than `max_bytes`."""
+        """Write and sync bytes. Raises BadInput when there are more than `max_bytes`, Retry when the disk is full."""
+        with _room():
+            blob = await self._write(chunks, mime, max_bytes)
+        self._crash.reach("blob.written")
+        return blob
+
+    async def _write(self, chunks: AsyncIterator[bytes], mime: str, max_bytes: int) -> Blob:
         descriptor, name = await asyncio.to_thread(_temporary, self._folder)
         found, size = hashlib.sha256(), 0
         try:
@@ -58,7 +67,6 @@ class Blobs:
             raise
         finally:
             os.close(descriptor)
-        self._crash.reach("blob.written")
         return Blob(found.hexdigest(), size, mime)
 
     def path(self, digest: str) -> Path:
@@ -98,6 +106,16 @@ async def get(store: Store, digest: str) -> Blob:
         raise NotFound(f"there is no file {digest}")
     found_digest, size, mime = rows[0]
     return Blob(str(found_digest), int(size or 0), str(mime))
+
+
+@contextlib.contextmanager
+def _room() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise Retry(f"the file cannot be kept now: {error.strerror}", 5.0) from error
+        raise
 
 
 def _temporary(folder: Path) -> tuple[int, str]:

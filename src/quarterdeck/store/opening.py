@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Generator
+from pathlib import Path
 from typing import TypeVar
 
 from quarterdeck.base.crash import CrashPoints
@@ -51,6 +52,13 @@ async def applied_migrations(database: str, data: DataDir) -> dict[int, float]:
     with _driver():
         from quarterdeck.store import migrate_postgresql
     return await migrate_postgresql.applied(database)
+
+
+async def copy_record(url: str, path: Path) -> bool:
+    """The audit record of a PostgreSQL as a new file of SQLite; whether there is one. Raises Retry, ConfigRefused."""
+    with _driver():
+        from quarterdeck.store import postgresql_record
+    return await postgresql_record.copy_record(url, path)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,10 @@ Ownership: the writer connection belongs to the writer thread alone; `fetch` use
 loop's thread (autocommit, so it never holds a snapshot); `scan` uses connections of a small thread pool.
 Durability: WAL with synchronous=FULL; no result is released before COMMIT returned. A failed COMMIT means that
 the fate is unknown: the whole group fails with StoreFailed, nothing more is admitted, the process must end.
+
+One failure is known: no space (SQLITE_FULL). Of a group, the frame that commits it is written last, and with powersafe
+overwrite (sqlite.org/psow.html, the default) nothing behind it: a refused write means that this frame is not whole, and
+no start-up finds the group. A sync that fails is SQLITE_IOERR, also for lack of space, and stays unknown.
 """
 
 import asyncio
@@ -180,11 +184,17 @@ class SqliteStore:
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            self._failed = error
-            self._loop.call_soon_threadsafe(self._on_failure, error)
-            return [StoreFailed(f"COMMIT failed, its fate is unknown: {error}")] * len(group)
+            return [self._not_committed(connection, error)] * len(group)
         self._crash.reach("group.after_commit")
         return results
+
+    def _not_committed(self, connection: sqlite3.Connection, error: sqlite3.Error) -> BaseException:
+        """What a failed COMMIT means: no space, so that nothing is kept; anything else is unknown and the end."""
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL and _rolled_back(connection):
+            return _unavailable(error)
+        self._failed = error
+        self._loop.call_soon_threadsafe(self._on_failure, error)
+        return StoreFailed(f"COMMIT failed, its fate is unknown: {error}")
 
     def _release(self, group: list[_Job], results: Sequence[_Result]) -> None:
         self._note(results)
@@ -234,6 +244,16 @@ def _run_one(connection: sqlite3.Connection, operation: Operation, *, alone: boo
     if not alone:
         connection.execute("RELEASE operation")
     return Receipt(operation.name, touched, returned)
+
+
+def _rolled_back(connection: sqlite3.Connection) -> bool:
+    """End what COMMIT has left open, if it has."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        return False
+    return True
 
 
 def _unavailable(error: BaseException) -> BaseException:

@@ -1,0 +1,67 @@
+"""The command line of a gateway on PostgreSQL: its record is checked and exported, its data directory is its own."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.doors.commands import SCRIPTED, Desk
+from tests.postgresql import Cluster
+
+pytestmark = pytest.mark.timeout(120)
+BEND = "UPDATE audit SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), 'turn.end', 'turn.bent'), 'UTF8')"
+
+
+async def change(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url, timeout=10)
+    await connection.execute(sql)
+    await connection.close()
+
+
+@pytest.fixture
+def url(postgresql: Cluster) -> str:
+    return postgresql.create()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, url: str) -> Desk:
+    made = Desk(tmp_path)
+    made.write(f'database = "{url}"\n' + SCRIPTED.format(model="scripted/echo"))
+    return made
+
+
+@pytest.mark.proves("A1")
+async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_found(desk: Desk, url: str) -> None:
+    none = await desk.run("audit", "verify")
+    assert (none.code, "there is no record in the database yet" in none.err) == (1, True)
+    assert (await desk.run("chat", "hello")).code == 0
+
+    async with desk.gateway():
+        beside, second, chat = await asyncio.gather(
+            desk.run("audit", "verify", "--json"), desk.run("up"), desk.run("sessions", "list")
+        )
+        assert (beside.code, beside.row["ok"]) == (0, True), beside
+        assert (second.code, "another process holds" in second.err) == (3, True)
+        assert chat.code == 0, "the gateway that holds it answers"
+
+    assert {row["state"] for row in await desk.rows("audit", "list")} == {"sealed"}
+    report: dict[str, Any] = (await desk.run("audit", "verify", "--json")).row
+    (log,) = report["logs"]
+    assert log["size"] > 0
+    assert log["unsealed"] == 0
+
+    bundle = desk.folder / "bundle"
+    assert (await desk.run("audit", "export", str(bundle))).code == 0
+    assert (bundle / "0.jsonl").read_bytes().count(b"\n") == log["size"]
+    assert "exists already" in (await desk.run("audit", "export", str(bundle))).err
+
+    await change(url, BEND)
+    bent = await desk.run("audit", "verify", "--json")
+    findings: Any = bent.row["findings"]
+    assert (bent.code, bent.row["ok"]) == (1, False)
+    assert {one["code"] for one in findings} >= {"row", "root"}
+
+    away = await desk.run("audit", "verify", environ={"QUARTERDECK_DATABASE": "postgresql://nobody@127.0.0.1:1/none"})
+    assert (away.code, "the database is not reached" in away.err) == (1, True), away

@@ -1,0 +1,47 @@
+"""A disk that can be full: a small tmpfs in a mount namespace of its own, in which a process is started.
+
+    python -m tests.standins.small_disk FOLDER BYTES COMMAND...
+
+FOLDER is that disk for COMMAND alone, which takes the place of this process; the rest of the machine does not see it.
+Who may, looks into it at `/proc/PID/root/FOLDER`.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def permitted() -> bool:
+    """Whether this machine lets us mount in a namespace of our own."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return False
+    tried = [unshare, "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(tried, capture_output=True, timeout=10, check=False).returncode == 0
+
+
+def command(folder: Path, size: int, *words: str) -> list[str]:
+    """What to run so that `words` have a disk of `size` bytes at `folder`."""
+    return ["unshare", "-m", sys.executable, "-m", "tests.standins.small_disk", str(folder), str(size), *words]
+
+
+def fill(folder: Path, leave: int = 0) -> Path:
+    """Take all room but `leave` bytes (to a page); the file that takes it."""
+    filler = folder / "filler"
+    with filler.open("ab", buffering=0) as file:
+        there = os.statvfs(folder)
+        os.posix_fallocate(file.fileno(), 0, max(there.f_bavail * there.f_frsize - leave, 1))
+    return filler
+
+
+def main() -> None:
+    """Mount, and become the command."""
+    folder, size, *words = sys.argv[1:]
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder], check=True, timeout=10)
+    os.execvp(words[0], words)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
