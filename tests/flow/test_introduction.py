@@ -54,7 +54,7 @@ async def test_the_first_message_is_answered_after_it_was_said_who_answers(hones
     assert honest.history()[:2] == [("user", "hello"), ("assistant", "re: hello")], "the model is not told"
 
 
-@pytest.mark.parametrize("text", ["/stop", "/help"])
+@pytest.mark.parametrize("text", ["/stop", "/status"])
 async def test_a_command_is_a_first_message_too(honest: World, text: str) -> None:
     await honest.say(text)
     await honest.rest()

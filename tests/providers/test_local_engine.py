@@ -278,8 +278,8 @@ async def test_while_one_pull_runs_another_is_refused_and_cancelling_ends_pip(tm
 
 async def test_a_pull_that_takes_too_long_ends(tmp_path: Path) -> None:
     async with SilentIndex().serving() as pip:
-        with pytest.raises(Retry, match="did not arrive within 1 s"):
-            await pull(tmp_path, ignore, runner=pip, host=Host("linux", "x86_64", 64), deadline_s=1)
+        with pytest.raises(Retry, match="did not arrive within 3 s"):
+            await pull(tmp_path, ignore, runner=pip, host=Host("linux", "x86_64", 64), deadline_s=3)
     assert left_in(tmp_path) == set()
 
 
@@ -294,7 +294,8 @@ class SilentIndex:
         async with await asyncio.start_server(self._listen, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             yield Pip(bare_environment(f"http://127.0.0.1:{port}/simple"))
-            await until(self.hung_up.is_set, what="the end of pip")
+            if self.arrived.is_set():  # on a busy machine pip may not have begun to ask
+                await until(self.hung_up.is_set, what="the end of pip")
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.arrived.set()
