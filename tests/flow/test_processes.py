@@ -10,7 +10,7 @@ from quarterdeck.base.errors import Retry
 from quarterdeck.base.standing import CutOff
 from quarterdeck.store import intents
 from quarterdeck.store.intents import IntentRow
-from quarterdeck.store.operations import operation
+from quarterdeck.store.operations import ExpectationFailed, operation
 from tests.databases import Database
 from tests.flow.members import GivenUp, Member, Virtual, time_passes
 from tests.flow.spy import Spy
@@ -226,14 +226,18 @@ async def test_what_one_cannot_settle_another_does(company: Company) -> None:
     assert (company.state(b.name), c.settled) == ("settled", ["b"])
 
 
-async def test_a_settlement_that_fails_is_tried_again(company: Company) -> None:
+FAILS = [Retry("the database is away", 1.0), ExpectationFailed("recover", "intents.close", 0)]
+
+
+@pytest.mark.parametrize("failed", FAILS, ids=lambda one: type(one).__name__)
+async def test_a_settlement_that_fails_is_told_and_tried_again(company: Company, failed: Exception) -> None:
     a, b = await company.joined("a", "b")
     tried: list[str] = []
 
     async def late(process: str) -> None:
         tried.append(process)
         if len(tried) == 1:
-            raise Retry("the database is away", 1.0)
+            raise failed
 
     a.processes.settle = late
     for _ in range(18):
@@ -242,6 +246,7 @@ async def test_a_settlement_that_fails_is_tried_again(company: Company) -> None:
     await until(lambda: len(tried) == 1)
     assert company.state(b.name) == "dead"
     await a.calm()  # it waits for a second, really
+    assert len(a.log.named("process.settled_late")) == 1
     await company.passes(0.25, a)
     assert (tried, company.state(b.name)) == (["b", "b"], "settled")
 

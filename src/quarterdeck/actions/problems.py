@@ -76,7 +76,7 @@ class Problems:
             yield Problem(f"Connection {rules.name} {what}{detail}", _writers(rules), step, "connection", rules.name)
 
     def _models(self, latest: Sequence[IntentRow]) -> Iterator[Problem]:
-        for route, count in failing(latest, self._clock.now() - RECENT):
+        for route, count in failing(self._directory, latest, self._clock.now() - RECENT):
             yield Problem(
                 f"The last {count} calls of {route} failed",
                 f"Whoever talks to {', '.join(users(self._directory, route)) or 'an assistant that uses it'}",

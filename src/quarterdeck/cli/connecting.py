@@ -50,7 +50,11 @@ def add(command: Command, given: argparse.Namespace) -> int:
     """Configure a bot whose token Telegram takes, and let in whoever opens its link."""
     config = load(given.config)
     if config.path is None:
-        raise BadInput("--config", "there is no configuration file yet", "Run `quarterdeck init`, then this again")
+        raise BadInput(
+            "--config",
+            "there is no configuration file yet",
+            "Run `quarterdeck init` (--yes: it asks nothing), then this again",
+        )
     teller = Teller(as_json=given.json)
     asker = Asker({"token-file": given.token_file, "token-env": given.token_env}, interactive=sys.stdin.isatty())
     wanted = Wanted(given.name, given.assistant, given.api_root)

@@ -9,11 +9,15 @@ LATEST = 200  # intents that are looked through
 IN_A_ROW = 3  # failures after which a model counts as failing
 
 
-def failing(latest: Sequence[IntentRow], since: float) -> Iterator[tuple[str, int]]:
-    """(route, failures in a row) of the models that failed since then (Unix seconds); `latest` is newest first."""
+def failing(directory: Directory, latest: Sequence[IntentRow], since: float) -> Iterator[tuple[str, int]]:
+    """(route, failures in a row) of the models that failed since then (Unix seconds); `latest` is newest first.
+
+    What a provider did that is no longer configured is past.
+    """
     by_route: dict[str, list[str]] = {}
     for row in latest:
-        if row.state != "open" and row.created_at > since:
+        configured = row.route.partition("/")[0] in directory.providers
+        if configured and row.state != "open" and row.created_at > since:
             by_route.setdefault(row.route, []).append(row.state)
     for route, states in by_route.items():
         if len(states) >= IN_A_ROW and all(state in ("failed", "lost") for state in states[:IN_A_ROW]):

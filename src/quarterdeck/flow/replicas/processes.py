@@ -139,13 +139,17 @@ class Processes:
         except ExpectationFailed:
             return  # it lives, or another was faster
 
+    async def _mark_settled(self, process: str) -> None:
+        try:
+            await self._store.commit(operation("process", processes.settle(process)))
+        except ExpectationFailed:
+            return  # another was faster
+
     async def _settled(self, process: str) -> None:
         try:
             await self.settle(process)
-            await self._store.commit(operation("process", processes.settle(process)))
-        except ExpectationFailed:
-            pass  # another was faster
-        except Retry as error:
+            await self._mark_settled(process)
+        except (ExpectationFailed, Retry) as error:  # others were faster again and again, or the database is away
             self._log.warning("process.settled_late", process=process, reason=str(error))
             await asyncio.sleep(AGAIN_S)
         finally:

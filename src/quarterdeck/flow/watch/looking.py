@@ -40,6 +40,7 @@ class Looking:
         turns = [self._turn(one, now) for one in await watch.running(self._store)]
         unsent = await watch.unsent(self._store)
         latest = await intents.newest(self._store, "model", LATEST)
+        failed = failing(self._directory, latest, now - NEWS_S)
         sealed = await watch.sealed(self._store)
         return Look(
             self._forecast.see(self._free(), mono),
@@ -48,7 +49,7 @@ class Looking:
             _late(unworked, now),
             turns,
             _late([one for one in unsent if self._directory.pauses.of(one.subject) is None], now),
-            [Failing(route, count, users(self._directory, route)) for route, count in failing(latest, now - NEWS_S)],
+            [Failing(route, count, users(self._directory, route)) for route, count in failed],
             self._backlog.age(sealed.newest, sealed.sealed, mono),
         )
 
