@@ -1,6 +1,6 @@
 """Who gets in, and how?"""
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.chat import SOON, Chat
 from tests.browser.gateway import Gateway
@@ -48,3 +48,19 @@ def test_a_cookie_that_ended_leads_to_the_sign_in(chat: Chat) -> None:
     chat.page.context.clear_cookies()
     chat.say("nobody hears this yet")
     chat.page.wait_for_url("**/signin", timeout=SOON)
+
+
+def test_nothing_can_be_pressed_before_the_page_can_answer(browser: Browser, gateway: Gateway) -> None:
+    context, held = browser.new_context(), list[Route]()
+    page = context.new_page()
+    page.goto(gateway.sign_in_link())
+    expect(page.locator("#message")).to_be_visible(timeout=SOON)
+    page.route("**/app.js", lambda route: held.append(route))
+    with page.expect_request("**/app.js"):
+        page.goto(gateway.url, wait_until="commit")
+    for part in ("#side", "main"):
+        expect(page.locator(f"{part}[inert]")).to_be_attached(timeout=SOON)
+    held[0].continue_()
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/signin", timeout=SOON)
+    context.close()

@@ -125,4 +125,5 @@ byId("signout").addEventListener("click", async () => {
   await fetch("/api/v1/signout", { method: "POST", headers, body: "{}" });
   location.assign("/signin");
 });
+byId("signout").disabled = false;
 openSide(false);
