@@ -8,12 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from tests.chaos.failover import Failover, measure
-from tests.chaos.storm import Outcome, Storm, storm
+from tests.chaos import failover, pauses
+from tests.chaos.failover import Failover
+from tests.chaos.pauses import Pauses
+from tests.chaos.storm import Storm, Trouble, storm
 from tests.chaos.troubles import TROUBLES, kills
 from tests.crash import results
 from tests.postgresql import Cluster, running
-from tests.reading import Reader
 from tests.standins import ROOT
 
 KILLS = 1_000
@@ -26,6 +27,8 @@ class ChaosResult(results.Result, kw_only=True):
     database: str = "postgresql"
     failover_first_s: float = 0.0
     failover_all_s: float = 0.0
+    pause_s: float = 0.0
+    pause_quiet_s: float = 0.0
     given_up: int = 0
 
 
@@ -55,23 +58,22 @@ def long(cluster: Cluster, wanted: int, seed: str, work: Path, out: Path) -> boo
     state = _state(file, seed)
     result = state.result
     while result.kills < wanted:
-        database, number = cluster.create(), state.done
-        folder = work / str(number)
-        outcome, failover = one(number, database, folder, f"{seed} {number}")
+        number = state.done
+        figures = Figures()
+        trouble = trouble_of(number, figures)
+        outcome = asyncio.run(storm(trouble, cluster, work / str(number), f"{seed} {number}", number))
         result.kills += outcome.kills
         result.acts += outcome.acts
         result.executed += 1
         result.given_up += outcome.given_up
         result.add(outcome.violations, outcome.complaints)
-        if failover is not None:
-            result.failover_first_s = max(result.failover_first_s, failover.first)
-            result.failover_all_s = max(result.failover_all_s, failover.last)
+        figures.add_to(result)
         state.done += 1
         state.findings += [] if outcome.fine else [f"storm {number}: {outcome}"]
         results.save(state, file)
-        print(f"storm {number}: {outcome.kills} kills, {outcome.acts} acts; {result.kills}/{wanted} {failover or ''}"
+        print(f"storm {number}: {outcome.kills} kills, {outcome.acts} acts; {result.kills}/{wanted} {figures}"
               f"{'' if outcome.fine else outcome}", flush=True)  # fmt: skip
-    result.at, result.scenarios, result.expected = results.now(), len(TROUBLES) + 1, result.executed
+    result.at, result.scenarios, result.expected = results.now(), len(TROUBLES) + 2, result.executed
     head, _, changed = result.commit.partition("-")
     results.save(result, out / f"chaos-{head[:12]}{changed and '-' + changed}.json")
     file.unlink(missing_ok=True)
@@ -79,29 +81,44 @@ def long(cluster: Cluster, wanted: int, seed: str, work: Path, out: Path) -> boo
     return result.fine
 
 
-def one(number: int, database: str, folder: Path, seed: str) -> tuple[Outcome, Failover | None]:
-    """Mostly kills; every fifth storm measures how long others take, every fifth is of another kind."""
-    if number % 5 == 0:
-        return _failover(database, folder, seed, number)
+class Figures:
+    """What storms measure beside whether all was fine."""
+
+    def __init__(self) -> None:
+        self.failover: Failover | None = None
+        self.pauses: Pauses | None = None
+
+    async def killed(self, here: Storm) -> None:
+        """One process dies in the middle of many turns."""
+        self.failover = await failover.measure(here)
+
+    async def restarted(self, here: Storm) -> None:
+        """All are restarted, one after the other."""
+        self.pauses = await pauses.measure(here)
+
+    def add_to(self, result: ChaosResult) -> None:
+        """Keep the longest."""
+        if (seen := self.failover) is not None:
+            result.failover_first_s = max(result.failover_first_s, seen.first)
+            result.failover_all_s = max(result.failover_all_s, seen.last)
+        if (waited := self.pauses) is not None:
+            result.pause_s = max(result.pause_s, waited.restart)
+            result.pause_quiet_s = max(result.pause_quiet_s, waited.quiet)
+
+    def __str__(self) -> str:
+        return str(self.failover or self.pauses or "")
+
+
+def trouble_of(number: int, figures: Figures) -> Trouble:
+    """Mostly kills. Of ten storms one measures a fail-over, one a rolling restart, and two are of another kind."""
+    if number % 10 == 0:
+        return Trouble(figures.killed)
+    if number % 10 == 5:
+        return Trouble(figures.restarted, people="calm")
     if number % 5 == 3:
         names = [name for name in TROUBLES if name != "kills"]
-        trouble = TROUBLES[names[number // 5 % len(names)]]
-        return asyncio.run(storm(trouble, database, folder, seed, number)), None
-    return asyncio.run(storm(partial(kills, count=PER_STORM), database, folder, seed, number)), None
-
-
-def _failover(database: str, folder: Path, seed: str, number: int) -> tuple[Outcome, Failover | None]:
-    found: list[Failover] = []
-
-    async def killed(here: Storm) -> None:
-        reader = Reader(database)
-        try:
-            found.append(await measure(here, reader))
-        finally:
-            await asyncio.to_thread(reader.close)
-
-    outcome = asyncio.run(storm(killed, database, folder, seed, number))
-    return outcome, found[0] if found else None
+        return TROUBLES[names[number // 5 % len(names)]]
+    return Trouble(partial(kills, count=PER_STORM))
 
 
 def _state(file: Path, seed: str) -> ChaosState:

@@ -33,8 +33,16 @@ class Failover(msgspec.Struct, frozen=True):
     turns: int
 
 
-async def measure(storm: Storm, reader: Reader) -> Failover:
+async def measure(storm: Storm) -> Failover:
     """Kill the process that holds the connection while it runs turns in many rooms."""
+    reader = Reader(storm.database)
+    try:
+        return await _measure(storm, reader)
+    finally:
+        await asyncio.to_thread(reader.close)
+
+
+async def _measure(storm: Storm, reader: Reader) -> Failover:
     for room in range(ROOMS):
         storm.here.say(SLOW, room=f"slow{room}")
     owner = await until(lambda: _busy(reader), WAIT_S, "a process that runs many turns")

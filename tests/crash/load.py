@@ -3,6 +3,7 @@
 import asyncio
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,11 @@ KINDS = (
     "/new {n}",
     "/status {n}",
 )
+
+
+PLAIN = ("hello {n}", "slow {n} [[delay 0.5]]", "all of it {n} [[long 5000]]", "pieces {n} [[stream 5 120]]")
+"""What calm people write, where only the gateway may be late: less than it can answer."""
+CALM_S = (2.0, 6.0)
 
 
 class Segment(msgspec.Struct, frozen=True):
@@ -100,12 +106,13 @@ async def _kill(here: World, kills: int) -> None:
 
 
 class People:
-    """Who writes, until it is enough."""
+    """Who writes, until it is enough: texts of these kinds. A platform that loses answers goes with all of them."""
 
-    def __init__(self, here: World) -> None:
+    def __init__(self, here: World, kinds: Sequence[str] = KINDS) -> None:
         self.enough = False
         self.acts = 0
         self._here = here
+        self._kinds = kinds
 
     async def write(self, room: str) -> None:
         """One room's people."""
@@ -115,7 +122,7 @@ class People:
             if len(self._here.platform.pending) < PENDING:
                 last = self._act(room, chance, last)
                 self.acts += 1
-            await slowly(chance.uniform(*BETWEEN_S))
+            await slowly(chance.uniform(*(BETWEEN_S if self._kinds is KINDS else CALM_S)))
 
     def _act(self, room: str, chance: random.Random, last: Said | None) -> Said:
         """Mostly a new message; sometimes an edit, a duplicate, a file, or a platform that loses an answer."""
@@ -128,8 +135,8 @@ class People:
         if dice < 0.18:
             file = Upload("note.txt", "text/plain", chance.randbytes(500))
             return self._here.say("with a file {n}", room=room, attachments=[file])
-        if dice < 0.22:
+        if dice < 0.22 and self._kinds is KINDS:
             kind = chance.choice(("drop_after", "drop_before", "rate"))
             self._here.platform.fault(Fault(route="messages", kind=kind, retry_after=0.2))
-        text = chance.choice(KINDS).replace("ROOM", f"r{chance.randrange(ROOMS)}")
+        text = chance.choice(self._kinds).replace("ROOM", f"r{chance.randrange(ROOMS)}")
         return self._here.say(text, room=room)
