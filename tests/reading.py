@@ -97,5 +97,5 @@ class Reader:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        kept = ("schema_migrations", "commit_base")
+        kept = ("schema_migrations", "schema_readers", "commit_base")
         await connection.execute("; ".join(f'DELETE FROM "{name}"' for name in self._tables if name not in kept))

@@ -72,6 +72,10 @@ class Gateway:
         finally:
             await self._end()
 
+    def install(self, site: Path) -> None:
+        """Its next lives, and commands, are of the version that is installed in this folder."""
+        self._more["PYTHONPATH"] = str(site)
+
     async def ready(self) -> str:
         """Wait until the gateway that runs now has its intake open; its address."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:

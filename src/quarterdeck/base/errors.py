@@ -11,8 +11,8 @@ QuarterdeckError
 +-- Stopping                the process or the turn is ending: give back and leave
 +-- GiveUp                  it will never work: record and tell a person
     +-- StoreFailed         a commit's fate is unknown: stop admitting and exit
-    +-- Locked              another process holds the data directory; exit status 3
-    +-- NewerSchema         the database was written by a newer version; exit status 4
+    +-- Locked              another process holds the data directory, or needs the schema as it is; exit status 3
+    +-- NewerSchema         a newer version made the database into what this one cannot use; exit status 4
 """
 
 
@@ -99,12 +99,12 @@ class StoreFailed(GiveUp):
 
 
 class Locked(GiveUp):
-    """Another process holds the data directory (exit status 3)."""
+    """Another process holds the data directory, or needs the schema as it is (exit status 3)."""
 
     code = "locked"
 
 
 class NewerSchema(GiveUp):
-    """The database was written by a newer version (exit status 4)."""
+    """A newer version has made the database into what this one cannot use (exit status 4)."""
 
     code = "newer_schema"

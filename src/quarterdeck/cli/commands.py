@@ -61,6 +61,7 @@ BOT = (
 ROLE = Argument("--role", "What it does: all, or some of gateway,worker,scheduler (on PostgreSQL).", usual="all")
 SCHEMA = Argument("--json-schema", "Print the file's schema for editors.", kind="flag")
 SHOW = Argument("--show", "Change nothing, only say what waits.", kind="flag")
+CONTRACT = Argument("--contract", "Also take away what only older versions need; all processes are new.", kind="flag")
 MIGRATED = ("id", "state", "created_at")
 MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
 FOUND = Argument("outcome", "What you found out.", choices=("sent", "failed"))
@@ -171,7 +172,7 @@ COMMANDS: tuple[Command, ...] = (
     asked("audit show", "Show an entry of the record, and the checkpoint that signs it.", ID),
     Command("audit verify", "Check that the record is as it was signed.", "audit:check", PROOF),
     Command("audit export", "Write the sealed record into a new folder for an auditor.", "audit:export", (FOLDER,)),
-    Command("migrate", "Bring the database to this version's schema.", "migrate:bring_up", (SHOW,), MIGRATED),
+    Command("migrate", "Bring the database to this version's schema.", "migrate:bring_up", (SHOW, CONTRACT), MIGRATED),
     Command("new", "Write a small package that brings a channel, a provider or a tool.", "new.create:new", NEW),
     Command("crash-points", "List where tests may kill the process.", "points:crash_points"),
 )

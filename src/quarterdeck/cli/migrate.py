@@ -14,10 +14,14 @@ from quarterdeck.cli.settings import load
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.migrate import known
 from quarterdeck.store.opening import SQLITE, applied_migrations, migrate
+from quarterdeck.store.readers import is_contract
 
 
 def bring_up(command: Command, given: argparse.Namespace) -> int:
-    """Apply what waits, unless only asked to show it; one row for each migration."""
+    """Apply what waits, unless only asked to show it; one row for each migration.
+
+    What is `later` is applied when no process of an older version is left, and then only with `--contract`.
+    """
     config = load(given.config).config
     data = DataDir(Path(config.data_dir))
     with ExitStack() as stack:
@@ -25,15 +29,15 @@ def bring_up(command: Command, given: argparse.Namespace) -> int:
             if config.database == SQLITE:  # a server is locked by the migration itself
                 data.hold()
                 stack.callback(data.release)
-            asyncio.run(migrate(config.database, data))
+            asyncio.run(migrate(config.database, data, contract=given.contract))
         at = asyncio.run(applied_migrations(config.database, data))
     rows: list[dict[str, object]] = [
         {
             "id": f"{number:04d}_{name}",
-            "state": "applied" if number in at else "waiting",
+            "state": "applied" if number in at else "later" if at and is_contract(sql) else "waiting",
             "created_at": shown.moment_or_none(at.get(number)),
         }
-        for number, name, _ in known()
+        for number, name, sql in known()
     ]
     for line in [msgspec.json.encode(row).decode() for row in rows] if given.json else table(rows, command.columns):
         print(line)

@@ -4,9 +4,11 @@ A history is valid when every tool call of an assistant message is followed by e
 anything else is said; `flow/context.py` builds only valid ones and the provider wires rely on it.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
+
+from quarterdeck.model.kinds import is_newer, tags_of
 
 ResultStatus = Literal["ok", "error", "invalid", "denied", "skipped", "unknown", "given"]
 """`invalid`: not run, the call itself was wrong. `given`: the call is of an API client's own tool; the client has it,
@@ -109,6 +111,10 @@ Message = Said | LateResults
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
+_KNOWN = tags_of(get_args(Message))
+
+NEWER = SystemEvent("A newer version of the gateway has written something here that this version cannot read.")
+"""What stands for a kind of message that this version does not know; the row keeps what was written."""
 
 
 def encode(message: Message) -> bytes:
@@ -117,5 +123,13 @@ def encode(message: Message) -> bytes:
 
 
 def decode(stored: bytes) -> Message:
-    """Inverse of `encode`; raises msgspec.DecodeError on bytes that `encode` did not write."""
-    return _decoder.decode(stored)
+    """Inverse of `encode`, NEWER for a kind that only a newer version knows.
+
+    Raises msgspec.DecodeError on bytes that no version's `encode` wrote.
+    """
+    try:
+        return _decoder.decode(stored)
+    except msgspec.ValidationError:
+        if is_newer(stored, _KNOWN):
+            return NEWER
+        raise

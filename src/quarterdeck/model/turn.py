@@ -1,9 +1,10 @@
 """The words for what becomes of an inbox row, a turn and a delivery, and the names of a turn's steps."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
+from quarterdeck.model.kinds import is_newer, tags_of
 from quarterdeck.model.message import AssistantMessage, ToolResult
 
 InboxOutcome = Literal[
@@ -105,6 +106,7 @@ Step = ModelStep | ToolStep | SteerStep | MediaStep | CompactStep | FormStep
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Step)
+_KNOWN = tags_of(get_args(Step))
 
 
 def encode_step(step: Step) -> bytes:
@@ -112,9 +114,14 @@ def encode_step(step: Step) -> bytes:
     return _encoder.encode(step)
 
 
-def decode_step(stored: bytes) -> Step:
-    """Inverse of `encode_step`."""
-    return _decoder.decode(stored)
+def decode_step(stored: bytes) -> Step | None:
+    """Inverse of `encode_step`; None for a kind of entry that only a newer version knows."""
+    try:
+        return _decoder.decode(stored)
+    except msgspec.ValidationError:
+        if is_newer(stored, _KNOWN):
+            return None
+        raise
 
 
 MEDIA_STEP = "m0"

@@ -19,12 +19,13 @@ def insert(turn_id: str, step: str, content: Step, now: float) -> Statement:
 
 
 async def read(store: Store, turn_id: str) -> Mapping[str, Step]:
-    """All steps of a turn by name."""
+    """All steps of a turn by name, without those of a kind that only a newer version knows."""
     rows = await store.fetch(
         "SELECT step, content FROM steps WHERE tenant = :tenant AND turn_id = :turn",
         {"tenant": TENANT, "turn": turn_id},
     )
-    return {str(step): decode_step(_bytes(content)) for step, content in rows}
+    read = ((str(name), decode_step(_bytes(content))) for name, content in rows)
+    return {name: step for name, step in read if step is not None}
 
 
 def _bytes(content: object) -> bytes:

@@ -6,7 +6,7 @@ from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
-from quarterdeck.base.errors import NewerSchema
+from quarterdeck.store import readers
 from quarterdeck.store.dialect import Dialect, migration
 from quarterdeck.store.sqlite import connect
 
@@ -18,10 +18,11 @@ def known(dialect: Dialect = "sqlite") -> list[tuple[int, str, str]]:
     return [(int(name[:4]), name[5:-4], migration((folder / name).read_text("utf-8"), dialect)) for name in files]
 
 
-def migrate(path: Path) -> list[str]:
+def migrate(path: Path, *, contract: bool = False) -> list[str]:
     """Bring the database at `path` to this version's schema; the names of what was applied.
 
-    Raises NewerSchema when a newer version has written it.
+    `contract`: also what waits to be asked for (see `readers`). Raises NewerSchema when a newer version has written
+    what this one cannot work with.
     """
     connection = connect(path)
     try:
@@ -29,15 +30,12 @@ def migrate(path: Path) -> list[str]:
             "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL,"
             " applied_at REAL NOT NULL)"
         )
-        rows = connection.execute("SELECT version FROM schema_migrations").fetchall()
-        applied = {int(row[0]) for row in rows}
+        connection.execute(readers.TABLE)
+        rows = connection.execute(readers.APPLIED).fetchall()
+        applied = {int(number): int(oldest) for number, oldest in rows}
         migrations = known()
-        newest = migrations[-1][0]
-        if applied and max(applied) > newest:
-            raise NewerSchema(
-                f"the database has schema {max(applied)}, this version knows {newest}; install the newer version"
-            )
-        new = [one for one in migrations if one[0] not in applied]
+        readers.check(applied, migrations[-1][0])
+        new = readers.to_apply(migrations, applied, contract)
         for number, name, sql in new:
             _apply(connection, number, name, sql)
         return [f"{number:04d}_{name}" for number, name, _ in new]
@@ -61,6 +59,7 @@ def _apply(connection: sqlite3.Connection, number: int, name: str, sql: str) -> 
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{sql}")
         connection.execute("INSERT INTO schema_migrations VALUES (?, ?, ?)", (number, name, time.time()))
+        connection.execute("INSERT INTO schema_readers VALUES (?, ?)", (number, readers.oldest_reader(number, sql)))
         connection.execute("COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:

@@ -25,8 +25,8 @@ async def open_store(
 ) -> tuple[Store, list[str]]:
     """The store, at this version's schema, and the names of the migrations that this took.
 
-    `on_failure` hears of a commit whose fate is unknown. Raises NewerSchema, ConfigRefused, or Retry where a server
-    was not reached in WAIT_S.
+    `on_failure` hears of a commit whose fate is unknown. Raises NewerSchema, ConfigRefused, Locked where a process
+    lives that cannot work with this schema, or Retry where a server was not reached in WAIT_S.
     """
     applied = await migrate(database, data)
     if database == SQLITE:
@@ -36,13 +36,16 @@ async def open_store(
     return await _patiently(lambda: PostgresqlStore.open(database, crash, on_failure)), applied
 
 
-async def migrate(database: str, data: DataDir) -> list[str]:
-    """Bring the database to this version's schema; the names of what that took. Raises as `open_store` does."""
+async def migrate(database: str, data: DataDir, *, contract: bool = False) -> list[str]:
+    """Bring the database to this version's schema; the names of what that took. Raises as `open_store` does.
+
+    `contract`: also take away what only older versions need.
+    """
     if database == SQLITE:
-        return migrate_sqlite.migrate(data.database)
+        return migrate_sqlite.migrate(data.database, contract=contract)
     with _driver():
         from quarterdeck.store import migrate_postgresql
-    return await _patiently(lambda: migrate_postgresql.migrate(database))
+    return await _patiently(lambda: migrate_postgresql.migrate(database, contract=contract))
 
 
 async def applied_migrations(database: str, data: DataDir) -> dict[int, float]:
