@@ -47,6 +47,11 @@ class Fleet:
             if (gateway.data / "blobs").exists():
                 shutil.copytree(gateway.data / "blobs", self.data / "blobs", dirs_exist_ok=True)
 
+    def install(self, site: Path) -> None:
+        """All of them are of the version that is installed there, from their next lives on."""
+        for gateway in self.gateways:
+            gateway.install(site)
+
     async def keep(self) -> None:
         """Keep all of them running until they are stopped."""
         async with asyncio.TaskGroup() as group:

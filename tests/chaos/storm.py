@@ -35,6 +35,7 @@ class Trouble(NamedTuple):
 
     happens: "Callable[[Storm], Awaitable[None]]"
     people: Literal["all", "calm", "bot"] = "all"
+    site: Path | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -77,6 +78,8 @@ async def storm(trouble: Trouble, cluster: Cluster, folder: Path, seed: str, num
     settings = msgspec.structs.replace(settings_of(number), telegram=trouble.people == "bot")
     async with _world(folder, cluster, seed, settings) as here:
         fleet, people = here.fleet, People(here.here, PLAIN if trouble.people == "calm" else KINDS)
+        if trouble.site is not None:
+            fleet.install(trouble.site)
         rooms = range(ROOMS if trouble.people != "bot" else 0)
         try:
             async with asyncio.timeout(STORM_SECONDS), asyncio.TaskGroup() as group:

@@ -55,8 +55,8 @@ class Rollout:
             await new.ready()
             await slowly(TOGETHER_S)
             assert (await new.command("migrate", "--contract"))[0] == 3, "older ones live"
-            await old.kill()
-            await old.ready()  # it begins again on a schema that it has never heard of
+            await asyncio.gather(old.kill(), older.stop(last=False))  # so that the new one has all for a moment
+            await storm.fleet.ready()  # they begin again, on a schema that they have never heard of
             self.taken_over += await _killed_half_way(storm, reader, new, LATER)
             await slowly(TOGETHER_S)
             self.mixed = _mixed(reader)
@@ -91,7 +91,7 @@ def test_a_fleet_goes_over_to_a_later_version_while_it_works(postgresql: Cluster
     async def happen(here: Storm) -> None:
         await rollout.happen(here)
 
-    outcome = asyncio.run(storm(Trouble(happen), postgresql, tmp_path / "rollout", "0 rollout"))
+    outcome = asyncio.run(storm(Trouble(happen, site=this), postgresql, tmp_path / "rollout", "0 rollout"))
     assert outcome.fine, str(outcome)
     assert rollout.taken_over, "this version went on with turns of the later one, from its journal"
     assert rollout.mixed, "both have taken turns of the same conversations"

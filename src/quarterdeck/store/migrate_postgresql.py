@@ -27,12 +27,17 @@ _TABLE: Final = (
     " (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at DOUBLE PRECISION NOT NULL)"
 )
 _OTHERS: Final = "SELECT id, host, version, beat FROM processes WHERE state = 'live' AND version <> $1 ORDER BY id"
+_NUMBERED: Final = "SELECT 1 FROM pg_class WHERE oid = to_regclass('commit_base')"
 _REBASE: Final = (
     "UPDATE commit_base SET added = newest.number + 1 - pg_current_xact_id()::TEXT::BIGINT FROM (SELECT GREATEST("
     "(SELECT MAX(id) FROM events), (SELECT MAX(rowid) FROM audit), 0) >> 16 AS number) newest"
     " WHERE newest.number >= pg_current_xact_id()::TEXT::BIGINT + added"
 )
-"""On another server (a restored dump) transactions have lower numbers than those of the rows: go on above them."""
+"""On another server (a restored dump) transactions have lower numbers than those of the rows: go on above them.
+
+It comes first, when this transaction has no number yet: later it may see rows of others who began after it, and would
+take those for rows from elsewhere.
+"""
 
 
 async def migrate(url: str, *, contract: bool = False) -> list[str]:
@@ -69,6 +74,8 @@ async def applied(url: str) -> dict[int, float]:
 
 async def _all(connection: Connection, contract: bool) -> list[str]:
     await connection.execute(_LOCK, timeout=MIGRATION_S)
+    if await connection.fetch(_NUMBERED):
+        await connection.execute(_REBASE)
     await connection.execute(_TABLE)
     await connection.execute(readers.TABLE)
     applied = {int(number or 0): int(oldest or 0) for number, oldest in await connection.fetch(readers.APPLIED)}
@@ -83,7 +90,6 @@ async def _all(connection: Connection, contract: bool) -> list[str]:
         await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2, $3)", number, name, time.time())
         oldest = readers.oldest_reader(number, sql)
         await connection.execute("INSERT INTO schema_readers VALUES ($1, $2)", number, oldest)
-    await connection.execute(_REBASE)
     await connection.execute(FORGET)
     return [f"{number:04d}_{name}" for number, name, _ in new]
 
