@@ -16,7 +16,10 @@ from tests.waiting import until
 
 NUMBER = 15
 AGAIN = "; ".join(
-    ("DROP TABLE commit_marks", *(f"DELETE FROM schema_{one} WHERE version = {NUMBER}" for one in ("migrations", "readers")))
+    (
+        "DROP TABLE commit_marks",
+        *(f"DELETE FROM schema_{one} WHERE version = {NUMBER}" for one in ("migrations", "readers")),
+    )
 )
 """One migration is yet to come. It waits where somebody else makes the same table."""
 WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -62,7 +62,8 @@ async def _states(desk: Desk, *more: str) -> list[object]:
 
 
 @pytest.mark.parametrize(
-    ("first", "oldest", "waits"), [("-- expand", 0, False), ("-- contract 16", 16, True), ("-- What it holds.", 17, False)]
+    ("first", "oldest", "waits"),
+    [("-- expand", 0, False), ("-- contract 16", 16, True), ("-- What it holds.", 17, False)],
 )
 def test_the_first_line_says_who_goes_on(first: str, oldest: int, waits: bool) -> None:
     sql = f"{first}\nCREATE TABLE more (id TEXT);\n"

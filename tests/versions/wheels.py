@@ -1,7 +1,7 @@
 """Two versions to run side by side: the wheel of this tree, and that of a copy into which a future is planted.
 
-The future writes what this version has never heard of: a column, a field in everything that is stored or told, a kind of
-journal entry, a kind of event. It also takes something away, later.
+The future writes what this version has never heard of: a column, a field in everything that is stored or told, a kind
+of journal entry, a kind of event. It also takes something away, later.
 """
 
 import shutil
@@ -34,18 +34,19 @@ BEGIN SELECT RAISE(ABORT, 'form may not be NULL'); END;
 }
 _EVENT = 'events.insert(state.session.id, 0, "turn.mood", {"turn": state.turn_id, "mood": "fine"}, now)'
 _STEP = 'journal.insert(state.turn_id, f"n{state.attempt}", NoteStep("fine"), now)'
+_NOTE = 'class NoteStep(msgspec.Struct, frozen=True, tag="note"):\n    text: str\n\n\n'
 _FIELD = 'mood: str = msgspec.field(default_factory=lambda: "fine")'
 _CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "__init__.py": ((f'"{__version__}"', f'"{LATER}"'),),
     "model/turn.py": (
         ("result: ToolResult\n", "result: ToolResult\n    took_ms: int = 7\n"),
         ('    route: str = ""\n', '    route: str = ""\n    mood: str = "fine"\n'),
-        ("Step = ModelStep", 'class NoteStep(msgspec.Struct, tag="note"):\n    text: str\n\n\nStep = NoteStep | ModelStep'),
+        ("Step = ModelStep", f"{_NOTE}Step = NoteStep | ModelStep"),
     ),
     "model/message.py": (
         ("    state: ProviderState | None = None\n", f"    state: ProviderState | None = None\n    {_FIELD}\n"),
         ("    quoted: Quoted | None = None\n", f"    quoted: Quoted | None = None\n    {_FIELD}\n"),
-        ("    native_id: str = \"\"\n    error: str", f"    {_FIELD}\n    native_id: str = \"\"\n    error: str"),
+        ('    native_id: str = ""\n    error: str', f'    {_FIELD}\n    native_id: str = ""\n    error: str'),
     ),
     "store/journal.py": (
         ("step, content, created_at)", "step, content, created_at, form)"),
@@ -63,7 +64,7 @@ _CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
             f"            {_EVENT}, {_STEP},\n            inbox.take_again(",
         ),
     ),
-}  # fmt: skip
+}
 
 
 def build(folder: Path) -> tuple[Path, Path]:
