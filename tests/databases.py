@@ -15,6 +15,9 @@ import pytest
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.store import migrate_postgresql
+from quarterdeck.store.blob_files import FileBlobs
+from quarterdeck.store.blob_rows import RowBlobs
+from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.postgresql import PostgresqlStore
@@ -45,6 +48,10 @@ class SqliteFile:
         """A store over it."""
         return SqliteStore(self.path, crash or CrashPoints(), failed)
 
+    def blobs(self, store: Store, folder: Path, crash: CrashPoints) -> Blobs:
+        """Where bytes are kept beside it."""
+        return FileBlobs(folder, crash)
+
     def rows(self, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
         """What a connection of its own reads."""
         with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as file:
@@ -69,6 +76,10 @@ class PostgresqlDatabase:
     async def open(self, crash: CrashPoints | None = None, failed: Failed = nobody_hears) -> Store:
         """A store over it."""
         return await PostgresqlStore.open(self.url, crash or CrashPoints(), failed)
+
+    def blobs(self, store: Store, folder: Path, crash: CrashPoints) -> Blobs:
+        """Where bytes are kept in it."""
+        return RowBlobs(store, folder, crash)
 
     @property
     def path(self) -> Path:

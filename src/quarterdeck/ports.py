@@ -101,7 +101,7 @@ class FileSource(Protocol):
     """Where a channel that sends files gets their bytes."""
 
     async def read(self, digest: str) -> bytes:
-        """All bytes of `Part.file.blob`. Raises NotFound where they are gone."""
+        """All bytes of `Part.file.blob`. Raises NotFound where they are gone, Retry where they cannot be read now."""
         ...
 
 

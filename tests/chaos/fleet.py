@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,12 +39,6 @@ class Fleet:
     def said(self) -> str:
         """All that they wrote."""
         return "".join(gateway.said() for gateway in self.gateways)
-
-    def gather_blobs(self) -> None:
-        """Put the files of all into the first one's folder, where they are judged."""
-        for gateway in self.gateways[1:]:
-            if (gateway.data / "blobs").exists():
-                shutil.copytree(gateway.data / "blobs", self.data / "blobs", dirs_exist_ok=True)
 
     def install(self, site: Path) -> None:
         """All of them are of the version that is installed there, from their next lives on."""

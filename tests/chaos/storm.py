@@ -92,7 +92,6 @@ async def storm(trouble: Trouble, cluster: Cluster, folder: Path, seed: str, num
                 complaints += [] if await here.here.rest(REST_SECONDS) else ["it never came to rest"]
                 await fleet.stop()
             evidence = await asyncio.to_thread(here.here.evidence)
-            fleet.gather_blobs()
             violations = await asyncio.to_thread(judge, evidence, fleet.data, fleet.said(), here.here.secrets)
         except* (AssertionError, TimeoutError) as failed:
             complaints += [f"{type(error).__name__}: {error}" for error in flat(failed)]

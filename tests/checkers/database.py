@@ -153,6 +153,12 @@ class Blob(msgspec.Struct, frozen=True):
     size: int
 
 
+class BlobPart(msgspec.Struct, frozen=True):
+    digest: str
+    n: int
+    data: bytes
+
+
 class Database(msgspec.Struct, frozen=True):
     """Every table in its own order."""
 
@@ -170,6 +176,7 @@ class Database(msgspec.Struct, frozen=True):
     events: Sequence[Event] = ()
     audit: Sequence[Leaf] = ()
     blobs: Sequence[Blob] = ()
+    blob_parts: Sequence[BlobPart] = ()
 
     @property
     def showing(self) -> Sequence[Part]:
@@ -207,6 +214,7 @@ def read_database(path: Path) -> Database:
             events=_rows(file, "events", Event, "session_id, seq"),
             audit=_rows(file, "audit", Leaf, "rowid"),
             blobs=_rows(file, "blobs", Blob, "digest"),
+            blob_parts=_rows(file, "blob_parts", BlobPart, "digest, n"),
         )
 
 

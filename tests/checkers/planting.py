@@ -33,6 +33,7 @@ TABLES = {
     "events": "session_id, seq, kind, data",
     "audit": "id, leaf",
     "blobs": "digest, size",
+    "blob_parts": "digest, n, data",
 }
 
 ASK, POST, ANSWER = "do it #aaaaaaaaaa", '{"for":"#aaaaaaaaaa"}', "re: do it #aaaaaaaaaa"

@@ -243,6 +243,14 @@ def test_missing_and_changed_bytes_are_found(tmp_path: Path) -> None:
     assert [violation.code for violation in check_blobs(database, folder)] == ["blob_missing"]
 
 
+def test_missing_and_changed_bytes_in_rows_are_found(tmp_path: Path) -> None:
+    for parts, found in (((b"es",), ["blob_missing"]), ((b"byt", b"es"), [])):
+        planted = Planted(tmp_path / f"{len(parts)}.db")
+        for n, data in enumerate(parts):
+            planted.sql("INSERT INTO blob_parts SELECT digest, ?, ? FROM blobs", n, data)
+        assert [violation.code for violation in check_blobs(planted.evidence().database, tmp_path)] == found
+
+
 def test_a_file_that_is_no_record_does_not_verify(tmp_path: Path) -> None:
     path = tmp_path / "no.db"
     path.write_bytes(b"this is no database" * 100)

@@ -346,7 +346,7 @@ async def test_files_are_kept_and_named(gateway: Running, client: openai.AsyncOp
         ("image.png", "image/png", len(picture())), ("a.csv", "text/csv", 3), ("file", "application/pdf", 8),
     ]  # fmt: skip
     rows = await gateway.parts.store.fetch("SELECT digest FROM blobs", {})
-    assert all(gateway.parts.blobs.path(str(digest)).is_file() for (digest,) in rows)
+    assert all([await gateway.parts.blobs.has(str(digest)) for (digest,) in rows])
     await ask(client, shown(image(url)), {"role": "assistant", "content": "nice"}, user("again"))
     assert len(await gateway.parts.store.fetch("SELECT digest FROM blobs", {})) == len(rows) == 3
 

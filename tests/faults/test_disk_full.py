@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Retry, StoreFailed
 from quarterdeck.store import uploads
-from quarterdeck.store.blobs import Blobs
+from quarterdeck.store.blob_files import FileBlobs
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import operation
 from quarterdeck.store.sqlite import SqliteStore
@@ -63,7 +62,7 @@ async def on_a_small_disk(disk: Path, outside: Path) -> dict[str, object]:
     migrate(path)
     failures: list[BaseException] = []
     store = SqliteStore(path, CrashPoints(), failures.append)
-    blobs = Blobs(disk / "blobs", SystemClock(), CrashPoints())
+    blobs = FileBlobs(disk / "blobs", CrashPoints())
     seen: dict[str, object] = {"before": await _group(store, "before")}
     filler = fill(disk, leave=100_000)
     seen["full"] = [await _group(store, "full") for _ in range(5)]

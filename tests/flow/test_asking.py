@@ -19,7 +19,8 @@ from quarterdeck.model.message import (
     UserMessage,
 )
 from quarterdeck.ports import ModelProfile
-from quarterdeck.store.operations import operation
+from quarterdeck.store import blobs
+from quarterdeck.store.operations import Statement, operation
 from tests.flow.doubles import ToolDouble
 from tests.flow.world import World
 
@@ -291,8 +292,17 @@ async def chunks(data: bytes) -> AsyncIterator[bytes]:
 
 async def keep(world: World, data: bytes, mime: str = "image/png", name: str = "a.png") -> Attachment:
     blob = await world.parts.blobs.write(chunks(data), mime)
-    await world.store.commit(operation("blob", world.parts.blobs.row(blob)))
+    await world.store.commit(operation("blob", blobs.row(blob, world.clock.now())))
     return Attachment(name, mime, blob.size, blob.digest)
+
+
+async def lose(world: World, file: Attachment) -> None:
+    """The bytes go, the row stays."""
+    found = (world.folder / "blobs").rglob(file.blob)
+    gone = Statement("lose", "DELETE FROM blob_parts WHERE digest = :digest", {"digest": file.blob})
+    await world.store.commit(operation("blob", gone))
+    for one in found:
+        one.unlink()
 
 
 @pytest.mark.proves("v1.files")
@@ -317,7 +327,7 @@ async def test_files_of_a_messenger_are_in_the_request(world: World) -> None:
 async def test_a_file_whose_bytes_are_gone_is_only_named(world: World) -> None:
     world.main.profiles["m"] = ModelProfile(reads=("image/png",))
     picture = await keep(world, b"picture")
-    world.parts.blobs.path(picture.blob).unlink()
+    await lose(world, picture)
     assert list(await world.ended(await ask(world, "look", files=(picture,)))) == ["answered"]
     assert world.main.requests[0].files == {}
     assert world.log.named("file.missing")

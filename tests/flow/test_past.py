@@ -15,9 +15,9 @@ from quarterdeck.flow.history import KEEP, History
 from quarterdeck.model.message import AssistantMessage, Attachment, SystemEvent, UserMessage
 from quarterdeck.ports import ModelProfile
 from quarterdeck.store import blobs, sessions
-from quarterdeck.store.blobs import Blobs
+from quarterdeck.store.blob_files import FileBlobs
 from quarterdeck.store.operations import operation
-from tests.flow.doubles import Held, TestClock, ToolDouble
+from tests.flow.doubles import Held, ToolDouble
 from tests.flow.world import World
 from tests.waiting import until
 
@@ -168,9 +168,10 @@ async def test_a_file_is_fetched_before_the_model_is_asked(world: World) -> None
     await world.ended(await world.say("look", files=(file(),)))
     await world.rest()
     (shown,) = files_shown(world)
-    assert world.parts.blobs.path(shown.blob).read_bytes() == b"data"
+    assert await world.parts.blobs.read(shown.blob) == b"data"
     assert (await blobs.get(world.store, shown.blob)).size == 4
-    assert world.store.committed == ["accept", "take", "media", "model_intent", "end_turn", "send_outcome"]
+    committed = [name for name in world.store.committed if name != "blob_part"]
+    assert committed == ["accept", "take", "media", "model_intent", "end_turn", "send_outcome"]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +248,7 @@ async def test_the_same_bytes_are_one_blob(world: World) -> None:
     await world.ended(await world.say("look", files=(file(), file("g"))))
     assert len({shown.blob for shown in files_shown(world)}) == 1
     assert world.rows("SELECT COUNT(*) AS n FROM blobs") == [{"n": 1}]
-    assert stored_files(world.folder / "blobs") == 1
+    assert stored_files(world.folder / "blobs") + len(world.rows("SELECT n FROM blob_parts")) == 1
 
 
 def stored_files(folder: Path) -> int:
@@ -256,7 +257,7 @@ def stored_files(folder: Path) -> int:
 
 async def test_a_file_that_is_too_large_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(BadInput):
-        await Blobs(tmp_path, TestClock(), CrashPoints()).write(chunks(b"123", b"456"), "text/plain", 5)
+        await FileBlobs(tmp_path, CrashPoints()).write(chunks(b"123", b"456"), "text/plain", 5)
     assert stored_files(tmp_path) == 0
 
 
@@ -272,7 +273,7 @@ async def test_a_write_that_is_cancelled_writes_into_no_other_file(tmp_path: Pat
         await go.wait()
         yield b"stray bytes"
 
-    writing = asyncio.create_task(Blobs(tmp_path / "blobs", TestClock(), CrashPoints()).write(slow(), "text/plain"))
+    writing = asyncio.create_task(FileBlobs(tmp_path / "blobs", CrashPoints()).write(slow(), "text/plain"))
     await asked.wait()
     blocked, unblock = asyncio.Event(), asyncio.Event()
     pool.submit(lambda: _block(loop, blocked, unblock))

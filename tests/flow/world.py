@@ -216,7 +216,7 @@ class World:
         shared = self.share(store, clock, log)
         metrics, live, auditor, peers = Metrics(), shared.live(), Auditor(clock, new_id), shared.peers
         gate = Gate(clock, new_id, auditor, self._prices(), shared.standing)
-        blobs = Blobs(self.folder / "blobs", clock, points)
+        blobs = self.database.blobs(store, self.folder / "blobs", points)
         providers: dict[str, Provider] = {"main": self.main, "spare": self.spare}
         tools: dict[str, Tool] = dict(self.tools)
         directory = self._directory(providers, tools)

@@ -33,8 +33,9 @@ class Uploads:
         record = self._auditor.record(
             "change.blob.stored", principal.actor, Subject(resource=blob.digest), outcome="done"
         )
-        of = uploads.insert(blob.digest, principal.id, self._clock.now())
-        await self._store.commit(operation("blob", self._blobs.row(blob), of, record, riding(blob)))
+        now = self._clock.now()
+        of = uploads.insert(blob.digest, principal.id, now)
+        await self._store.commit(operation("blob", blobs.row(blob, now), of, record, riding(blob)))
         return blob
 
     async def named(self, digest: str, principal: Principal) -> Blob:

@@ -22,7 +22,7 @@ from quarterdeck.flow.directory import Directory
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.assistant import WORKSPACE_FILES
-from quarterdeck.store import versions
+from quarterdeck.store import blobs, versions
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement, operation
@@ -164,7 +164,7 @@ class Workspaces:
     async def _keep(self, row: FileVersion, text: str) -> list[Statement]:
         """What makes a version, after its text is a blob."""
         blob = await self._blobs.write(_once(text.encode()), "text/markdown")
-        return [self._blobs.row(blob), versions.insert(row)]
+        return [blobs.row(blob, row.created_at), versions.insert(row)]
 
     async def _text(self, digest: str) -> str:
         return "" if digest == NO_TEXT else (await self._blobs.read(digest)).decode()

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 import msgspec
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from quarterdeck.actions.uploads import Uploads
 from quarterdeck.api import shown
 from quarterdeck.api.call import Call, Nothing
 from quarterdeck.api.doors import Doors
-from quarterdeck.base.errors import NotFound
 from quarterdeck.store import blobs
-from quarterdeck.store.blobs import MAX_BYTES, Blob
+from quarterdeck.store.blobs import MAX_BYTES, Blob, Blobs
 from quarterdeck.store.operations import Statement
 
 MIME = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
@@ -42,19 +42,29 @@ class FilesDoor:
 
         return answer(await self._uploads.keep(call.chunks(MAX_BYTES), mime, call.principal, riding))
 
-    async def download_blob(self, call: Call, ask: Nothing) -> FileResponse:
+    async def download_blob(self, call: Call, ask: Nothing) -> Response:
         """GET /api/v1/blobs/{digest}."""
         blob = await blobs.get(self._doors.store, call.path("digest"))
-        path = self._doors.blobs.path(blob.digest)
-        if not path.is_file():
-            raise NotFound(f"the bytes of {blob.digest} are gone")
-        return FileResponse(
-            path,
-            media_type=blob.mime,
-            headers={
-                "content-disposition": f'attachment; filename="{blob.digest[:12]}"',
-                "content-security-policy": "sandbox; default-src 'none'",
-                "x-content-type-options": "nosniff",
-                "cache-control": "private, max-age=86400, immutable",
-            },
-        )
+        if not await self._doors.blobs.has(blob.digest):
+            raise blobs.gone(blob.digest)
+        return _Download(self._doors.blobs, blob)
+
+
+class _Download(Response):
+    """Bytes that are there as a file while they are sent."""
+
+    def __init__(self, kept: Blobs, blob: Blob) -> None:
+        super().__init__(media_type=blob.mime)
+        self._blobs = kept
+        self._blob = blob
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or the range of it that was asked for."""
+        headers = {
+            "content-disposition": f'attachment; filename="{self._blob.digest[:12]}"',
+            "content-security-policy": "sandbox; default-src 'none'",
+            "x-content-type-options": "nosniff",
+            "cache-control": "private, max-age=86400, immutable",
+        }
+        async with self._blobs.file(self._blob.digest) as path:
+            await FileResponse(path, media_type=self._blob.mime, headers=headers)(scope, receive, send)

@@ -21,7 +21,7 @@ PLACES = (
     "send.before",  # intent committed, nothing sent
     "send.after",  # the platform has it, the outcome is not recorded
     "stream.shown",  # the first piece is on the platform, its id is not recorded
-    "blob.written",  # bytes are on disk, no row refers to them
+    "blob.written",  # bytes are kept, no row refers to them
     "group.before_commit",  # statements ran, COMMIT was not issued
     "group.after_commit",  # COMMIT returned, nobody has been told
     "seal.hashed",  # the tree is computed, the checkpoint is not recorded

@@ -10,7 +10,7 @@ from quarterdeck.flow.services import Services
 from quarterdeck.flow.state import TurnState
 from quarterdeck.model.message import Attachment, UserMessage
 from quarterdeck.model.turn import MEDIA_STEP, FetchedFile, MediaStep
-from quarterdeck.store import inbox, journal, sessions
+from quarterdeck.store import blobs, inbox, journal, sessions
 from quarterdeck.store.blobs import MAX_BYTES, Blob
 from quarterdeck.store.operations import Statement, operation
 
@@ -36,7 +36,7 @@ async def fetch(services: Services, state: TurnState) -> None:
                 file, blob = await _one(services, row.connection, attachment)
                 fetched.append(await _read(services, attachment, file))
             if blob is not None:
-                rows.append(services.blobs.row(blob))
+                rows.append(blobs.row(blob, services.clock.now()))
         if fetched:
             found[row.id] = tuple(fetched)
     step = MediaStep(found)
@@ -98,7 +98,8 @@ async def _read(services: Services, attachment: Attachment, file: FetchedFile) -
     if not file.blob or not services.documents.reads(attachment.name, attachment.mime):
         return file
     try:
-        text = await services.documents.text(services.blobs.path(file.blob), attachment.name, attachment.mime)
+        async with services.blobs.file(file.blob) as path:
+            text = await services.documents.text(path, attachment.name, attachment.mime)
     except Refused as error:
         services.log.info("media.unreadable", reason=str(error))
         return msgspec.structs.replace(file, unreadable=str(error))

@@ -9,6 +9,8 @@ from typing import TypeVar
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import ConfigRefused, Retry
 from quarterdeck.store import migrate as migrate_sqlite
+from quarterdeck.store.blob_files import FileBlobs
+from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.sqlite import SqliteStore
@@ -34,6 +36,15 @@ async def open_store(
     with _driver():
         from quarterdeck.store.postgresql import PostgresqlStore
     return await _patiently(lambda: PostgresqlStore.open(database, crash, on_failure)), applied
+
+
+def open_blobs(database: str, data: DataDir, store: Store, crash: CrashPoints) -> Blobs:
+    """Where bytes are kept: every process on a database has them."""
+    if database == SQLITE:
+        return FileBlobs(data.blobs, crash)
+    from quarterdeck.store.blob_rows import RowBlobs
+
+    return RowBlobs(store, data.blobs, crash)
 
 
 async def migrate(database: str, data: DataDir, *, contract: bool = False) -> list[str]:

@@ -50,6 +50,7 @@ OPERATIONS: Mapping[str, str] = {
     "timer": "a timer is set to another time, or ended without an act",
     "token": "an access token is made, used or revoked",
     "signin": "a sign-in code is made or exchanged",
+    "blob_part": "a part of a blob's bytes, where they are rows",
     "blob": "a blob's row",
     "alert": "an alert fires, is seen again, taken on, resolved or posted",
     "search": "messages become findable, and the cursor moves behind them",

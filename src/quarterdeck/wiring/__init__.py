@@ -66,7 +66,7 @@ from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
-from quarterdeck.store.opening import SQLITE, open_store
+from quarterdeck.store.opening import SQLITE, open_blobs, open_store
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, share
 from quarterdeck.wiring.tracing import traced
@@ -146,7 +146,10 @@ async def build(
     client = _client(stack)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
     auditor = Auditor(clock, new_id)
-    gate, blobs = Gate(clock, new_id, auditor, PriceBook(), shared.standing), Blobs(data.blobs, clock, points)
+    gate, blobs = (
+        Gate(clock, new_id, auditor, PriceBook(), shared.standing),
+        open_blobs(config.database, data, store, points),
+    )
     builder = Builder(
         config, client, secrets, clock, log, stack, plugins, blobs, [Service(name="store", run=partial(_watch, failed))]
     )

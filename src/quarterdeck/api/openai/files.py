@@ -50,9 +50,9 @@ def document(where: str, name: str | None, data: str) -> FilePart:
 class Keeping:
     """Keeps files."""
 
-    def __init__(self, store: Store, folder: Blobs, uploads: Uploads) -> None:
+    def __init__(self, store: Store, kept: Blobs, uploads: Uploads) -> None:
         self._store = store
-        self._folder = folder
+        self._blobs = kept
         self._uploads = uploads
 
     async def keep(self, parts: Sequence[FilePart], principal: Principal) -> dict[str, Attachment]:
@@ -71,7 +71,7 @@ class Keeping:
         digest = await asyncio.to_thread(blobs.digest, data)
         try:
             await blobs.get(self._store, digest)
-            known = await asyncio.to_thread(self._folder.path(digest).is_file)
+            known = await self._blobs.has(digest)
         except NotFound:
             known = False
         if not known:

@@ -144,6 +144,8 @@ class LoopbackChannel:
                 content = await self._files.read(part.file.blob)
             except NotFound as error:
                 return SendRefused("file_gone", str(error))
+            except Retry as error:
+                return NotSent(str(error), error.retry_after, room_only=False)
             upload = wire.WireUpload(part.file.name, part.file.mime, content)
         return await self._say(part.room, part.text, part.key, part.reply_to, upload, part.buttons)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 
 from quarterdeck.base.clock import Clock
-from quarterdeck.base.errors import NotFound
+from quarterdeck.base.errors import NotFound, Retry
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.channels.telegram import cutting, markdown, media, wire
 from quarterdeck.channels.telegram.calls import REFUSED_TOKEN, Calls, retry_after
@@ -125,6 +125,8 @@ class Sender:
                 content = await self._files.read(file.blob)
             except NotFound as error:
                 return SendRefused("file_gone", str(error))
+            except Retry as error:
+                return NotSent(str(error), error.retry_after, room_only=False)
             given = await self._calls.upload(method, media.form(part, file, method, content))
         result = self._fate(part.room, given)
         if isinstance(result, SendRefused) and result.code in wire.FORM_REFUSED and method != media.DOCUMENT:
