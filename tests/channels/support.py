@@ -3,7 +3,7 @@
 import socket
 from hashlib import sha256
 
-from quarterdeck.base.errors import NotFound
+from quarterdeck.base.errors import NotFound, Retry
 
 
 class Bytes:
@@ -11,6 +11,7 @@ class Bytes:
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
+        self.away = False
 
     def put(self, content: bytes) -> str:
         """The digest under which a channel finds it."""
@@ -19,6 +20,8 @@ class Bytes:
         return name
 
     async def read(self, digest: str) -> bytes:
+        if self.away:
+            raise Retry("the database is away", 2.0)
         if digest not in self.kept:
             raise NotFound(f"the bytes of {digest} are gone")
         return self.kept[digest]

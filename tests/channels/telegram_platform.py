@@ -60,7 +60,7 @@ class Telegram:
         self._standin = standin
         self._client = client
         self._last = 0
-        self._files = Bytes()
+        self.bytes = Bytes()
         self.log = KeptLog()
         self.channel = self.another(streaming=streaming)
         self.unreachable = self.another(nobody())
@@ -81,7 +81,7 @@ class Telegram:
         )
         secret = Secret(token or self._standin.token)
         return TelegramChannel(
-            self.connection, settings, secret, self._client, SystemClock(), self.log, self._files, streaming=streaming
+            self.connection, settings, secret, self._client, SystemClock(), self.log, self.bytes, streaming=streaming
         )
 
     async def send(self, text: str, key: str = "k1", *, room: str = "", reply_to: str = "") -> SendResult:
@@ -138,7 +138,7 @@ class Telegram:
         return [str(message["text"]) for message in await self._said(GROUP)]
 
     def keep(self, content: bytes) -> str:
-        return self._files.put(content)
+        return self.bytes.put(content)
 
     async def files(self) -> Sequence[tuple[str, bytes]]:
         found: list[tuple[str, bytes]] = []

@@ -9,11 +9,13 @@ from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.secrets import Secret, SecretRef
 from quarterdeck.channels.loopback.adapter import LoopbackChannel
 from quarterdeck.channels.loopback.settings import LoopbackSettings
+from quarterdeck.model.action import Part
 from quarterdeck.model.button import Button, ButtonRows
+from quarterdeck.model.message import Attachment
 from quarterdeck.net.client import Client
 from quarterdeck.plugins.guards.channel import GuardedChannel
-from quarterdeck.ports import Channel
-from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest, Trouble
+from quarterdeck.ports import Channel, NotSent
+from quarterdeck.testing.channel import ChannelConformance, ChannelUnderTest, Trouble, permit_for
 from tests.channels.support import Bytes, KeptLog, nobody
 from tests.standins.loopback import Entry, Fault, Inject, LoopbackStandin, Room, Settings, Upload, loopback_standin
 
@@ -43,7 +45,7 @@ class Loopback:
         self._client = client
         self._twice = False
         self._last = ""
-        self._files = Bytes()
+        self.bytes = Bytes()
         self.channel: Channel = self._channel(standin.url)
         self.unreachable: Channel = self._channel(nobody())
 
@@ -58,7 +60,7 @@ class Loopback:
             self._client,
             SystemClock(),
             KeptLog(),
-            self._files,
+            self.bytes,
         )
 
     async def write(self, text: str) -> None:
@@ -108,7 +110,7 @@ class Loopback:
         return [entry.text for entry in self._said(GROUP)]
 
     def keep(self, content: bytes) -> str:
-        return self._files.put(content)
+        return self.bytes.put(content)
 
     async def files(self) -> Sequence[tuple[str, bytes]]:
         kept = [entry.file for entry in self._said(ROOM) if entry.file]
@@ -144,3 +146,14 @@ class TestGuarded(ChannelConformance):
     async def platform(self) -> AsyncIterator[ChannelUnderTest]:
         async with loopback_standin(Settings(rooms=(ROOM,), keys=True)) as standin, Client() as client:
             yield Guarded(standin, client)
+
+
+async def test_a_file_that_cannot_be_read_now_waits_with_its_connection() -> None:
+    async with loopback_standin(Settings(rooms=(ROOM,))) as standin, Client() as client:
+        platform = Loopback(standin, client)
+        file = Attachment("a.txt", "text/plain", 4, platform.keep(b"data"))
+        part = Part(platform.connection, ROOM.id, "", "k1", file=file)
+        platform.bytes.away = True
+        waits = NotSent("the database is away", 2.0, room_only=False)
+        assert await platform.channel.send(part, permit_for(part)) == waits
+        assert await platform.files() == []

@@ -256,6 +256,13 @@ async def test_a_document_that_is_refused_stays_refused(platform: Telegram) -> N
     assert result.code == "blocked"
 
 
+async def test_a_file_that_cannot_be_read_now_waits_with_its_connection(platform: Telegram) -> None:
+    file, platform.bytes.away = a_file(platform, ""), True
+    assert await platform.send_file(file) == NotSent("the database is away", 2.0, room_only=False)
+    platform.bytes.away = False
+    assert isinstance(await platform.send_file(file), Sent)
+
+
 async def test_a_repeats_mark_is_the_files_caption(platform: Telegram) -> None:
     await platform.send_file(a_file(platform, "image/png"), text="(This <may> be a repeat.)\n")
     assert await platform.shown() == ["(This <may> be a repeat.)"]

@@ -29,6 +29,7 @@ KILLS = [
     ("streamed", "op.stream_id.after:1"),
     ("stop", "op.accept.after:2"),
     ("tool_row", "op.end_turn.before:1"),
+    ("attachment", "op.blob_part.after:1"),
     ("attachment", "op.media.after:1"),
     ("api_message", "group.after_commit:6"),
     ("findable", "op.search.after:1"),

@@ -1,8 +1,9 @@
 """Two gateways on one PostgreSQL are one for whoever comes to either: growing answers, events, stops, keys."""
 
 import asyncio
+import io
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ model = "main/test"
 introduce = false
 """
 
+HOLDS = "SELECT p.pid AS pid FROM leases l JOIN processes p ON p.id = l.process WHERE l.name = ?"
 RUNS = "SELECT p.pid AS pid FROM sessions s JOIN processes p ON p.id = s.owner WHERE s.id = ?"
 
 
@@ -74,19 +76,42 @@ class Two:
         """Write a message."""
         await self.post(url, f"/api/v1/sessions/{session}/messages", {"text": text})
 
+    async def upload(self, url: str, data: bytes, name: str) -> str:
+        """Hand a file in; its digest."""
+        headers = self._headers | {"X-File-Name": name, "Content-Type": "application/octet-stream"}
+        async with self._http.post(f"{url}/api/v1/blobs", data=io.BytesIO(data), headers=headers) as answer:
+            assert answer.status == 201, await answer.text()
+            return str((await answer.json())["digest"])
+
+    async def download(self, url: str, digest: str) -> bytes:
+        """The bytes of a file."""
+        async with self._http.get(f"{url}/api/v1/blobs/{digest}", headers=self._headers) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.read()
+
     def runs(self, session: str) -> int:
         """Which gateway runs the turn of a session."""
-        (row,) = self.reader.rows(RUNS, (session,))
+        return self._which(RUNS, session)
+
+    def holds(self, lease: str) -> int:
+        """Which gateway has a lease."""
+        return self._which(HOLDS, lease)
+
+    def _which(self, sql: str, what: str) -> int:
+        (row,) = self.reader.rows(sql, (what,))
         files = [(gateway.data / "runtime.json").read_bytes() for gateway in self.fleet.gateways]
         return [msgspec.json.decode(file, type=Runtime).pid for file in files].index(row["pid"])
 
 
 @asynccontextmanager
-async def two(folder: Path, database: str) -> AsyncIterator[Two]:
+async def two(
+    folder: Path, database: str, more: str = "", scopes: Sequence[str] = ("chat", "read")
+) -> AsyncIterator[Two]:
+    """Both started; `more` stands behind the configuration."""
     async with model_standin() as model, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
-        fleet = Fleet(folder, 2, lambda _: CONFIG.format(database=database, model=model.url))
+        fleet = Fleet(folder, 2, lambda _: CONFIG.format(database=database, model=model.url) + more)
         status, printed = await fleet.gateways[0].command(
-            *("token", "create", "--name", "t", "--scope", "chat", "--scope", "read")
+            *("token", "create", "--name", "t"), *(word for scope in scopes for word in ("--scope", scope))
         )
         assert status == 0, printed
         token = msgspec.json.decode(printed, type=dict[str, Any])["token"]

@@ -141,15 +141,12 @@ async def build(
     config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
     log = make_logger(level := Level(config.log.level), config.log.format)
-    data, store, applied = await _opened(config, points, failed, stack)
+    data, store, blobs, applied = await _opened(config, points, failed, stack)
     shared = share(config.database, data, store, VERSION, roles, clock, new_id, log)
     client = _client(stack)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
     auditor = Auditor(clock, new_id)
-    gate, blobs = (
-        Gate(clock, new_id, auditor, PriceBook(), shared.standing),
-        open_blobs(config.database, data, store, points),
-    )
+    gate = Gate(clock, new_id, auditor, PriceBook(), shared.standing)
     builder = Builder(
         config, client, secrets, clock, log, stack, plugins, blobs, [Service(name="store", run=partial(_watch, failed))]
     )
@@ -192,12 +189,15 @@ async def build(
 
 async def _opened(
     config: Config, points: CrashPoints, failed: asyncio.Event, stack: AsyncExitStack
-) -> tuple[DataDir, Store, list[str]]:
-    """The data directory, the database, and the migrations that it took; `failed` hears of a commit without a fate."""
+) -> tuple[DataDir, Store, Blobs, list[str]]:
+    """The data directory, the database, where bytes are kept, and the migrations that this took.
+
+    `failed` hears of a commit without a fate.
+    """
     data = _hold(config, stack)
     store, applied = await open_store(config.database, data, points, lambda error: failed.set())
     stack.push_async_callback(store.close)
-    return data, store, applied
+    return data, store, open_blobs(config.database, data, store, points), applied
 
 
 async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack, only: str) -> None:
