@@ -16,7 +16,7 @@ from quarterdeck.ports import Provider
 from quarterdeck.providers.http.adapter import Endpoint
 from quarterdeck.providers.local.fetching import Fetching
 from quarterdeck.providers.scripted.provider import ScriptedProvider
-from quarterdeck.store.blobs import Blobs
+from quarterdeck.store.blob_files import FileBlobs
 from quarterdeck.testing.provider import ProviderUnderTest, Trouble
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.demo import demo_model
@@ -107,7 +107,7 @@ def served(
     async def subject(folder: Path) -> AsyncGenerator[ProviderUnderTest]:
         async with standin() as running, Client() as client, AsyncExitStack() as stack:
             config, clock = Config(data_dir=str(folder)), SystemClock()
-            secrets, blobs = SecretReader({"KEY": key}, clock), Blobs(folder, clock, CrashPoints())
+            secrets, blobs = SecretReader({"KEY": key}, clock), FileBlobs(folder, CrashPoints())
             build = Builder(config, client, secrets, clock, KeptLog(), stack, Plugins(config), blobs)
             made = [
                 await build.provider(

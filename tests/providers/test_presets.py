@@ -22,7 +22,7 @@ from quarterdeck.providers.openai_compatible.adapter import configured
 from quarterdeck.providers.openai_compatible.presets import PRESETS
 from quarterdeck.providers.openai_compatible.reference import reference_markdown
 from quarterdeck.providers.openai_compatible.settings import read_settings
-from quarterdeck.store.blobs import Blobs
+from quarterdeck.store.blob_files import FileBlobs
 from quarterdeck.wiring.builtin import Builder
 from tests.providers.asking import asked
 from tests.standins.model import KEY, model_standin
@@ -120,7 +120,7 @@ async def test_wiring_builds_each_kind(kind: str, client: Client, tmp_path: Path
     config = load_config(None, {}, cwd=tmp_path).config
     async with AsyncExitStack() as stack, model_standin() as model:
         clock = SystemClock()
-        blobs = Blobs(tmp_path, clock, CrashPoints())
+        blobs = FileBlobs(tmp_path, CrashPoints())
         secrets = SecretReader({"K": KEY}, clock)
         builder = Builder(config, client, secrets, clock, Silent(), stack, Plugins(config), blobs)
         one = ProviderConfig(kind=kind, base_url=f"{model.url}/v1", api_keys=(SecretRef(env="K"),))
