@@ -10,6 +10,7 @@ import pytest
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import BadInput, NotFound, Retry
 from quarterdeck.store import blobs
+from quarterdeck.store.blob_files import FileBlobs
 from quarterdeck.store.blob_rows import PART_BYTES, RowBlobs
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Kept, Store
@@ -150,3 +151,18 @@ async def test_two_processes_that_write_the_same_bytes_keep_them_once(
     digests = await asyncio.gather(*(keep(one, mine, data) for one in both))
     assert set(digests) == {hashlib.sha256(data).hexdigest()}
     assert len(shared.rows("SELECT n FROM blob_parts", {})) == 2
+
+
+async def test_files_of_an_earlier_version_are_brought_in_once(shared: Database, mine: Store, tmp_path: Path) -> None:
+    data = bytes_of(PART_BYTES + 1)
+    before = FileBlobs(tmp_path / "blobs", CrashPoints())
+    digest = (await before.write(chunks(data), "text/plain")).digest
+    other = tmp_path / "blobs" / "00" / ("0" * 64)
+    other.parent.mkdir()
+    other.write_bytes(b"not what its name says")
+    kept = RowBlobs(mine, tmp_path / "blobs", CrashPoints())
+    await kept.bring_in()
+    assert await kept.read(digest) == data
+    assert files_in(tmp_path) == [other], "it is kept for whoever looks after the machine"
+    await kept.bring_in()
+    assert await kept.read(digest) == data

@@ -16,7 +16,7 @@ from typing import Final
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Retry
-from quarterdeck.store.blob_files import spool
+from quarterdeck.store.blob_files import Spooled, spool
 from quarterdeck.store.blobs import MAX_BYTES, Blob, gone
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement, operation
@@ -37,13 +37,18 @@ class RowBlobs:
 
     async def write(self, chunks: AsyncIterator[bytes], mime: str, max_bytes: int = MAX_BYTES) -> Blob:
         """See Blobs. A short absence of the database is waited out: whoever sent the bytes may not send them again."""
-        until = asyncio.get_running_loop().time() + PATIENCE_S
         async with spool(self._folder, chunks, max_bytes) as there:
-            for at in range(0, there.size, PART_BYTES):
-                data = await asyncio.to_thread(os.pread, there.descriptor, PART_BYTES, at)
-                await self._keep(_insert(there.digest, at // PART_BYTES, data), until)
+            await self._keep_all(there)
         self._crash.reach("blob.written")
         return Blob(there.digest, there.size, mime)
+
+    async def bring_in(self) -> None:
+        """Keep, and take away, the files of a folder that an earlier version kept bytes in. Raises Retry."""
+        for path in await asyncio.to_thread(lambda: sorted(self._folder.glob("??/*"))):
+            async with spool(self._folder, _chunks(path), path.stat().st_size) as there:
+                if there.digest == path.name:
+                    await self._keep_all(there)
+                    await asyncio.to_thread(path.unlink)
 
     async def read(self, digest: str) -> bytes:
         """See Blobs."""
@@ -94,6 +99,12 @@ class RowBlobs:
         assert isinstance(data, bytes)
         return data
 
+    async def _keep_all(self, there: Spooled) -> None:
+        until = asyncio.get_running_loop().time() + PATIENCE_S
+        for at in range(0, there.size, PART_BYTES):
+            data = await asyncio.to_thread(os.pread, there.descriptor, PART_BYTES, at)
+            await self._keep(_insert(there.digest, at // PART_BYTES, data), until)
+
     async def _keep(self, part: Statement, until: float) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -104,6 +115,12 @@ class RowBlobs:
                 if loop.time() >= until:
                     raise
                 await asyncio.sleep(error.retry_after or AGAIN_S)
+
+
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, PART_BYTES):
+            yield chunk
 
 
 def _insert(digest: str, n: int, data: bytes) -> Statement:

@@ -38,13 +38,15 @@ async def open_store(
     return await _patiently(lambda: PostgresqlStore.open(database, crash, on_failure)), applied
 
 
-def open_blobs(database: str, data: DataDir, store: Store, crash: CrashPoints) -> Blobs:
-    """Where bytes are kept: every process on a database has them."""
+async def open_blobs(database: str, data: DataDir, store: Store, crash: CrashPoints) -> Blobs:
+    """Where bytes are kept: every process on a database has them. Raises Retry where that is not reached any more."""
     if database == SQLITE:
         return FileBlobs(data.blobs, crash)
     from quarterdeck.store.blob_rows import RowBlobs
 
-    return RowBlobs(store, data.blobs, crash)
+    rows = RowBlobs(store, data.blobs, crash)
+    await rows.bring_in()
+    return rows
 
 
 async def migrate(database: str, data: DataDir, *, contract: bool = False) -> list[str]:

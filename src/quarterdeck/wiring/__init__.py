@@ -197,7 +197,7 @@ async def _opened(
     data = _hold(config, stack)
     store, applied = await open_store(config.database, data, points, lambda error: failed.set())
     stack.push_async_callback(store.close)
-    return data, store, open_blobs(config.database, data, store, points), applied
+    return data, store, await open_blobs(config.database, data, store, points), applied
 
 
 async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack, only: str) -> None:
