@@ -1,7 +1,7 @@
-"""The demo model while it is being fetched: the gateway works at once and says how far the download is."""
+"""The demo model while it is being fetched: the gateway works at once, and whoever asks meanwhile is answered then."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from quarterdeck.base.errors import Conflict, GiveUp, Retry
@@ -12,19 +12,25 @@ from quarterdeck.model.permit import Permit
 from quarterdeck.model.turn import ModelAnswer, Usage
 from quarterdeck.ports import Delta, Embeddings, ListedModel, ModelProfile, ModelRequest, OnDelta, Provider
 from quarterdeck.providers.local.pull import Progress, pull
-from quarterdeck.providers.local.shelf import status
+from quarterdeck.providers.local.shelf import ModelStatus, status
 
 AGAIN_S = 30.0
+STILL_S = 60.0  # nobody waits longer for a download that does not move
+
+Pull = Callable[[Path, Callable[[Progress], None]], Awaitable[ModelStatus]]
 
 
 class Fetching:
     """One download of the demo model, as a service of the gateway."""
 
-    def __init__(self, data_dir: Path, log: EventLog) -> None:
+    def __init__(self, data_dir: Path, log: EventLog, pulling: Pull = pull, still_seconds: float = STILL_S) -> None:
         self._data_dir = data_dir
         self._log = log
+        self._pull = pulling
+        self._still_seconds = still_seconds
         self._progress: Progress | None = None
         self._trouble = ""
+        self._moved = asyncio.Event()
         self.ready = status(data_dir).state == "ready"
 
     async def run(self, life: Life) -> None:
@@ -32,7 +38,9 @@ class Fetching:
         life.ready()
         while not self.ready and not life.stopping.is_set():
             try:
-                self.ready = (await pull(self._data_dir, self._note)).state == "ready"
+                found = await self._pull(self._data_dir, self._note)
+                self.ready = found.state == "ready"
+                self._trouble = "" if self.ready else f"this machine lacks {' and '.join(found.lacks)} for it"
                 self._log.info("model.fetched", ready=self.ready)
             except (Retry, Conflict) as error:
                 self._trouble = str(error)
@@ -41,9 +49,20 @@ class Fetching:
                 self._trouble = str(error)
                 self._log.error("model.cannot_run", reason=str(error))
                 break
+            finally:
+                self._tell()
             if not self.ready:
                 await _pause(life)
         await life.stopping.wait()
+
+    async def settled(self) -> None:
+        """Wait while the download moves: until the model is there, or something stands in its way."""
+        while not self.ready and not self._trouble:
+            try:
+                async with asyncio.timeout(self._still_seconds):
+                    await self._moved.wait()
+            except TimeoutError:
+                return
 
     def said(self) -> str:
         """What to tell a person who asks meanwhile."""
@@ -60,10 +79,19 @@ class Fetching:
         if self._progress is None or progress.phase != self._progress.phase:
             self._log.info("model.fetching", phase=progress.phase)
         self._progress = progress
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake those who wait; who waits on waits for the next time."""
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 class UntilFetched:
-    """A provider that answers with the progress until the model behind it is there."""
+    """A provider that waits for the model behind it, and says what is in the way where it does not come.
+
+    How long a turn may wait is the turn's own limit.
+    """
 
     def __init__(self, inner: Provider, fetching: Fetching) -> None:
         self._inner = inner
@@ -79,6 +107,7 @@ class UntilFetched:
 
     async def complete(self, call: ModelCall, permit: Permit, on_delta: OnDelta) -> ModelAnswer:
         """See ports.Provider.complete."""
+        await self._fetching.settled()
         if self._fetching.ready:
             return await self._inner.complete(call, permit, on_delta)
         permit.spend(call)
