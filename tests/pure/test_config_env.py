@@ -201,10 +201,37 @@ def test_ollama_is_picked_up_in_all_its_forms(tmp_path: Path, host: str, url: st
     assert loaded.config.assistants["default"].model.startswith("ollama/")
 
 
-def test_nothing_is_picked_up_where_there_is_a_file(tmp_path: Path) -> None:
-    config = load(tmp_path, "", OPENAI_API_KEY="sk-1", TELEGRAM_BOT_TOKEN="1:a").config
-    assert list(config.providers) == ["scripted"]
-    assert config.connections == {}
+def test_nothing_is_picked_up_where_there_is_a_file_and_that_is_said(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "", OPENAI_API_KEY="sk-1", TELEGRAM_BOT_TOKEN="1:a")
+    assert list(loaded.config.providers) == ["scripted"]
+    assert loaded.config.connections == {}
+    told = "OPENAI_API_KEY and TELEGRAM_BOT_TOKEN are set, but q.toml is in force and does not name them"
+    assert told in loaded.notes
+
+
+def test_what_the_file_names_is_not_said_to_be_unused(tmp_path: Path) -> None:
+    text = FILE + 'token = { env = "TELEGRAM_BOT_TOKEN" }\n[providers.here]\nkind = "openai-compatible"\n'
+    text += 'base_url = "http://127.0.0.1:11434/v1"\napi_keys = [{ env = "OPENAI_API_KEY" }]\n'
+    environ = {"OPENAI_API_KEY": "sk-1", "TELEGRAM_BOT_TOKEN": "1:a", "OPENAI_BASE_URL": "http://x/v1"}
+    assert load(tmp_path, text, OLLAMA_HOST="127.0.0.1", **environ).notes == ()
+    (told,) = load(tmp_path, text, OLLAMA_HOST="elsewhere", **environ).notes
+    assert told == "OLLAMA_HOST is set, but q.toml is in force and does not name it"
+
+
+@pytest.mark.parametrize(
+    ("has", "model", "told"),
+    [
+        (None, "llama3.2", "Ollama did not say which models it has"),
+        ((), "llama3.2", "Ollama has no model yet; `ollama pull llama3.2`"),
+        (("qwen3:0.6b", "gemma3"), "qwen3:0.6b", "model ollama/qwen3:0.6b"),
+        (("qwen3:0.6b", "llama3.2:1b"), "llama3.2:1b", "model ollama/llama3.2:1b"),
+    ],
+)
+def test_a_model_that_ollama_has_answers(tmp_path: Path, has: tuple[str, ...] | None, model: str, told: str) -> None:
+    loaded = load_config(None, {"OLLAMA_HOST": "127.0.0.1"}, cwd=tmp_path, ollama=has)
+    assert loaded.config.assistants["default"].model == f"ollama/{model}"
+    assert told in "\n".join(loaded.notes)
+    assert loaded.ollama == has
 
 
 def test_overrides_hold_over_what_was_picked_up(tmp_path: Path) -> None:

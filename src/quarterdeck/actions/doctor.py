@@ -10,11 +10,13 @@ from typing import Literal
 
 import msgspec
 
+from quarterdeck.actions.configuration import Configuration
 from quarterdeck.actions.connections import Connections
 from quarterdeck.actions.findings import Findings
 from quarterdeck.actions.probes import reach
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import QuarterdeckError
+from quarterdeck.base.secrets import SecretRef
 from quarterdeck.flow.directory import Directory
 from quarterdeck.model.finding import Finding
 from quarterdeck.model.plugin import Plugin
@@ -27,13 +29,12 @@ from quarterdeck.store.sqlite import connect
 DATABASE_SECONDS = 20.0
 AHEAD_SECONDS = 60.0
 FIXES = {
-    "wrong_key": "Put a valid key where api_keys says, then restart.",
     "no_credit": "Top up the account, or name another provider in `fallback`.",
     "no_access": "Ask whoever owns the account for access to this model, or name another one.",
     "unreachable": "Look at the network and at base_url.",
     "failed": "See the reason; the model's service may be having trouble.",
 }
-"""What is wrong with a provider, in one word -> what to do about it."""
+"""What is wrong with a provider, in one word -> what to do about it; a refused key depends on where it stands."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -56,6 +57,7 @@ class Doctor:
         connections: Connections,
         findings: Findings,
         plugins: Sequence[Plugin],
+        configuration: Configuration,
         clock: Clock,
     ) -> None:
         self._data = data
@@ -64,6 +66,7 @@ class Doctor:
         self._connections = connections
         self._findings = findings
         self._plugins = plugins
+        self._configuration = configuration
         self._clock = clock
 
     async def checks(self, only: str = "", *, running: bool) -> AsyncIterator[Check]:
@@ -86,7 +89,8 @@ class Doctor:
         yield _check("clock", ahead <= AHEAD_SECONDS, told, "Set the machine's clock (NTP).")
         for name in dict.fromkeys(route.partition("/")[0] for route in self._directory.models):
             state, detail = await reachable(name, self._directory.provider(name))
-            yield _check(f"model {name}", state == "ok", f"{state}: {detail}", FIXES.get(state, ""))
+            fix = provider_fix(state, self._configuration.current.providers[name].api_keys)
+            yield _check(f"model {name}", state == "ok", f"{state}: {detail}", fix)
         async for check in self._wires("", running):
             yield check
         for one in self._plugins:
@@ -113,6 +117,20 @@ class Doctor:
         if tried.state != "failed":
             return Finding("", "OK", tried.detail)
         return Finding("", "FAIL", tried.detail, "See the reason; `quarterdeck connections list` shows more.")
+
+
+def provider_fix(state: str, keys: Sequence[SecretRef]) -> str:
+    """What to do about a provider whose keys stand there; empty for one that is as it should be."""
+    if state != "wrong_key":
+        return FIXES.get(state, "")
+    places = " or ".join(map(_place, keys)) or "the place where it reads one"
+    return f"Put a valid key into {places}, then restart."
+
+
+def _place(key: SecretRef) -> str:
+    if key.env:
+        return f"the variable {key.env}"
+    return f"the file {key.file}" if key.file else "what the program of api_keys prints"
 
 
 async def reachable(name: str, provider: Provider) -> tuple[str, str]:

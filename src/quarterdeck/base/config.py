@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from quarterdeck.base.config_checks import Installed, check_config, check_document, config_notes, mountinfo, no_plugins
-from quarterdeck.base.config_env import apply_environment, pick_up
+from quarterdeck.base.config_env import apply_environment, passed_over, pick_up
 from quarterdeck.base.decode import ConfigRefusals, annotations, decode_settings, decode_struct, is_struct
 from quarterdeck.base.errors import ConfigRefused
+from quarterdeck.base.program import called
 from quarterdeck.base.settings import Config
 
 __all__ = ["ConfigRefusals", "LoadedConfig", "decode_settings", "diff_reload", "load_config"]
@@ -38,7 +39,8 @@ class LoadedConfig(msgspec.Struct, frozen=True):
     `path` is the file (None: there was none). `notes` are sentences for the start-up message. `digest`
     changes exactly when the effective configuration does; references count, the secrets behind them do not.
     `written` are the paths that the file (or what is picked up without one) holds; `variables` are those of the
-    environment by the path that they set, in lower case with `_` for `-`.
+    environment by the path that they set, in lower case with `_` for `-`. `ollama` are the models that the Ollama
+    of OLLAMA_HOST had when it was asked (None: it was not, or did not say).
     """
 
     config: Config
@@ -47,6 +49,7 @@ class LoadedConfig(msgspec.Struct, frozen=True):
     digest: str
     written: frozenset[str] = frozenset()
     variables: Mapping[str, str] = {}
+    ollama: tuple[str, ...] | None = None
 
     def origin(self, path: str) -> str:
         """Where a setting comes from: the name of a variable, "file", "environment" (picked up), or "default"."""
@@ -63,19 +66,22 @@ def load_config(
     *,
     cwd: Path,
     plugins: Installed = no_plugins,
+    ollama: tuple[str, ...] | None = None,
 ) -> LoadedConfig:
     """Read, complete and check the configuration.
 
     `path` is what the command line names; else QUARTERDECK_CONFIG, else quarterdeck.toml in `cwd`, else none.
-    `plugins` gives the names of installed plugins; it is asked only where a name is not built in. Raises
+    `plugins` gives the names of installed plugins; it is asked only where a name is not built in. `ollama` are the
+    models to choose from where only OLLAMA_HOST names a source (None: nobody knows them). Raises
     ConfigRefusals with every problem found; a file that cannot be read or is not TOML is the only problem then.
     """
-    file = _find_file(path, environ, cwd)
-    document, notes = pick_up(environ) if file is None else (_read_file(file), [])
+    file = find_file(path, environ, cwd)
+    document, notes = pick_up(environ, ollama) if file is None else (_read_file(file), [])
     written = frozenset(_paths(document, ""))
     problems: list[ConfigRefused] = []
     origins = apply_environment(document, environ, cwd, problems)
     problems += check_document(document)
+    notes += passed_over(environ, document, file.name) if file else []
     notes += _complete(document, problems, _wants_demo(document, environ, cwd if file is None else file.parent))
     seen = {problem.field for problem in problems}
     found: list[ConfigRefused] = []
@@ -86,7 +92,7 @@ def load_config(
         problems += check_config(config, plugins, mountinfo())
     if config is None or problems:
         raise ConfigRefusals([_with_origin(problem, origins) for problem in problems])
-    return LoadedConfig(config, file, (*notes, *config_notes(config)), _digest(config), written, origins)
+    return LoadedConfig(config, file, (*notes, *config_notes(config)), _digest(config), written, origins, ollama)
 
 
 def diff_reload(old: Config, new: Config) -> tuple[list[str], list[str]]:
@@ -120,7 +126,8 @@ def _leaf(value: object, path: str, rule: str) -> Iterator[tuple[str, tuple[obje
         yield path, (value, rule)
 
 
-def _find_file(path: str | Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+def find_file(path: str | Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """The configuration file that is named, or found in `cwd`; None where there is none."""
     named = path or environ.get("QUARTERDECK_CONFIG")
     if named:
         return (cwd / named).absolute()
@@ -169,7 +176,7 @@ def _complete(document: dict[str, object], problems: list[ConfigRefused], demo: 
         providers["scripted"] = {"kind": "scripted"}
         notes.append(
             "no provider is configured: a built-in script answers, not a model."
-            f" `quarterdeck models pull smollm2` fetches a small demo model. {_REAL_MODEL}"
+            f" `{called()} models pull smollm2` fetches a small demo model. {_REAL_MODEL}"
         )
     known = cast("dict[str, object]", assistants)
     if "default" not in known:

@@ -3,7 +3,7 @@ file.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast, get_args, get_origin
 from urllib.parse import urlsplit
@@ -35,6 +35,8 @@ OLLAMA_MODEL = "llama3.2"
 OLLAMA_PORT = 11434
 
 _SERVICE_LINKS = ("QUARTERDECK_SERVICE_", "QUARTERDECK_PORT")
+
+_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY")
 
 Table = dict[str, object]
 
@@ -125,8 +127,11 @@ def _env_fix(variable: str, hint: str) -> str:
     return f"{hint} Write QUARTERDECK_<SECTION>__<KEY>, or unset it".lstrip(". ")
 
 
-def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
-    """(document, notes) for a start without a file, from the variables that other programs use too."""
+def pick_up(environ: Mapping[str, str], ollama: Sequence[str] | None = None) -> tuple[Table, list[str]]:
+    """(document, notes) for a start without a file, from the variables that other programs use too.
+
+    `ollama` are the models that the Ollama of OLLAMA_HOST has, None where nobody knows.
+    """
     providers: Table = {}
     notes: list[str] = []
     model = ""
@@ -144,8 +149,10 @@ def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
         notes.append("provider gemini picked up from GEMINI_API_KEY")
     if environ.get("OLLAMA_HOST"):
         providers["ollama"] = {"kind": "openai-compatible", "base_url": ollama_url(environ["OLLAMA_HOST"])}
-        model = model or f"ollama/{OLLAMA_MODEL}"
         notes.append("provider ollama picked up from OLLAMA_HOST")
+        if not model:
+            model = f"ollama/{_of_ollama(ollama)}"
+            notes += _about_ollama(ollama)
     document: Table = {"providers": providers}
     if model:
         document["assistants"] = {"default": {"model": model}}
@@ -154,6 +161,54 @@ def pick_up(environ: Mapping[str, str]) -> tuple[Table, list[str]]:
         document["connections"] = {"tg": {"channel": "telegram", "token": {"env": "TELEGRAM_BOT_TOKEN"}}}
         notes.append("connection tg (telegram) picked up from TELEGRAM_BOT_TOKEN")
     return document, notes
+
+
+def asks_ollama(environ: Mapping[str, str]) -> bool:
+    """Whether a start without a file answers with a model of Ollama, which somebody has to look up."""
+    others = (*_KEYS, "OPENAI_BASE_URL", f"{PREFIX}ASSISTANTS__DEFAULT__MODEL")
+    return bool(environ.get("OLLAMA_HOST")) and not any(environ.get(name) for name in others)
+
+
+def passed_over(environ: Mapping[str, str], document: Table, file: str) -> list[str]:
+    """A note on the variables that a start without a file would have picked up, where nothing that is configured names
+    them.
+    """
+    named = set(_texts(document))
+    left = [name for name in (*_KEYS, "TELEGRAM_BOT_TOKEN") if environ.get(name) and name not in named]
+    if (address := environ.get("OPENAI_BASE_URL")) and address not in named:
+        left.append("OPENAI_BASE_URL")
+    if (host := environ.get("OLLAMA_HOST")) and ollama_url(host) not in named:
+        left.append("OLLAMA_HOST")
+    if not left:
+        return []
+    are, them = ("is", "it") if len(left) == 1 else ("are", "them")
+    return [f"{' and '.join(left)} {are} set, but {file} is in force and does not name {them}"]
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts in a document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in cast("Table", value).values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in cast("list[object]", value):
+            yield from _texts(inner)
+
+
+def _of_ollama(has: Sequence[str] | None) -> str:
+    """The usual model where it is installed or nobody knows, else the first that is."""
+    usual = [name for name in has or () if name.partition(":")[0] == OLLAMA_MODEL]
+    return next(iter(usual or has or ()), OLLAMA_MODEL)
+
+
+def _about_ollama(has: Sequence[str] | None) -> list[str]:
+    if has is None:
+        return [f"Ollama did not say which models it has; {OLLAMA_MODEL} is a guess"]
+    if not has:
+        return [f"Ollama has no model yet; `ollama pull {OLLAMA_MODEL}` fetches one"]
+    return []
 
 
 def _openai(environ: Mapping[str, str]) -> Table:

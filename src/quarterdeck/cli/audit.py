@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from quarterdeck.base.program import called
 from quarterdeck.cli import verify_audit
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.control import CommandFailed
@@ -57,4 +58,4 @@ def _record(given: argparse.Namespace) -> Generator[tuple[Path, Path]]:
 
 
 def _none(where: str) -> CommandFailed:
-    return CommandFailed(f"there is no record in {where} yet; `quarterdeck up` begins one")
+    return CommandFailed(f"there is no record in {where} yet; `{called()} up` begins one")

@@ -14,6 +14,7 @@ from quarterdeck.actions.setup.trouble import Trouble
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.decode import decode_settings
 from quarterdeck.base.errors import BadInput
+from quarterdeck.base.program import called
 from quarterdeck.base.secrets import SecretRef, read_private_file
 from quarterdeck.channels.telegram.settings import TelegramSettings
 from quarterdeck.channels.telegram.wire import Bot
@@ -53,7 +54,7 @@ def add(command: Command, given: argparse.Namespace) -> int:
         raise BadInput(
             "--config",
             "there is no configuration file yet",
-            "Run `quarterdeck init` (--yes: it asks nothing), then this again",
+            f"Run `{called()} init`: it finds a model, writes the file and offers to add the bot",
         )
     teller = Teller(as_json=given.json)
     asker = Asker({"token-file": given.token_file, "token-env": given.token_env}, interactive=sys.stdin.isatty())
@@ -75,7 +76,7 @@ def connect(
     The exit status. Raises CommandFailed with the trouble when nobody can be asked again.
     """
     if wanted.name in config.config.connections:
-        fix = "Give this one another name: quarterdeck connections add telegram NAME"
+        fix = f"Give this one another name: {called()} connections add telegram NAME"
         raise BadInput("name", f"there is a connection {wanted.name} already", fix)
     checked = draft.check_table(wanted.table(PLACEHOLDER), file, read).config.connections[wanted.name]
     decode_settings(checked.options, TelegramSettings, f"connections.{wanted.name}")

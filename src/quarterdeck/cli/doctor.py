@@ -14,6 +14,7 @@ from quarterdeck.api.server import bind
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.decode import ConfigRefusals
 from quarterdeck.base.errors import BadInput, ConfigRefused, QuarterdeckError
+from quarterdeck.base.program import called
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.control import CommandFailed, Line, Open, gateway
 from quarterdeck.cli.render import safe
@@ -74,7 +75,7 @@ def _running(loaded: LoadedConfig, opened: Open) -> Iterator[Row]:
     with opened() as peer:
         status = next(Line(peer, "status", {}).rows())
     if status["url"] is None:
-        yield _row("gateway", "OK", "none runs; `quarterdeck up` starts it")
+        yield _row("gateway", "OK", f"none runs; `{called()} up` starts it")
         yield _port(loaded)
     else:
         reasons = status["reasons"]

@@ -10,6 +10,7 @@ from quarterdeck.actions.setup.starters import STARTERS, Starter, files
 from quarterdeck.actions.setup.text import configuration, picked_up
 from quarterdeck.base.config import DEFAULT_FILE
 from quarterdeck.base.errors import BadInput
+from quarterdeck.base.program import called
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.connecting import USUAL, WAIT_SECONDS, connect
 from quarterdeck.cli.settings import load, read
@@ -47,10 +48,10 @@ def init(command: Command, given: argparse.Namespace) -> int:
     for assistant in config.assistants.values():
         for path, wrote in draft.write_files(Path(assistant.workspace), files(starter, owner, purpose)):
             print(f"{'wrote' if wrote else 'kept '}  {path}")
-    print("Next: quarterdeck up, then quarterdeck signin or quarterdeck chat.")
+    print(f"Next: {called()} up, then {called()} signin or {called()} chat.")
     if interactive and not config.connections and typed("Or a Telegram bot first? [y/N]").lower().startswith("y"):
         return connect(asker, USUAL, loaded, file, os.environ, Teller(), WAIT_SECONDS)
-    print("A messenger: quarterdeck connections add telegram.")
+    print(f"A messenger: {called()} connections add telegram.")
     return 0
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from quarterdeck import __version__
+from quarterdeck.base.program import called
 from quarterdeck.cli.command import EVERYWHERE, Argument, Command
 from quarterdeck.cli.commands import COMMANDS
 
@@ -91,6 +92,6 @@ def _unknown(words: Sequence[str]) -> int:
         return USAGE
     said = " ".join(words[:2] if group else words[:1])
     near = difflib.get_close_matches(said, [command.name for command in COMMANDS], n=1)
-    hint = f"did you mean `quarterdeck {near[0]}`?" if near else "`quarterdeck --help` lists what there is."
+    hint = f"did you mean `{called()} {near[0]}`?" if near else f"`{called()} --help` lists what there is."
     print(f"quarterdeck: there is no command {said!r}; {hint}", file=sys.stderr)
     return USAGE

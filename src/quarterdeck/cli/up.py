@@ -10,6 +10,7 @@ import uvloop
 
 from quarterdeck.actions.restart import begin_again
 from quarterdeck.base.errors import BadInput
+from quarterdeck.base.program import called
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
 from quarterdeck.governance.audit import SYSTEM
@@ -55,5 +56,5 @@ async def announce(gateway: Gateway, url: str) -> None:
     if sys.stderr.isatty() or os.environ.get("QUARTERDECK_DEMO") == "1":
         code = await gateway.signin.make_code(SYSTEM)
         lines.append(f"quarterdeck: open {url}/signin#{code.code} (works once, within ten minutes)")
-    lines.append("quarterdeck: `quarterdeck signin` makes another link, `quarterdeck chat` talks here")
+    lines.append(f"quarterdeck: `{called()} signin` makes another link, `{called()} chat` talks here")
     print("\n".join(lines), file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from quarterdeck.base.program import called
 from quarterdeck.governance.principal import Principal
 from quarterdeck.web.assets import Assets
 
@@ -83,7 +84,7 @@ class Pages:
 
     def _page(self, name: str) -> Response:
         if name not in self._rendered:
-            self._rendered[name] = self._frames.render(name)
+            self._rendered[name] = self._frames.render(name, command=called())
         return Response(self._rendered[name], headers=HEADERS, media_type="text/html")
 
 

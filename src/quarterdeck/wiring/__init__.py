@@ -170,7 +170,7 @@ async def build(
     if channels:
         await _attach(config, builder, directory, stack, only)
     sealer = Sealer(store, await _audit_key(config, secrets, data, store), clock, points, log)
-    read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed)
+    read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed, ollama=loaded.ollama)
     prices = Prices(config, gate.prices, data.prices, log)
     configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, plugins.found)
     await load_pauses(store, directory)

@@ -194,7 +194,8 @@ def application(g: Gateway, url: str) -> Application:
     """The doors, and the pages beside them."""
     probes = Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log)
     setup = setting_up(g.loaded, g.configuration, probes, g.store, g.auditor, g.clock, g.log)
-    doctor = Doctor(g.data, g.store, g.directory, g.connections, Findings(g.store, g.directory), g.plugins, g.clock)
+    findings = Findings(g.store, g.directory)
+    doctor = Doctor(g.data, g.store, g.directory, g.connections, findings, g.plugins, g.configuration, g.clock)
     return doors_app.build(
         Doors(
             config=g.loaded.config, directory=g.directory, store=g.store, intake=g.intake, live=g.live, lanes=g.lanes,

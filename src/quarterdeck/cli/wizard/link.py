@@ -9,6 +9,7 @@ import msgspec
 
 from quarterdeck.api.control.wire import Row
 from quarterdeck.base.config import LoadedConfig
+from quarterdeck.base.program import called
 from quarterdeck.channels.telegram.wire import Bot
 from quarterdeck.cli.control import CommandFailed, Line, Open, gateway
 from quarterdeck.cli.render import safe
@@ -81,8 +82,8 @@ class Invite:
         if came is None or came["state"] == "expired":
             name = self._name
             raise CommandFailed(
-                f"nobody came within {seconds:.0f} s; the connection stays. `quarterdeck doctor {name}` says what may "
-                f"be in the way, `quarterdeck pairing invite {name}` makes another code, to be sent as /start CODE"
+                f"nobody came within {seconds:.0f} s; the connection stays. `{called()} doctor {name}` says what may "
+                f"be in the way, `{called()} pairing invite {name}` makes another code, to be sent as /start CODE"
             )
         who = f"{safe(str(came['name']))} is let in"
         self._tell.row({"id": self._name, "state": came["greeting"], "created_at": came["decided_at"], **_facts(came)})
@@ -90,7 +91,7 @@ class Invite:
             raise CommandFailed(f"{who}, but the answer did not arrive: {came['error'] or came['greeting']}")
         self._tell.say(f"{who}. Answered in {came['seconds']:.1f} s.")
         if not running:
-            self._tell.say("Next: quarterdeck up.")
+            self._tell.say(f"Next: {called()} up.")
         return 0
 
 
