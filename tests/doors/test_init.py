@@ -98,11 +98,11 @@ async def nobody() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def proxied() -> AsyncIterator[str]:
-    """A proxy that wants credentials stands before the service."""
+async def proxied(status: int = 407) -> AsyncIterator[str]:
+    """A proxy that wants credentials stands before the service; or a server that refuses all in another way."""
 
     async def refuse(request: web.Request) -> web.Response:
-        return web.Response(status=407, headers={"Proxy-Authenticate": "Basic"})
+        return web.Response(status=status, headers={"Proxy-Authenticate": "Basic"})
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", refuse)
@@ -243,7 +243,7 @@ async def test_at_the_terminal_an_ollama_on_this_machine_is_found(desk: Desk) ->
                 ("Number or name [blank]: ", ""),
                 ("What is it for", ""),
                 ("Who is responsible", ""),
-                ("(found here, 1 models)", "1"),
+                ("(found here, 1 model)", "1"),
                 ("1  llama3.2", ""),
             )
             await answers(
@@ -261,6 +261,31 @@ async def test_at_the_terminal_an_ollama_on_this_machine_is_found(desk: Desk) ->
         "base_url": f"{ollama.url}/v1",
     }
     assert table["assistants"]["default"] == {"model": "ollama/llama3.2"}
+
+
+async def test_an_address_without_v1_is_mended_and_another_is_asked_for_again(desk: Desk) -> None:
+    """`again` asks the address too; what was typed before stands where nothing is typed."""
+    async with (
+        proxied(404) as wrong,
+        model_standin(Settings(models=("one",))) as service,
+        terminal(desk, "init", "--template", "blank") as screen,
+    ):
+        await answers(
+            screen,
+            ("What is it for", ""),
+            ("Who is responsible", ""),
+            ("Number or name", "other"),
+            ("Its address, such as https://host/v1: ", wrong),
+            ("Key (it is not shown", KEY),
+            (f"wrong_address: {wrong} lists no models (answered 404", ""),
+            (f"Its address, such as https://host/v1 [{wrong}]: ", service.url),
+            ("Key (it is not shown", KEY),
+            (f"It answers at {service.url}/v1.", ""),
+            ("Or a Telegram bot first? [y/N]: ", ""),
+        )
+        assert await screen.ends() == 0
+        assert "1 model can be reached" in screen.everything
+    assert written(desk)["providers"]["other"]["base_url"] == f"{service.url}/v1"
 
 
 async def test_at_the_terminal_one_can_choose_another_service_or_leave(desk: Desk) -> None:

@@ -86,6 +86,17 @@ async def test_a_key_that_nobody_goes_on_with_is_forgotten(gateway: Running, tmp
     assert not (tmp_path / "new.toml").exists()
 
 
+async def test_an_address_without_v1_is_mended(gateway: Running, tmp_path: Path) -> None:
+    setup = course(gateway, tmp_path / "new.toml", {})
+    async with model_standin(Settings(models=("one",))) as service:
+        with pytest.raises(BadInput, match=r"The address is not that of its API: .*/v2 lists no models \(answered 404"):
+            await setup.ask("other", f"{service.url}/v2", KEY)
+        assert (await setup.ask("other", service.url, KEY)).url == f"{service.url}/v1"
+        await setup.choose("one", OWNER.actor)
+        setup.describe("blank", "", "", "")
+        assert f'base_url = "{service.url}/v1"' in (await setup.review()).tables
+
+
 async def test_what_the_environment_gave_is_named_and_not_lost(gateway: Running, tmp_path: Path) -> None:
     setup = course(gateway, tmp_path / "new.toml", {"OPENAI_API_KEY": KEY, "TELEGRAM_BOT_TOKEN": "1:token"})
     async with model_standin(Settings(models=("one",))) as service:

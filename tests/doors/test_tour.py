@@ -143,6 +143,8 @@ async def test_a_change_that_is_not_named_fails_the_tour(tour: Tour) -> None:
     assert done.out.count("The claim held.") == 2
     assert done.out.count("THE CLAIM FAILED.") == 1
     assert "The verifier did not notice the change." in done.out
+    assert "the scene proof, on purpose" in done.out
+    assert "Not every claim held, and proof was spoiled on" in done.out
     assert "\x1b" not in done.out
     assert max(map(len, done.out.splitlines())) <= 60
     (kept,) = tour.left

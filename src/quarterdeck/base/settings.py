@@ -80,9 +80,12 @@ class LogConfig(Table, frozen=True):
         Literal["debug", "info", "warning", "error"], Meta(description="Least severity that is written.")
     ] = "info"
     format: Annotated[
-        Literal["json", "text"],
-        Meta(description="One JSON object per line, or text for eyes.", extra={"reload": "restart"}),
-    ] = "json"
+        Literal["auto", "json", "text"],
+        Meta(
+            description="One JSON object per line, or text for eyes; auto: text where stderr is a terminal.",
+            extra={"reload": "restart"},
+        ),
+    ] = "auto"
 
 
 class LimitsConfig(Table, frozen=True):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from quarterdeck.api.control.wire import FAILED
 from quarterdeck.cli.command import Command
@@ -20,6 +21,7 @@ from quarterdeck.cli.screen import GOOD, Exchange, Plain, Screen, Shown
 from quarterdeck.cli.settings import load
 
 LOOK_SECONDS = 0.1
+NEW_FOLDER = "what is said here is kept in the new folder {folder}; --config or QUARTERDECK_DATA_DIR names another"
 
 
 def chat(command: Command, given: argparse.Namespace) -> int:
@@ -34,7 +36,10 @@ def chat(command: Command, given: argparse.Namespace) -> int:
 
         exchange = exchanging(given)
     else:
-        with gateway(load(given.config), serving=True, wired=True) as opened:
+        loaded = load(given.config)
+        if not Path(loaded.config.data_dir).exists():
+            print(f"quarterdeck: {NEW_FOLDER.format(folder=loaded.config.data_dir)}", file=sys.stderr)
+        with gateway(loaded, serving=True, wired=True) as opened:
             ask = {"room": given.room, "assistant": given.assistant}
             return _run(partial(_exchange, opened, ask), said, given, talking=talking)
     return _run(exchange, said, given, talking=talking)

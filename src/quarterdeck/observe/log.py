@@ -1,4 +1,4 @@
-"""Log lines: one JSON object per line on stderr, with ids that tie them to sessions, turns and deliveries.
+"""Log lines: one JSON object per line on stderr, with ids that tie them to sessions, turns and deliveries; or text.
 
 No message content and no secret is ever given to a logger; an exception is logged with its type and place.
 """
@@ -30,11 +30,15 @@ class Level:
         return event
 
 
-def make_logger(level: Level, form: Literal["json", "text"]) -> FilteringBoundLogger:
-    """The process's logger. Also sends what libraries log (warnings and worse) to the same place."""
-    render = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+def make_logger(level: Level, form: Literal["auto", "json", "text"]) -> FilteringBoundLogger:
+    """The process's logger. Also sends what libraries log (warnings and worse) to the same place.
+
+    `auto` is text where somebody watches, and JSON everywhere else.
+    """
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    render = structlog.dev.ConsoleRenderer(colors=False) if text else structlog.processors.JSONRenderer()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, force=True)
-    logging.getLogger().handlers[0].setFormatter(_Libraries())
+    logging.getLogger().handlers[0].setFormatter(_Libraries(text))
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
@@ -52,9 +56,15 @@ def make_logger(level: Level, form: Literal["json", "text"]) -> FilteringBoundLo
 class _Libraries(logging.Formatter):
     """What a library logs: where, how bad and which error. Its text could hold what people wrote."""
 
+    def __init__(self, text: bool) -> None:
+        super().__init__()
+        self._text = text
+
     def format(self, record: logging.LogRecord) -> str:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
         place = f"{record.name}:{record.lineno}"
+        if self._text:
+            return f"[{record.levelname.lower()}] {place} {error}".rstrip()
         return msgspec.json.encode({"event": place, "level": record.levelname.lower(), "error": error}).decode()
 
 

@@ -174,12 +174,14 @@ class Setup:
         if not found.models:
             how = "`ollama pull llama3.2` fetches one." if name == "ollama" else "Look at the service's page."
             raise BadInput("service", "It has no model yet", how)
+        table = found.table(table, url)
         costs = await priced(name, table, found.models)
+        after = msgspec.structs.replace(
+            before, service=service, url=found.url, provider=table, reached=found, costs=costs
+        )
         return self._go(
             before,
-            msgspec.structs.replace(
-                before, service=service, url=url, provider=table, reached=found, costs=costs, model="", described=False
-            ),
+            msgspec.structs.replace(after, model="", described=False),
             Secret(key) if key else None,
         )
 

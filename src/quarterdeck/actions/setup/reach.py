@@ -35,10 +35,17 @@ Alone = Callable[[str, ProviderConfig, Mapping[str, str]], AbstractAsyncContextM
 
 
 class Reached(msgspec.Struct, frozen=True):
-    """The names of the models that can be talked to, in the service's order, and what is worth saying beside."""
+    """The names of the models that can be talked to, in the service's order, and what is worth saying beside. `url` is
+    the address that listed them.
+    """
 
     models: tuple[str, ...]
     warning: Trouble | None = None
+    url: str = ""
+
+    def table(self, one: ProviderConfig, asked: str) -> ProviderConfig:
+        """The table `one` at the address that answered, where that is not the one that was asked first."""
+        return one if self.url == asked else msgspec.structs.replace(one, base_url=self.url)
 
 
 class Reach:
@@ -58,7 +65,15 @@ class Reach:
     async def models(
         self, name: str, one: ProviderConfig, url: str, key: str = "", seconds: float = LIST_SECONDS
     ) -> Reached | Trouble:
-        """Ask for the list of models; nothing is spent."""
+        """Ask for the list of models; nothing is spent. An address that somebody wrote is also tried with /v1."""
+        found = await self._models(name, one, url, key, seconds)
+        if isinstance(found, Reached) or found.name != "wrong_address" or not one.base_url or url.endswith("/v1"):
+            return found
+        longer = f"{url.rstrip('/')}/v1"
+        further = await self._models(name, msgspec.structs.replace(one, base_url=longer), longer, key, seconds)
+        return found if isinstance(further, Trouble) and further.name == "wrong_address" else further
+
+    async def _models(self, name: str, one: ProviderConfig, url: str, key: str, seconds: float) -> Reached | Trouble:
         async with self.provider(name, one, key) as provider:
             try:
                 async with asyncio.timeout(seconds):
@@ -66,10 +81,10 @@ class Reach:
             except TimeoutError:
                 state, reason = "unreachable", f"no answer within {seconds:.0f} s"
             except ProviderFailed as failed:
-                state, reason = reach(failed), str(failed)
+                state, reason = "wrong_address" if failed.kind == "invalid" else reach(failed), str(failed)
             else:
                 talking = tuple(model.name for model in found if "embeddings" not in model.capabilities)
-                return Reached(talking, clock(await self._look(url)) if url else None)
+                return Reached(talking, clock(await self._look(url)) if url else None, url)
         return await self.trouble(state, reason, url)
 
     async def trouble(self, state: str, reason: str, url: str) -> Trouble:

@@ -28,6 +28,7 @@ TITLES: Mapping[str, str] = {
     "no_credit": "The account has no credit",
     "no_access": "The account may not use this",
     "proxy": "A proxy stands between",
+    "wrong_address": "The address is not that of its API",
     "no_network": "The service is not reached",
     "clock": "The clock is wrong",
     "failed": "The service did not answer as it should",
@@ -35,7 +36,7 @@ TITLES: Mapping[str, str] = {
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """`name` is one word of: wrong_key, no_credit, no_access, proxy, no_network, clock, failed."""
+    """`name` is one word of: wrong_key, no_credit, no_access, proxy, wrong_address, no_network, clock, failed."""
 
     name: str
     reason: str
@@ -69,7 +70,10 @@ def diagnose(state: str, reason: str, look: Look, url: str) -> Trouble:
         fix = f"{DIRECT}: let this machine reach {host}, or name another address"
         return Trouble("proxy", told, fix)
     if state == "unreachable":
-        return Trouble("no_network", reason, f"Look at the network and the address: does `curl -I {url}` answer?")
+        return Trouble("no_network", reason, f"Look at the network and the address; `curl -I {url}` should answer")
+    if state == "wrong_address":
+        fix = "Write the whole address; of many services it ends in /v1"
+        return Trouble(state, f"{url} lists no models ({reason.rstrip('?.')})", fix)
     if state == "wrong_key":
         return Trouble(state, reason, "Copy the whole key once more from the service's page; keys are shown only once")
     if state == "no_credit":

@@ -37,7 +37,8 @@ def _unreachable(reason: str) -> Finding:
 
 def _receiving(webhook: wire.Webhook, address: str, heard: str) -> Iterator[Finding]:
     """Who else receives for this bot, and how the webhook stands."""
-    waiting = f"{webhook.pending_update_count} updates wait"
+    count = webhook.pending_update_count
+    waiting = "1 update waits" if count == 1 else f"{count} updates wait"
     trouble = f"; last error: {webhook.last_error_message}" if webhook.last_error_message else ""
     if heard == OTHER_POLLER:
         yield Finding(

@@ -34,7 +34,7 @@ def tour(command: Command, given: argparse.Namespace) -> int:
     begun, held, keep = time.monotonic(), False, True
     try:
         if shown:
-            _welcome(shown)
+            _welcome(shown, given.sabotage)
         with stage(folder, swallow=int(given.sabotage == "kill")) as made:
             held = _play(made, shown, given.sabotage)
         keep = not held
@@ -48,7 +48,7 @@ def tour(command: Command, given: argparse.Namespace) -> int:
         else:
             shutil.rmtree(folder)
     if shown:
-        _farewell(shown, held, time.monotonic() - begun)
+        _farewell(shown, held, given.sabotage, time.monotonic() - begun)
     return 0 if held else 1
 
 
@@ -81,15 +81,19 @@ def _play(made: Stage, shown: Paper | None, sabotage: str | None) -> bool:
     return held
 
 
-def _welcome(shown: Paper) -> None:
+def _welcome(shown: Paper, sabotage: str | None) -> None:
     shown.title("Quarterdeck tour: three claims, tried on this machine. A minute, no key, no network.")
     print()
     shown.line("Real", REAL)
     shown.line("Stand-in", STAND_INS)
+    if sabotage:
+        shown.line("Spoiled", f"the scene {sabotage}, on purpose (--sabotage): its claim has to fail")
 
 
-def _farewell(shown: Paper, held: bool, seconds: float) -> None:
+def _farewell(shown: Paper, held: bool, sabotage: str | None, seconds: float) -> None:
     said = "Every claim held" if held else "Not every claim held"
+    if sabotage:
+        said += f", although {sabotage} was spoiled" if held else f", and {sabotage} was spoiled on purpose"
     shown.title(f"{said}. The tour took {seconds:.0f} s.")
 
 

@@ -37,7 +37,7 @@ def look(token: str, root: str, environ: Mapping[str, str]) -> Bot | Trouble:
     if proxy := proxy_variable(environ):
         fix = f"{DIRECT}: let this machine reach {root}, or name another Bot API server with --api-root"
         return Trouble("proxy", f"{root} cannot be reached ({reason}), and {proxy} names a proxy", fix)
-    return Trouble("no_network", reason, f"Look at the network: does `curl -I {root}` answer?")
+    return Trouble("no_network", reason, f"Look at the network; `curl -I {root}` should answer")
 
 
 async def _me(token: str, root: str) -> Bot:

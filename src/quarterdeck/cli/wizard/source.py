@@ -58,8 +58,7 @@ class Course:
         here = self._ollama(known["ollama"])
         while True:
             service = known[self._service(known, here)]
-            url = self._address(service)
-            found = self._with_key(service, url)
+            found = self._with_key(service)
             if found is not None:
                 return found
 
@@ -70,7 +69,7 @@ class Course:
         found = asyncio.run(
             self._reach.models("ollama", ollama.provider(ollama.address), ollama.address, seconds=HERE_SECONDS)
         )
-        return f"found here, {len(found.models)} models" if isinstance(found, Reached) else ""
+        return f"found here, {_models_in_words(len(found.models))}" if isinstance(found, Reached) else ""
 
     def _service(self, known: Mapping[str, Service], here: str) -> str:
         if self._ask.interactive and not self._ask.option("provider"):
@@ -82,28 +81,34 @@ class Course:
         titles = {name: one.title for name, one in known.items()}
         return self._ask.text("provider", "Number or name", "ollama" if here else "", one_of("provider", titles, FIRST))
 
-    def _address(self, service: Service) -> str:
+    def _address(self, service: Service, before: str) -> str:
+        """Where it is; asked again, what was said `before` stands."""
         given = self._ask.option("base-url")
         if given or not service.needs_address:
             return given or service.address
         return self._ask.text(
-            "base-url", "Its address, such as https://host/v1", "", partial(web_address, "--base-url")
+            "base-url", "Its address, such as https://host/v1", before, partial(web_address, "--base-url")
         )
 
-    def _with_key(self, service: Service, url: str) -> Source | None:
+    def _with_key(self, service: Service) -> Source | None:
         """None: another service is to be chosen."""
+        url = ""
         while True:
+            url = self._address(service, url)
             ref, key = self._key(service)
             table = msgspec.structs.replace(service.provider(url), api_keys=(ref,) if ref else ())
             reached = asyncio.run(self._reach.models(service.name, table, url, key))
             if isinstance(reached, Reached):
                 if reached.warning:
                     print(f"  Beware: {reached.warning}.")
+                if reached.url != url:
+                    print(f"  It answers at {reached.url}.")
+                table, url = reached.table(table, url), reached.url
                 found = self._with_model(service, url, table, key, reached)
                 if not isinstance(found, Trouble):
                     return found
                 reached = found
-            if not self._retry(reached, "key-file"):
+            if not self._retry(reached, "key-file", *["base-url"] * service.needs_address):
                 return None
 
     def _key(self, service: Service) -> Key:
@@ -150,7 +155,7 @@ class Course:
         while True:
             numbered = shown[:SHOWN]
             if self._ask.interactive and not self._ask.option("model"):
-                print(f"\n{len(shown)} models can be reached:\n" if shown is models else "")
+                print(f"\n{_models_in_words(len(shown))} can be reached:\n" if shown is models else "")
                 for number, name in enumerate(numbered, 1):
                     print(f"  {number:>2}  {name}" + (f"  ({costs[name]})" if name in costs else ""))
                 if len(shown) > SHOWN:
@@ -186,17 +191,22 @@ class Course:
         with draft.loaded(self._whole(""), self._file, read) as (config, _):
             return Path(config.config.data_dir)
 
-    def _retry(self, trouble: Trouble, option: str) -> bool:
+    def _retry(self, trouble: Trouble, *options: str) -> bool:
         """Say what is wrong; whether the same question is asked again. Raises CommandFailed where nobody is there."""
         if not self._ask.interactive:
             raise CommandFailed(str(trouble))
         print(f"\n  {trouble}.\n")
-        self._ask.again(option)
+        for option in options:
+            self._ask.again(option)
         if typed("Try that again, or choose another service? [again/other]").startswith("o"):
             for name in ("provider", "base-url", "model"):
                 self._ask.again(name)
             return False
         return True
+
+
+def _models_in_words(number: int) -> str:
+    return "1 model" if number == 1 else f"{number} models"
 
 
 def _probe(config: LoadedConfig, route: str) -> Mapping[str, object]:
