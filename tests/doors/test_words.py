@@ -20,12 +20,12 @@ token = {{ env = "BOT_TOKEN" }}
 dm_policy = "{policy}"
 """
 STOPPED = {
-    "de": "Angehalten.",
-    "es": "Detenido.",
-    "fr": "Arrêté.",
-    "zh-CN": "已停止。",
-    "en-GB": "Stopped.",
-    "pt": "Stopped.",
+    "de": "Es gibt nichts anzuhalten.",
+    "es": "No hay nada que detener.",
+    "fr": "Il n'y a rien à arrêter.",
+    "zh-CN": "没有什么可停止的。",
+    "en-GB": "There is nothing to stop.",
+    "pt": "There is nothing to stop.",
 }
 MACHINE = {"de": "eine Maschine", "es": "una máquina", "fr": "une machine", "zh-CN": "我是机器", "en-GB": "a machine"}
 
@@ -63,7 +63,7 @@ async def test_telegram_speaks_the_language_of_the_app(tmp_path: Path) -> None:
             await standin.driver.write("/stop", user_id=7002)
             said = (await texts(standin.driver, 5))[3:]
             assert "我是机器" in said[0]
-            assert said[1] == "已停止。"
+            assert said[1] == "没有什么可停止的。"
 
 
 async def test_telegram_lets_in_with_a_word_about_the_machine(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_the_api_speaks_what_the_client_accepts(gateway: Running, language
     headers = {"Accept-Language": f"{language}, en;q=0.1"}
     stopped = await gateway.call("POST", f"/api/v1/sessions/{session}/stop", token=token, headers=headers)
     assert stopped.status == 202
-    assert await said(gateway, session) == [STOPPED.get(language, "Stopped.")]
+    assert await said(gateway, session) == [STOPPED.get(language, "There is nothing to stop.")]
 
 
 @pytest.mark.parametrize("language", MACHINE)
@@ -119,7 +119,7 @@ async def test_the_page_is_told_whom_it_talks_to_once(honest: Running, language:
     assert len(others) == 2
     another = await begin(honest, token)
     await honest.call("POST", f"/api/v1/sessions/{another}/stop", token=token)
-    assert await said(honest, another) == ["Stopped."]
+    assert await said(honest, another) == ["There is nothing to stop."]
 
 
 # --- /v1 ------------------------------------------------------------------------------------------------------

@@ -172,10 +172,10 @@ async def test_an_act_whose_sender_is_gone_cuts_at_once(world: World, text: str,
 async def test_a_stop_where_nothing_runs_is_answered(world: World) -> None:
     await world.say("/stop")
     await world.rest()
-    assert world.platform.texts() == ["Stopped."]
+    assert world.platform.texts() == ["There is nothing to stop."]
     await world.say("hello")
     await world.rest()
-    assert world.platform.texts() == ["Stopped.", "re: hello"]
+    assert world.platform.texts() == ["There is nothing to stop.", "re: hello"]
 
 
 async def test_a_repeated_stop_stops_once(world: World) -> None:

@@ -228,13 +228,22 @@ def typed(*texts: str) -> Scene:
     return said
 
 
-SCENES |= {"stopped": typed("/stop"), "new_conversation": typed("/new")}
+SCENES |= {"stopped_nothing": typed("/stop"), "new_conversation": typed("/new")}
 SCENES |= dict.fromkeys(("help", *(f"command_{name}" for name in HELP.values)), typed("/help"))
 SCENES |= dict.fromkeys(("status", "idle", "waiting"), typed("/status"))
 SCENES |= {"model": typed("/model"), "model_unknown": typed("/model x"), "model_chosen": typed("/model main/m")}
 SCENES |= {"pin_what": typed("/pin"), "pin_long": typed("/pin " + "x" * (LONGEST + 1))}
 SCENES |= {"pin_full": typed(*["/pin x"] * (MOST + 1)), "pinned": typed("/pin x"), "unpin_which": typed("/unpin")}
 SCENES |= {"unpinned": typed("/pin x", "/unpin 1"), "pins_none": typed("/pins"), "pins": typed("/pin x", "/pins")}
+
+
+@scene("stopped")
+async def while_something_runs(world: World, language: str) -> None:
+    await world.start()
+    held = world.main.hold()
+    await world.say("go", language=language)
+    await held.reached()
+    await world.say("/stop", language=language)
 
 
 @scene("working")
@@ -285,7 +294,7 @@ async def test_without_a_language_it_is_english(world: World) -> None:
     await told(world, "", "/stop")
     await told(world, "xx-Unknown", "/stop")
     await world.rest()
-    assert world.platform.texts() == ["Stopped.", "Stopped."]
+    assert world.platform.texts() == ["There is nothing to stop.", "There is nothing to stop."]
 
 
 async def test_a_room_where_the_platform_is_silent_keeps_the_language_it_had(world: World) -> None:
@@ -294,17 +303,20 @@ async def test_a_room_where_the_platform_is_silent_keeps_the_language_it_had(wor
     await world.restart()
     await told(world, "", "/stop")
     await world.rest()
-    assert world.platform.texts() == ["Arrêté.", "Arrêté."]
+    assert world.platform.texts() == ["Il n'y a rien à arrêter.", "Il n'y a rien à arrêter."]
 
 
 async def test_in_a_group_everybody_is_answered_in_their_own(world: World) -> None:
     for who, language in (("p1", "de"), ("p2", "es"), ("p1", "de")):
         await world.say("/stop", who=who, kind="group", language=language, connection="web")
     texts = [row["text"] for row in world.rows("SELECT text FROM parts ORDER BY seq")]
-    assert texts == ["Angehalten.", "Detenido.", "Angehalten."]
+    assert texts == ["Es gibt nichts anzuhalten.", "No hay nada que detener.", "Es gibt nichts anzuhalten."]
 
 
-@pytest.mark.parametrize(("assistant", "connection", "said"), [("es", "", "Detenido."), ("es", "fr", "Arrêté.")])
+@pytest.mark.parametrize(
+    ("assistant", "connection", "said"),
+    [("es", "", "No hay nada que detener."), ("es", "fr", "Il n'y a rien à arrêter.")],
+)
 async def test_a_language_that_is_configured_holds(
     idle_world: World, assistant: str, connection: str, said: str
 ) -> None:

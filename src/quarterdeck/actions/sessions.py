@@ -8,7 +8,7 @@ from quarterdeck.flow.menu import HELP
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.button import Choice
-from quarterdeck.store import inbox, sessions, turns
+from quarterdeck.store import inbox, outbox, sessions, turns
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.words.sentences import phrase
@@ -35,8 +35,9 @@ class SessionCommands:
         return commands
 
     async def stop(self, call: CommandCall) -> CommandEffect:
-        """Stop the running turn and drop what waits."""
-        return CommandEffect(phrase("stopped"), self._stop(call, "change.session.stop"), "stop")
+        """Stop the running turn and drop what waits; or say that nothing does, and stop what begins meanwhile."""
+        said = phrase("stopped") if await self._busy(call.session_id) else phrase("stopped_nothing")
+        return CommandEffect(said, self._stop(call, "change.session.stop"), "stop")
 
     async def new(self, call: CommandCall) -> CommandEffect:
         """Stop, and show the model nothing of what was said before."""
@@ -67,6 +68,14 @@ class SessionCommands:
     async def help(self, call: CommandCall) -> CommandEffect:
         """What is understood."""
         return CommandEffect(HELP)
+
+    async def _busy(self, session: str) -> bool:
+        """Whether a turn runs here, a message waits, or an answer is not sent yet."""
+        return (
+            await turns.running(self._store, session) is not None
+            or await inbox.count_waiting(self._store, session) > 0
+            or await outbox.has_answers(self._store, session)
+        )
 
     def _stop(self, call: CommandCall, kind: str) -> tuple[Statement, ...]:
         now = self._clock.now()

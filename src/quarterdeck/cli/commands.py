@@ -37,6 +37,7 @@ RECORDED = (
     Argument("--until", "The same, not included.", usual=""),
 )
 TURNS = (*PAGE, Argument("--session", "Only those of this session.", usual=""))
+CONVERSATION = ("id", "updated_at", "connection", "assistant", "title")
 YES = Argument("--yes", "Ask nothing.", kind="flag")
 BEGUN = (
     YES,
@@ -122,15 +123,16 @@ COMMANDS: tuple[Command, ...] = (
     Command("init", "Find a model that answers, and write configuration and instruction files.", "init:init", BEGUN),
     Command("up", "Run the gateway in the foreground until SIGTERM.", "up:up", (ROLE,)),
     Command("chat", "Talk to an assistant: one answer with a text, else a conversation.", "chat:chat", TALK),
-    Command("tour", "Try the main claims on this machine: a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
-    asked("status", "Show whether the gateway runs, and what it is doing."),
+    asked("signin", "Make a link that signs one browser in, once, within ten minutes."),
+    Command("connections add", "Connect a bot, and answer the first person who opens its link.", "connecting:add", BOT),
     Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor", (PART,)),
+    asked("status", "Show whether the gateway runs, and what it is doing."),
+    Command("tour", "Try the main claims on this machine: a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
     listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause owner next_step"),
     asked("alerts acknowledge", "Take an alert on; it goes on until it is over.", ID, WHY),
-    asked("signin", "Make a link that signs one browser in, once, within ten minutes."),
     Command("config check", "Say what is wrong with the configuration, if anything.", "config:check", (SCHEMA,)),
     listed("config reload", "Put a changed configuration in force in the running gateway.", (), ""),
-    listed("sessions list", "List conversations, newest first.", PAGE, "updated_at connection assistant title"),
+    Command("sessions list", "List conversations, newest first.", "remote:listed", PAGE, CONVERSATION),
     asked("sessions show", "Show a conversation with its newest messages.", ID),
     listed("sessions summaries", "List a conversation's summaries, newest first.", (ID,), "created_at messages text"),
     asked("sessions restore", "Drop the newest summary: the model is shown what it stood for.", ID, WHY),
@@ -154,7 +156,6 @@ COMMANDS: tuple[Command, ...] = (
     listed("people list", "List identities, and which are one person.", PAGE, "person connection native_id name"),
     asked("people link", "Let two identities be one person, who has one conversation.", IDENTITY, OTHER, WHY),
     asked("people unlink", "Let an identity be a person of its own again.", IDENTITY, WHY),
-    Command("connections add", "Connect a bot, and answer the first person who opens its link.", "connecting:add", BOT),
     listed("connections list", "List connections.", (), "channel assistant waiting last_inbound last_outbound detail"),
     listed("connections test", "Try token and network.", (WHICH,), "detail", "ok stopped paused", wired=True),
     listed("replicas list", "List the processes on this database.", STATES, "created_at host pid version roles leases"),

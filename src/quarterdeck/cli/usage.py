@@ -36,5 +36,5 @@ def usage(command: Command, given: argparse.Namespace) -> int:
 
 def _words(row: Row) -> Row:
     sums = cast("Sequence[Row]", row["cost"])
-    cost = " + ".join(f"{one['amount']} {one['currency']}" for one in sums)
-    return row | {"cost": cost or ("no price" if row["unpriced"] else "0")}
+    spent = [f"{one['amount']} {one['currency']}" for one in sums if one["amount"] != "0" or not row["unpriced"]]
+    return row | {"cost": " + ".join(spent) or ("no price" if row["unpriced"] else "0")}

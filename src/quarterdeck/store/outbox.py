@@ -242,6 +242,12 @@ def hold_answers(session_id: str, now: float) -> Statement:
     )
 
 
+async def has_answers(store: Store, session_id: str) -> bool:
+    """Whether a stop would find answers that are not sent yet."""
+    ask = f"SELECT 1 FROM parts AS p WHERE {_ANSWERS} AND p.state IN ('ready', 'sending') LIMIT 1"
+    return bool(await store.fetch(ask, {"tenant": TENANT, "session": session_id}))
+
+
 def held_told() -> Found:
     """The events of `hold_answers`; they go before it."""
     return Found("delivery.state", RAISE + _HELD + RAISED, ADD + _HELD + ADDED, {})

@@ -48,7 +48,8 @@ class Frames:
         if self._environment is None:
             self._environment = _environment()
         template = self._environment.get_template(name)
-        return template.render(assets=self._assets.root, modules=self._assets.modules, version=self._version, **data)
+        told = {"modules": self._assets.modules, "version": self._version, "command": called()}
+        return template.render(assets=self._assets.root, **told, **data)
 
 
 def _environment() -> "Environment":
@@ -84,7 +85,7 @@ class Pages:
 
     def _page(self, name: str) -> Response:
         if name not in self._rendered:
-            self._rendered[name] = self._frames.render(name, command=called())
+            self._rendered[name] = self._frames.render(name)
         return Response(self._rendered[name], headers=HEADERS, media_type="text/html")
 
 

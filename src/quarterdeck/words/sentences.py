@@ -45,6 +45,7 @@ Sentence = Literal[
     "expired",
     "dead_letter",
     "stopped",
+    "stopped_nothing",
     "superseded",
     # commands
     "new_conversation",

@@ -12,7 +12,7 @@ from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.program import called
 from quarterdeck.channels.telegram.wire import Bot
 from quarterdeck.cli.control import CommandFailed, Line, Open, gateway
-from quarterdeck.cli.render import safe
+from quarterdeck.cli.render import safe, text
 
 LOOK_SECONDS = 0.5
 OPEN = ("", "ready", "sending")
@@ -74,7 +74,7 @@ class Invite:
         tell.say(f"\nOpen this on your phone, or scan it, and press Start:\n\n    {link}\n")
         if not tell.as_json and sys.stdout.isatty():
             qr(link)
-        tell.say(f"It lets in whoever opens it first, once, until {made['expires_at']}.")
+        tell.say(f"It lets in whoever opens it first, once, until {text(made['expires_at'])}.")
 
     def _wait(self, opened: Open, invitation: str, seconds: float, running: bool) -> int:
         self._tell.say("Waiting for that ... (Ctrl-C leaves)")
