@@ -70,7 +70,8 @@ if [ ! -d .venv ] || moved; then
 fi
 want_openmp
 
-echo "Installing Python packages into .venv ($kind)" >&2
+case $kind in run) usual="half a minute" ;; dev) usual="one to two minutes" ;; esac
+echo "Installing Python packages into .venv ($kind): once, $usual" >&2
 pip=(.venv/bin/python -m pip --disable-pip-version-check -qq install --no-warn-script-location)
 "${pip[@]}" --require-hashes "${locks[@]/#/--requirement=}"
 "${pip[@]}" --no-deps --no-build-isolation --editable .
@@ -79,3 +80,4 @@ if [ "$kind" = dev ]; then
         echo "No fuzzing here: there is no wheel of atheris for this machine" >&2
 fi
 printf '%s\n' "$state" >"$ready"
+echo "Installed in $SECONDS s" >&2

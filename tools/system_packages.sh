@@ -35,7 +35,7 @@ mapfile -t missing < <(missing_packages)
 [ "${#missing[@]}" -gt 0 ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    printf 'Installing system packages: %s\n' "${missing[*]}" >&2
+    printf 'Installing system packages: %s (a minute or two)\n' "${missing[*]}" >&2
     export DEBIAN_FRONTEND=noninteractive
     if [ ! -e /etc/postgresql-common/createcluster.conf ]; then # else the package sets up and starts a server
         mkdir -p /etc/postgresql-common

@@ -47,13 +47,18 @@ class Screen:
 
 
 @asynccontextmanager
-async def terminal(desk: Desk, *words: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Screen]:
+async def terminal(
+    desk: Desk,
+    *words: str,
+    environ: Mapping[str, str] | None = None,
+    program: tuple[str, ...] = ("-m", "quarterdeck"),
+) -> AsyncIterator[Screen]:
     leader, follower = pty.openpty()
     os.set_blocking(leader, False)
     control = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", control + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"),
-        *("-m", "quarterdeck", *words),
+        *(*program, *words),
         cwd=desk.folder,
         env=desk.environ({"TERM": "dumb", **(environ or {})}),
         stdin=follower,
