@@ -35,6 +35,18 @@ def test_an_answer_is_seen_growing_and_then_whole(chat: Chat) -> None:
     expect(chat.page.locator("#title")).to_contain_text("word0 word1")
 
 
+def test_a_command_is_no_title(chat: Chat) -> None:
+    title, listed = chat.page.locator("#title"), chat.page.locator("#list .name").first
+    chat.say("/status")
+    expect(chat.page.locator("#transcript")).to_contain_text("I am idle", timeout=SOON)
+    expect(title).to_have_text("New conversation")
+    expect(listed).to_have_text("Untitled", timeout=SOON)
+    chat.say("/etc/hosts, what is it?")  # looks like a command, and is none
+    chat.see_answers(1)
+    expect(title).to_have_text("/etc/hosts, what is it?")
+    expect(listed).to_have_text("/etc/hosts, what is it?", timeout=SOON)
+
+
 def test_the_first_piece_is_not_missed(chat: Chat) -> None:
     chat.say(LONG)
     chat.see_growing()

@@ -4,7 +4,7 @@ import { call, pause } from "./api.js";
 import { Composer } from "./composer.js";
 import { Conversations } from "./conversations.js";
 import { byId, h, show } from "./dom.js";
-import { isDraft, newDraft, Outbox } from "./outbox.js";
+import { isDraft, newDraft, Outbox, titleOf } from "./outbox.js";
 import { announce, Transcript } from "./transcript.js";
 
 const SOON = 1000; // ms that a first message waits for the stream of its conversation
@@ -24,6 +24,7 @@ const outbox = new Outbox({
   changed: (entry) => transcript.entryChanged(entry),
   accepted(entry, receipt) {
     transcript.accepted(entry, receipt);
+    if (receipt.outcome !== "command") giveTitle(entry);
     conversations.soon();
   },
   async begun(draft, session) {
@@ -98,6 +99,19 @@ function showHead(session) {
   byId("model").textContent = head.model || known?.model || "";
   show(byId("demo"), label && label[0].toUpperCase() + label.slice(1));
   update();
+}
+
+/** A conversation that a command began gets its title with the first message. */
+async function giveTitle(entry) {
+  if (entry.session !== open || !head.id || head.title) return;
+  try {
+    const change = { json: { title: titleOf(entry) }, headers: { "If-Match": "*" } };
+    const found = await call("PATCH", `/sessions/${entry.session}`, change);
+    if (entry.session === open) showHead(found);
+    conversations.soon();
+  } catch (error) {
+    if (!error.passing && !error.status) throw error; // else it stays without one
+  }
 }
 
 /** A conversation that has not begun; one that was written but never sent is taken up again. */

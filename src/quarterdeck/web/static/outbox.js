@@ -94,7 +94,8 @@ export class Outbox {
 
   /** Make the conversation that a draft stands for. An attempt whose answer was lost leaves an empty one, not shown. */
   async #begin(draft, entry) {
-    const session = await call("POST", "/sessions", { json: { assistant: entry.assistant, title: titleOf(entry) } });
+    const title = entry.text.startsWith("/") ? "" : titleOf(entry); // a command is no title
+    const session = await call("POST", "/sessions", { json: { assistant: entry.assistant, title } });
     for (const one of this.of(draft)) one.session = session.id;
     this.#save();
     this.#sending.delete(draft);
@@ -122,7 +123,8 @@ function load() {
   }
 }
 
-function titleOf({ text, attachments }) {
+/** What a conversation that begins with this message is called. */
+export function titleOf({ text, attachments }) {
   const line = text.trim().split("\n")[0] || attachments[0]?.name || "";
   return line.length > TITLE ? `${line.slice(0, TITLE - 1).trimEnd()}…` : line;
 }
