@@ -82,7 +82,7 @@ class LogConfig(Table, frozen=True):
     format: Annotated[
         Literal["auto", "json", "text"],
         Meta(
-            description="One JSON object per line, or text for eyes; auto: text where stderr is a terminal.",
+            description="One JSON object per line, or text for eyes; auto: JSON, on a terminal only trouble, as text.",
             extra={"reload": "restart"},
         ),
     ] = "auto"

@@ -30,7 +30,7 @@ def up(command: Command, given: argparse.Namespace) -> int:
     async def serve() -> bool:
         async with AsyncExitStack() as stack:
             gateway = await build(loaded, os.environ, stack, roles=roles)
-            await run(gateway, stack, announce)
+            await run(gateway, stack, announce, leaving)
         return gateway.restart.wanted
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -53,8 +53,26 @@ def roles_of(said: str, database: str) -> tuple[str, ...]:
 async def announce(gateway: Gateway, url: str) -> None:
     """Say where it is. Somebody at a terminal also gets a link that signs them in."""
     lines = [f"quarterdeck: ready at {url}"]
+    if _fetches(gateway):
+        lines.append("quarterdeck: the demo model is being fetched; who writes before it is there is answered then")
     if sys.stderr.isatty() or os.environ.get("QUARTERDECK_DEMO") == "1":
         code = await gateway.signin.make_code(SYSTEM)
         lines.append(f"quarterdeck: open {url}/signin#{code.code} (works once, within ten minutes)")
     lines.append(f"quarterdeck: `{called()} signin` makes another link, `{called()} chat` talks here")
     print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def leaving(gateway: Gateway) -> None:
+    """Say what happens now, to somebody at a terminal."""
+    what = "restarts" if gateway.restart.wanted else "ends"
+    if sys.stderr.isatty():
+        print(f"quarterdeck: it {what} when what runs is finished; Ctrl-C once more ends it at once", file=sys.stderr)
+
+
+def _fetches(gateway: Gateway) -> bool:
+    """Whether a demo model is to answer that is not here yet."""
+    if all(one.kind != "local" for one in gateway.loaded.config.providers.values()):
+        return False
+    from quarterdeck.providers.local.shelf import status
+
+    return status(gateway.data.root).state != "ready"

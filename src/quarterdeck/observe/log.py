@@ -33,9 +33,10 @@ class Level:
 def make_logger(level: Level, form: Literal["auto", "json", "text"]) -> FilteringBoundLogger:
     """The process's logger. Also sends what libraries log (warnings and worse) to the same place.
 
-    `auto` is text where somebody watches, and JSON everywhere else.
+    `auto` is JSON, but where somebody watches it is text, and only what is wrong.
     """
-    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    watched = form == "auto" and sys.stderr.isatty()
+    text = form == "text" or watched
     render = structlog.dev.ConsoleRenderer(colors=False) if text else structlog.processors.JSONRenderer()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, force=True)
     logging.getLogger().handlers[0].setFormatter(_Libraries(text))
@@ -43,6 +44,7 @@ def make_logger(level: Level, form: Literal["auto", "json", "text"]) -> Filterin
         structlog.PrintLogger(sys.stderr),
         processors=[
             level,
+            *([_only_trouble] if watched else []),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _errors,
@@ -66,6 +68,13 @@ class _Libraries(logging.Formatter):
         if self._text:
             return f"[{record.levelname.lower()}] {place} {error}".rstrip()
         return msgspec.json.encode({"event": place, "level": record.levelname.lower(), "error": error}).decode()
+
+
+def _only_trouble(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """What goes well is said to people in sentences, by whoever does it."""
+    if method in ("debug", "info"):
+        raise structlog.DropEvent
+    return event
 
 
 def _errors(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

@@ -41,7 +41,12 @@ from quarterdeck.wiring.sharing import GATEWAY, SCHEDULER, WORKER
 WATCHING = ("watch", "alerts")  # services that look after all processes
 
 
-async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gateway, str], Awaitable[None]]) -> None:
+async def run(
+    gateway: Gateway,
+    stack: AsyncExitStack,
+    announce: Callable[[Gateway, str], Awaitable[None]],
+    leaving: Callable[[Gateway], None],
+) -> None:
     """Start all services in order, serve until SIGTERM or SIGINT, drain in reverse. A second signal ends at once."""
     from quarterdeck.api.server import HttpServer, bind  # commands that work without a gateway serve nothing
 
@@ -84,6 +89,7 @@ async def run(gateway: Gateway, stack: AsyncExitStack, announce: Callable[[Gatew
         g.crash.reach("drain.begun")
         g.intake.open = False
         g.log.info("draining", turns=g.lanes.running)
+        leaving(g)
 
 
 def _scheduled(g: Gateway) -> Sequence[Service]:
