@@ -51,3 +51,15 @@ async def test_chat_says_once_that_it_makes_a_folder(desk: Desk) -> None:
     told = f"kept in the new folder {desk.data}; --config or QUARTERDECK_DATA_DIR names another"
     assert told in first.err
     assert "new folder" not in second.err
+
+
+async def test_what_has_no_price_is_not_said_to_be_free(desk: Desk) -> None:
+    async with model_standin() as service:
+        environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{service.url}/v1"}
+        environ["QUARTERDECK_ASSISTANTS__DEFAULT__MODEL"] = "openai/nobody-knows-its-price"
+        assert (await desk.run("chat", "hello", environ=environ)).code == 0
+    assert (await desk.run("chat", "hello")).code == 0
+    _, *lines = (await desk.run("usage", "--by", "model")).out.splitlines()
+    told = {line.split()[0]: "0 USD" in line for line in lines}
+    assert told == {"openai/nobody-knows-its-price": False, "scripted/help": True, "all": False}, lines
+    assert "no price" in lines[-1]
