@@ -88,6 +88,7 @@ class Member:
         self.changes = 0
         self.processes.changed = self._changed
         self.life = Life(Service(name="processes", run=self._never), self._fail, self.log)
+        self.leases.spawn = self.life.spawn
         self.lives: dict[str, tuple[Life, asyncio.Task[None]]] = {}
         self.runs: set[str] = set()
         self.fails = asyncio.Event()  # what runs under leases breaks

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from quarterdeck.flow.replicas.leases import LET_OTHERS_S, MOVE_S
+from quarterdeck.flow.replicas.leases import GIVE_BACK_S, LET_OTHERS_S, MOVE_S
 from quarterdeck.store.operations import operation
 from quarterdeck.store.processes import bury
 from tests.databases import Database
@@ -141,6 +141,52 @@ async def test_whoever_stops_takes_nothing_again(holders: Holders) -> None:
     await stopping
     await holders.passes(5.0)
     assert (a.runs, holders.owner("audit")) == (set(NAMES) - {"audit"}, "")
+
+
+async def test_a_send_that_takes_long_is_no_reason_to_keep_a_lease_for_good(holders: Holders) -> None:
+    """The service ends in time, so nobody cuts it; the lease is given back once the send has ended."""
+    a = await holders.member("a", "audit")
+    await holders.passes(1.0)
+    b = await holders.member("b", "audit")
+    a.noise.clear()  # a send is under way
+    async with asyncio.timeout(2 * GIVE_BACK_S):
+        await a.stop("audit")
+    for _ in range(12):
+        holders.clock.at += STEP_S
+        await a.look()
+        await b.look()
+    assert (a.runs, b.runs, holders.owner("audit")) == (set(), set(), "a")
+    a.noise.set()
+    await until(lambda: holders.owner("audit") == "")
+    await holders.passes(1.0)
+    assert (a.runs, b.runs) == (set(), {"audit"})
+
+
+async def test_whoever_drains_has_no_share_and_what_it_had_moves_at_once(holders: Holders) -> None:
+    a, b = await holders.member("a"), await holders.member("b")
+    await holders.passes(1.0)
+    assert (len(a.runs), len(b.runs)) == (2, 2)
+    await b.processes.drain()
+    b.leases.drain()
+    await holders.passes(1.0)
+    assert (a.runs, b.runs) == (set(NAMES), set())
+    assert not await a.processes.gone("b"), "its turns are its own until it has left"
+    await holders.passes(2 * MOVE_S)
+    assert (a.runs, b.runs, a.log.named("lease.moves")) == (set(NAMES), set(), [])
+    await b.processes.leave()
+    await holders.passes(1.0, a)
+    assert (a.processes.living.keys(), a.settled) == ({"a"}, [])
+
+
+async def test_what_is_taken_at_the_moment_of_the_drain_is_given_back(holders: Holders) -> None:
+    a = await holders.member("a", "audit")
+
+    async def drains() -> None:
+        a.leases.drain()
+
+    holders.store.before["lease"].append(drains)
+    await holders.passes(STEP_S)
+    assert (a.runs, holders.owner("audit")) == (set(), "")
 
 
 @pytest.mark.parametrize("moving", [False, True])

@@ -8,9 +8,10 @@ import pytest
 
 from quarterdeck.base.errors import Retry
 from quarterdeck.base.standing import CutOff
-from quarterdeck.store import intents
+from quarterdeck.store import intents, processes
 from quarterdeck.store.intents import IntentRow
 from quarterdeck.store.operations import ExpectationFailed, operation
+from quarterdeck.store.processes import KEPT, KEPT_S, Process, ProcessState
 from tests.databases import Database
 from tests.flow.members import GivenUp, Member, Virtual, time_passes
 from tests.flow.spy import Spy
@@ -77,6 +78,53 @@ async def test_whoever_leaves_is_gone_at_once_and_nothing_is_settled(company: Co
     assert await b.processes.gone("a")
     await a.processes.leave()
     assert len(a.log.named("process.left_late")) == 1
+
+
+async def test_whoever_drains_lives_until_it_has_left(company: Company) -> None:
+    a, b = await company.joined("a", "b")
+    await a.processes.drain()
+    await company.passes(6.0, a, b)
+    assert (company.state("a"), await b.processes.gone("a"), b.changes) == ("draining", False, 0)
+    a.standing.check()
+    await a.processes.leave()
+    await company.passes(0.25, b)
+    assert (company.state("a"), set(b.processes.living), b.settled) == ("ended", {"b"}, [])
+
+
+async def test_whoever_dies_while_it_drains_is_settled_once(company: Company) -> None:
+    a, b = await company.joined("a", "b")
+    await a.processes.drain()
+    await company.passes(4.5, b)
+    assert (company.state("a"), b.settled) == ("settled", ["a"])
+    await company.passes(5.0, b)
+    assert b.settled == ["a"]
+    with pytest.raises(GivenUp):
+        await a.look()
+
+
+async def test_what_a_process_sees_is_told_with_its_heartbeat(company: Company) -> None:
+    a, b = await company.joined("a", "b")
+    a.processes.seen = lambda: "much room"
+    await company.passes(1.25, a, b)
+    assert b.processes.living["a"].facts == "much room"
+
+
+async def test_those_that_ended_long_ago_are_forgotten_and_of_many_the_oldest(company: Company) -> None:
+    """A process that starts again and again must not fill the table."""
+    (a,) = await company.joined("a")
+    now = company.clock.now()
+    left: list[tuple[str, ProcessState, float]] = [(f"o{n:04}", "ended", now - KEPT_S - 1) for n in range(3)]
+    left += [(f"r{n:04}", "settled" if n % 2 else "ended", now - 60.0) for n in range(KEPT + 5)]
+    left += [("0 dead", "dead", now - 2 * KEPT_S)]
+    for name, state, ended in left:
+        one = Process(name, "", "host", 1, "1", "worker", state, 0, 0.0, ended)
+        await company.store.commit(operation("process", processes.join(one)))
+    await company.joined("b")
+    rows = company.database.rows("SELECT id, state FROM processes ORDER BY id", {})
+    assert [row["id"] for row in rows if row["id"] in ("a", "b", "0 dead")] == ["0 dead", "a", "b"]
+    kept = [row["id"] for row in rows if row["state"] in ("ended", "settled") and row["id"] != "0 dead"]
+    assert kept == [f"r{n:04}" for n in range(5, KEPT + 5)]
+    assert await a.processes.gone("o0001"), "as of one that was never there"
 
 
 async def test_a_number_that_stands_still_is_a_death_that_is_settled_once(company: Company) -> None:

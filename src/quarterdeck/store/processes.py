@@ -1,7 +1,7 @@
 """Processes that share a database: a row each, with a number that it raises while it lives."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -10,7 +10,10 @@ from quarterdeck.store.operations import Statement
 from quarterdeck.store.rows import columns, values
 from quarterdeck.store.tenancy import TENANT
 
-ProcessState = Literal["live", "ended", "dead", "settled"]
+ProcessState = Literal["live", "draining", "ended", "dead", "settled"]
+
+KEPT_S: Final = 7 * 86_400.0  # after which a process that has ended is forgotten
+KEPT: Final = 500  # that have ended are remembered at most
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -26,13 +29,22 @@ class Process(msgspec.Struct, frozen=True):
     beat: int
     started_at: float
     ended_at: float | None = None
+    facts: str = ""
+
+    @property
+    def lives(self) -> bool:
+        """Whether what it had begun is its own."""
+        return self.state in ("live", "draining")
 
 
-LIVING = f"SELECT {columns(Process)} FROM processes WHERE state IN ('live', 'dead') ORDER BY id"
+LIVING = f"SELECT {columns(Process)} FROM processes WHERE state IN ('live', 'draining', 'dead') ORDER BY id"
 """Those that live, and those whose death is not settled yet."""
 
-BEAT = "UPDATE processes SET beat = beat + 1 WHERE id = :id AND state = 'live' RETURNING beat"
-"""A heartbeat. No row: others have given the process up."""
+BEAT = (
+    "UPDATE processes SET beat = beat + 1, facts = :facts WHERE id = :id AND state IN ('live', 'draining')"
+    " RETURNING beat"
+)
+"""A heartbeat, with what the process sees. No row: others have given the process up."""
 
 
 def join(new: Process) -> Statement:
@@ -47,13 +59,33 @@ def join(new: Process) -> Statement:
     )
 
 
+def drain(process: str) -> Statement:
+    """A process begins to end."""
+    return Statement(
+        "processes.drain",
+        "UPDATE processes SET state = 'draining' WHERE id = :id AND state = 'live'",
+        {"id": process},
+        expect=1,
+    )
+
+
+def forget(now: float) -> Statement:
+    """Processes that ended long ago, and of many the oldest: nothing is looked up about them any more."""
+    return Statement(
+        "processes.forget",
+        "DELETE FROM processes WHERE state IN ('ended', 'settled') AND (ended_at < :before OR id <"
+        " (SELECT id FROM processes WHERE state IN ('ended', 'settled') ORDER BY id DESC LIMIT 1 OFFSET :kept))",
+        {"before": now - KEPT_S, "kept": KEPT - 1},
+    )
+
+
 def leave(process: str, now: float) -> Statement:
     """A process has drained. What it had begun outside of turns and could not end in time is left to be settled."""
     return Statement(
         "processes.leave",
         "UPDATE processes SET ended_at = :now, state = CASE WHEN EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant"
         " AND state = 'open' AND process = :id AND (kind = 'send' OR turn_id = '')) THEN 'dead' ELSE 'ended' END"
-        " WHERE id = :id AND state = 'live'",
+        " WHERE id = :id AND state IN ('live', 'draining')",
         {"tenant": TENANT, "id": process, "now": now},
         expect=1,
     )
@@ -63,7 +95,8 @@ def bury(seen: Process, now: float) -> Statement:
     """A process is dead, if its heartbeat is still what was seen."""
     return Statement(
         "processes.bury",
-        "UPDATE processes SET state = 'dead', ended_at = :now WHERE id = :id AND state = 'live' AND beat = :beat",
+        "UPDATE processes SET state = 'dead', ended_at = :now"
+        " WHERE id = :id AND state IN ('live', 'draining') AND beat = :beat",
         {"id": seen.id, "beat": seen.beat, "now": now},
         expect=1,
     )

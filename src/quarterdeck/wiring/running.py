@@ -90,6 +90,8 @@ async def run(
         g.intake.open = False
         g.log.info("draining", turns=g.lanes.running)
         leaving(g)
+        if g.shared.together is not None:
+            await g.shared.together.drain()
 
 
 def _scheduled(g: Gateway) -> Sequence[Service]:

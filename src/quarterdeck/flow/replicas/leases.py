@@ -1,11 +1,13 @@
 """Who holds what? Each of a list of names is had by one living process; nobody has more than a fair share for long.
 
 A lease is taken from nobody who lives. It ends with its process, or is given back when what ran under it has ended.
+A process that drains has no share: it gives everything back, and takes nothing.
 """
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,21 +25,27 @@ EVERY_S: Final = 0.5
 LET_OTHERS_S: Final = 2.0  # how long whoever has its share leaves a free lease to those who have less
 REPORT_S: Final = 2.0  # between two looks at what is said of what is held
 MOVE_S: Final = 5.0  # between two leases that a process gives up so that others have their share
+GIVE_BACK_S: Final = 1.0  # for which a service that stops waits for what is under way; that ends without it, too
 
 Gone = Callable[[str], Awaitable[bool]]
+Spawn = Callable[[str, Coroutine[object, object, None]], "asyncio.Task[None]"]
 
 
 @dataclass
 class Wanted:
-    """A lease that this process would have: `held`, until it is to `leave` it."""
+    """A lease that this process would have: `held`, until it is to `leave` it; not `given` while it gives it back."""
 
     held: asyncio.Event = field(default_factory=asyncio.Event)
     leave: asyncio.Event = field(default_factory=asyncio.Event)
+    given: asyncio.Event = field(default_factory=asyncio.Event)
     free_since: float | None = None
 
 
 class Leases:
-    """The leases of one process. `taken` hears of each that it gets; `quiet` waits until nothing runs under one."""
+    """The leases of one process. `taken` hears of each that it gets; `quiet` waits until nothing runs under one.
+
+    `spawn` runs what outlives the service that had a lease: giving it back once its last send has ended.
+    """
 
     def __init__(self, store: Store, process: str, gone: Gone, clock: Clock, log: EventLog) -> None:
         self._store = store
@@ -46,9 +54,11 @@ class Leases:
         self._clock = clock
         self._log = log
         self._wanted: dict[str, Wanted] = {}
+        self._draining = False
         self._looked_at = -math.inf
         self._moved_at = clock.monotonic()
         self._reported_at = -math.inf
+        self.spawn: Spawn | None = None
         self.taken: Callable[[str], Awaitable[None]] = _nothing
         self.quiet: Callable[[str], Awaitable[None]] = _nothing
         self.seen_of: Callable[[str], str] = lambda name: ""  # what this process sees of what it holds
@@ -62,6 +72,7 @@ class Leases:
     def holding(self, name: str, run: Run) -> Run:
         """`run` as a service that runs while this process has the lease `name`."""
         wanted = self._wanted[name] = Wanted()
+        wanted.given.set()
 
         async def service(life: Life) -> None:
             life.ready()
@@ -74,15 +85,21 @@ class Leases:
                     await part.end_tasks()
                 if not part.stopping.is_set():
                     return  # it has ended by itself, which is for whoever started it to judge
-                wanted.leave.set()
-                await self._give_back(name, wanted)
+                await self._end(name, wanted, life.stopping)
                 if not life.stopping.is_set():
                     wanted.leave.clear()
             del self._wanted[name]
-            if wanted.held.is_set():  # it was taken at the moment of the stop
-                await self._give_back(name, wanted)
+            if wanted.held.is_set() and wanted.given.is_set():  # it was taken at the moment of the stop
+                await self._end(name, wanted, life.stopping)
 
         return service
+
+    def drain(self) -> None:
+        """Give everything back as soon as what runs under it has ended, and take nothing any more."""
+        self._draining = True
+        for wanted in self._wanted.values():
+            if wanted.held.is_set():
+                wanted.leave.set()
 
     async def look(self, living: Mapping[str, Process]) -> None:
         """Take what is free, as far as it is this process's share, and give up what is more. Raises Retry.
@@ -91,20 +108,20 @@ class Leases:
         shared out each by themselves.
         """
         mine = living[self._process].roles if self._process in living else ""
-        alike = {name for name, one in living.items() if one.roles == mine}
+        alike = {name for name, one in living.items() if one.roles == mine and one.state == "live"}
         now = self._clock.monotonic()
         if now - self._looked_at < EVERY_S:
             return
         self._looked_at = now
         found = self._found = {lease.name: lease for lease in await leases.all_of(self._store)}
-        for name, wanted in tuple(self._wanted.items()):
+        for name, wanted in () if self._draining else tuple(self._wanted.items()):
             if not wanted.held.is_set() and not wanted.leave.is_set():
                 share = math.ceil(len(self._like(name)) / max(1, len(alike)))
                 await self._try(name, wanted, found.get(name), share, now)
         if now - self._reported_at >= REPORT_S:
             self._reported_at = now
             await self._report(found)
-        if now - self._moved_at >= MOVE_S and (name := self._surplus(found.values(), alike)):
+        if now - self._moved_at >= MOVE_S and not self._draining and (name := self._surplus(found.values(), alike)):
             self._moved_at = now
             self._log.info("lease.moves", lease=name)
             self._wanted[name].leave.set()
@@ -152,13 +169,24 @@ class Leases:
             await self._store.commit(operation("lease", leases.take(name, seen, self._process, self._clock.now())))
         except ExpectationFailed:
             return  # another was faster
-        if self._wanted.get(name) is not wanted:  # its service has stopped meanwhile
+        if self._wanted.get(name) is not wanted or self._draining:  # its service, or all of it, has stopped meanwhile
             await self._give_back(name, wanted)
             return
         wanted.free_since = None
         wanted.held.set()
         self._log.info("lease.taken", lease=name)
         await self.taken(name)
+
+    async def _end(self, name: str, wanted: Wanted, stopping: asyncio.Event) -> None:
+        """Give a lease back; a service that stops does not wait for long, and the lease is given back all the same."""
+        assert self.spawn is not None
+        wanted.leave.set()
+        wanted.given.clear()
+        self.spawn(f"give back {name}", self._give_back(name, wanted))
+        await _first(wanted.given, stopping)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_BACK_S):
+                await wanted.given.wait()
 
     async def _give_back(self, name: str, wanted: Wanted) -> None:
         await self.quiet(name)
@@ -167,6 +195,8 @@ class Leases:
             await self._store.commit(operation("lease", leases.give_back(name, self._process, self._clock.now())))
         except (ExpectationFailed, Retry) as error:  # it ends with the process, or is taken again by it
             self._log.warning("lease.kept", lease=name, reason=str(error))
+        finally:
+            wanted.given.set()
 
 
 def _kind(name: str) -> str:

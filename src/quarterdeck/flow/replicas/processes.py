@@ -78,6 +78,7 @@ class Processes:
         self._beat_at = 0.0
         self.settle: Callable[[str], Awaitable[None]] = _nothing
         self.changed: Callable[[], None] = lambda: None
+        self.seen: Callable[[], str] = lambda: ""  # what only this process sees, for the others
 
     async def join(self) -> None:
         """Be one of them, from the first heartbeat on. Whoever had the same data directory is dead: its lock is ours.
@@ -85,12 +86,19 @@ class Processes:
         Raises Retry.
         """
         now = self._clock.now()
-        await self._store.commit(operation("process", processes.join(self.me)))
+        await self._store.commit(operation("process", processes.join(self.me), processes.forget(now)))
         before = [one for one in await processes.living(self._store) if one.home == self.me.home != ""]
         for one in before:
-            if one.state == "live" and one.id != self.me.id:
+            if one.lives and one.id != self.me.id:
                 await self._bury(one, now)
         await self._beat()
+
+    async def drain(self) -> None:
+        """Say that this process ends: it lives until it leaves, but nothing is shared out to it."""
+        try:
+            await self._store.commit(operation("process", processes.drain(self.me.id)))
+        except (ExpectationFailed, Retry) as error:
+            self._log.warning("process.drains_unheard", reason=str(error))
 
     async def leave(self) -> None:
         """Nothing of this process is left to be settled."""
@@ -106,14 +114,14 @@ class Processes:
         if process in self.living:
             return False
         row = await processes.known(self._store, process)
-        return row is None or row.state != "live"
+        return row is None or not row.lives
 
     async def look(self, life: Life) -> None:
         """Say that this one lives, when it is time, and see who else does. Raises Retry."""
         if self._clock.monotonic() - self._beat_at >= BEAT_S:
             await self._beat()
         rows = [msgspec.convert(row, Process) for row in map(_named, await self._line.fetch(processes.LIVING, {}))]
-        before, self.living = set(self.living), {row.id: row for row in rows if row.state == "live"}
+        before, self.living = set(self.living), {row.id: row for row in rows if row.lives}
         others = [row for row in self.living.values() if row.id != self.me.id]
         for row in self._sightings.look(others, self._clock.monotonic()):
             self._log.error("process.dead", process=row.id, host=row.host, pid=row.pid, alert=True)
@@ -128,7 +136,7 @@ class Processes:
 
     async def _beat(self) -> None:
         begun, sent = self._clock.monotonic(), self._standing.send()
-        if not await self._line.fetch(processes.BEAT, {"id": self.me.id}):
+        if not await self._line.fetch(processes.BEAT, {"id": self.me.id, "facts": self.seen()}):
             self._given_up()
         self._standing.confirmed(sent)
         self._beat_at = begun

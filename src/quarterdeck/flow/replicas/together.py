@@ -49,6 +49,7 @@ class Together:
 
     async def run(self, life: Life) -> None:
         """Live among the others until told to stop, then leave them."""
+        self.leases.spawn = life.spawn
         await self.processes.join()
         await self._look(life)
         life.ready()
@@ -62,6 +63,11 @@ class Together:
                     task.cancel()
         await self.processes.leave()
         await self._line.close()
+
+    async def drain(self) -> None:
+        """This process ends: others take what only one may do, while it finishes its turns."""
+        await self.processes.drain()
+        self.leases.drain()
 
     async def gone(self, process: str) -> bool:
         """See Peers."""
