@@ -20,9 +20,9 @@ async def test_what_is_launched_and_cut_before_it_begins_leaves_nothing_open() -
     async def work(key: str) -> None:
         begun.append(key)
 
-    async def nothing() -> AsyncIterator[str]:
+    async def nothing() -> AsyncIterator[tuple[str, str]]:
         for key in ():
-            yield key
+            yield key, ""
 
     keyed = Keyed("test", work, nothing, lambda: 1, Log())
     life = Life(Service(name="test", run=keyed.run), lambda error: None, Log())
@@ -42,9 +42,9 @@ async def test_a_place_that_gets_free_is_taken_at_once() -> None:
     async def work(key: str) -> None:
         done.append(key)
 
-    async def nothing() -> AsyncIterator[str]:
+    async def nothing() -> AsyncIterator[tuple[str, str]]:
         for key in ():
-            yield key
+            yield key, ""
 
     keyed = Keyed("test", work, nothing, lambda: 1, Log())
     life = Life(Service(name="test", run=keyed.run), lambda error: None, Log())

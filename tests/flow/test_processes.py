@@ -114,8 +114,8 @@ async def test_those_that_ended_long_ago_are_forgotten_and_of_many_the_oldest(co
     (a,) = await company.joined("a")
     now = company.clock.now()
     left: list[tuple[str, ProcessState, float]] = [(f"o{n:04}", "ended", now - KEPT_S - 1) for n in range(3)]
-    left += [(f"r{n:04}", "settled" if n % 2 else "ended", now - 60.0) for n in range(KEPT + 5)]
-    left += [("0 dead", "dead", now - 2 * KEPT_S)]
+    left.extend((f"r{n:04}", "settled" if n % 2 else "ended", now - 60.0) for n in range(KEPT + 5))
+    left.append(("0 dead", "dead", now - 2 * KEPT_S))
     for name, state, ended in left:
         one = Process(name, "", "host", 1, "1", "worker", state, 0, 0.0, ended)
         await company.store.commit(operation("process", processes.join(one)))

@@ -68,7 +68,7 @@ async def test_what_was_said_meanwhile_is_one_message() -> None:
     heard = Heard(there)
     assert not here.wanted.is_set()
     for _ in range(3):  # the same again is told once
-        here.lane("ses_1")
+        here.lane("ses_1", "wire")
         here.event("ses_1")
         here.event("ses_2")
         here.room("wire", "room_1")
@@ -80,7 +80,7 @@ async def test_what_was_said_meanwhile_is_one_message() -> None:
     there.hear(text)
     assert heard.all == [
         ("cut", "ses_1", "stop", 7),  # first, so that a lane that is woken does not begin what is to be cut
-        ("lane", "ses_1"),
+        ("lane", "ses_1", "wire"),
         ("event", "ses_1"),
         ("event", "ses_2"),
         ("room", "wire", "room_1"),
@@ -91,12 +91,12 @@ async def test_what_was_said_meanwhile_is_one_message() -> None:
 
 async def test_a_message_of_little_is_short() -> None:
     here = News("prc_1", Log())
-    here.lane("ses_1")
+    here.lane("ses_1", "wire")
     (text,) = await told(here)
-    assert json.loads(text) == {"by": "prc_1", "lanes": ["ses_1"]}
+    assert json.loads(text) == {"by": "prc_1", "lanes": [["ses_1", "wire"]]}
 
 
-@pytest.mark.parametrize("count", [1, 30, 31, 500])
+@pytest.mark.parametrize("count", [1, 25, 26, 500])
 async def test_the_longest_of_everything_stays_below_what_a_notify_takes(count: int) -> None:
     """Names of connections have at most 64 characters (base/config_checks.py), positions those of a head."""
     name = "c" * 64
@@ -104,7 +104,7 @@ async def test_the_longest_of_everything_stays_below_what_a_notify_takes(count: 
     heard = Heard(there)
     whats: tuple[Changed, ...] = ("rooms", "pauses")
     for n in range(count):
-        here.lane(session(n))
+        here.lane(session(n), name)
         here.event(session(n))
         here.room(name, room_id(name, str(n)))
         here.cut(session(n), SAY[1], 2**53 - n)
@@ -112,10 +112,10 @@ async def test_the_longest_of_everything_stays_below_what_a_notify_takes(count: 
         here.changed(what)
     texts = await told(here)
     assert max(len(text.encode()) for text in texts) <= LONGEST < 8_000
-    assert len(texts) == -(-count // 30)
+    assert len(texts) == -(-count // 25)
     for text in texts:
         there.hear(text)
-    assert [what for (what,) in heard.of("lane")] == [session(n) for n in range(count)], "all of it, in order"
+    assert heard.of("lane") == [(session(n), name) for n in range(count)], "all of it, in order"
     assert [len(heard.of(kind)) for kind in ("event", "room", "cut", "changed")] == [count, count, count, 2]
 
 
@@ -127,7 +127,7 @@ async def test_whatever_is_gathered_arrives_once(pieces: list[tuple[str, int]]) 
     for kind, n in pieces:
         match kind:
             case "lane":
-                here.lane(str(n))
+                here.lane(str(n), "wire")
             case "event":
                 here.event(str(n))
             case "room":
@@ -144,7 +144,7 @@ async def test_nobody_hears_itself() -> None:
     """PostgreSQL tells whoever listens, also the one that spoke."""
     here = News("prc_1", Log())
     heard = Heard(here)
-    here.lane("ses_1")
+    here.lane("ses_1", "wire")
     here.cut("ses_1", "stop", 1)
     for text in await told(here):
         here.hear(text)
@@ -179,8 +179,8 @@ def test_what_a_newer_version_says_besides_is_left_out() -> None:
     log = Log()
     here = News("prc_1", log)
     heard = Heard(here)
-    here.hear('{"by": "prc_2", "weather": ["fine"], "lanes": ["ses_1"]}')
-    assert (heard.all, log.lines) == ([("lane", "ses_1")], [])
+    here.hear('{"by": "prc_2", "weather": ["fine"], "lanes": [["ses_1", "wire"]]}')
+    assert (heard.all, log.lines) == ([("lane", "ses_1", "wire")], [])
 
 
 async def test_what_cannot_be_told_is_lost_and_the_rest_is_not() -> None:
@@ -190,9 +190,9 @@ async def test_what_cannot_be_told_is_lost_and_the_rest_is_not() -> None:
     said = Said()
     said.fails = 1
     for n in range(40):
-        here.lane(session(n))
+        here.lane(session(n), "wire")
     await here.tell(said)
-    assert [json.loads(text)["lanes"] for text in said.texts] == [[session(n) for n in range(30, 40)]]
+    assert [json.loads(text)["lanes"] for text in said.texts] == [[[session(n), "wire"] for n in range(25, 40)]]
     assert len(log.named("news.lost")) == 1
     assert await told(here) == []
 
@@ -200,15 +200,15 @@ async def test_what_cannot_be_told_is_lost_and_the_rest_is_not() -> None:
 async def test_what_waits_to_be_told_is_bounded() -> None:
     here = News("prc_1", Log())
     for n in range(MOST + 100):
-        here.lane(str(n))
+        here.lane(str(n), "wire")
         here.event(str(n))
     lanes = [one for text in await told(here) for one in json.loads(text).get("lanes", ())]
-    assert lanes == [str(n) for n in range(MOST)], "the oldest are told"
+    assert lanes == [[str(n), "wire"] for n in range(MOST)], "the oldest are told"
 
 
 async def test_before_anybody_listens_nothing_happens() -> None:
     here = News("prc_1", Log())
-    here.hear('{"by": "prc_2", "lanes": ["ses_1"]}')
+    here.hear('{"by": "prc_2", "lanes": [["ses_1", "wire"]]}')
     here.missed()
     heard = Heard(here)
     here.missed()

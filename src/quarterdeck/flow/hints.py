@@ -6,11 +6,14 @@ from quarterdeck.flow.commands import CutReason
 
 
 class Hints:
-    """What intake tells the lanes after a commit, `moved` of rooms with another id; losing it only costs time."""
+    """What intake tells the lanes after a commit, `moved` of rooms with another id; losing it only costs time.
+
+    `wake` has the session, and the connection by which something came.
+    """
 
     def __init__(
         self,
-        wake: Callable[[str], None],
+        wake: Callable[[str, str], None],
         cut: Callable[[str, CutReason, int], None],
         committed: Callable[[str], None],
         idle: Callable[[str], bool],

@@ -103,7 +103,7 @@ class Intake:
         if inbound.due is None and self._directory.pauses.of(inbound.connection):
             raise Retry(f"the connection {inbound.connection} is paused", PAUSED_SECONDS)
         if self._routing is not None and (seen := await self._seen(inbound)):  # hooks are asked once
-            self._hints.wake(seen.session_id)
+            self._hints.wake(seen.session_id, inbound.connection)
             return seen
         for _ in range(TRIES):
             if (draft := await self._draft(inbound)) is None:
@@ -112,7 +112,9 @@ class Intake:
                 receipt = await self._store.commit(draft.operation, partial(self._hint, draft))
             except ExpectationFailed as failed:
                 if failed.statement == "inbox.insert" and (seen := await self._seen(inbound)):
-                    self._hints.wake(seen.session_id)  # whoever accepted it may not have lived to say so
+                    self._hints.wake(
+                        seen.session_id, inbound.connection
+                    )  # whoever accepted it may not have lived to say so
                     return seen
                 continue  # a pairing was asked or a session changed meanwhile: read again
             return self._accepted(draft, receipt)
@@ -128,7 +130,7 @@ class Intake:
             if draft.cut:
                 self._hints.cut(session, draft.cut, _position(draft, receipt))
             self._hints.committed(session)
-            self._hints.wake(session)
+            self._hints.wake(session, draft.row.connection)
         elif draft.replies:  # somebody asks to be let in: an event of no session
             self._hints.committed("")
 

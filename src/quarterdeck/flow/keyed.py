@@ -2,14 +2,15 @@
 
 The rows are the truth: a key here is only a hint that its rows want looking at. Memory is bounded; a hint that
 finds no place is dropped and the rows are scanned again as soon as there is room, and every RESCAN_S anyway.
+Who has the next place is said by fairness.py.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from quarterdeck.base.errors import Retry
 from quarterdeck.base.supervise import EventLog, Life
+from quarterdeck.flow.fairness import Queue
 from quarterdeck.flow.peers import ALONE, Peers
 
 HINTS = 50_000  # keys that wait for a worker, or for their time
@@ -20,16 +21,19 @@ TICK_S = 0.25  # how soon a stop is seen
 
 Work = Callable[[str], Awaitable[float | None]]  # None: nothing left; else seconds until it wants another look
 First = Callable[[], Awaitable[float | None]]  # what a held key begins with; not begun where the task never is
+Scan = Callable[[], AsyncIterator[tuple[str, str]]]  # keys with their groups, from the rows
 
 
 class Keyed:
-    """Runs `work(key)` for woken keys: never twice at once for a key, at most `limit` keys at once, in wake order."""
+    """Runs `work(key)` for woken keys: never twice at once for a key, at most `limit` keys at once, in wake order
+    within a group.
+    """
 
     def __init__(
         self,
         name: str,
         work: Work,
-        scan: Callable[[], AsyncIterator[str]],
+        scan: Scan,
         limit: Callable[[], int],
         log: EventLog,
         peers: Peers = ALONE,
@@ -40,8 +44,9 @@ class Keyed:
         self._limit = limit
         self._log = log
         self._rescan_s = RESCAN_SHARED_S if peers.shared else RESCAN_S
-        self._ready: OrderedDict[str, None] = OrderedDict()
+        self._ready = Queue()
         self._busy: dict[str, bool] = {}  # key -> woken again meanwhile
+        self._groups: dict[str, str] = {}  # of each key that is ready, busy, or waits for its time
         self._later: dict[str, asyncio.TimerHandle] = {}
         self._missed = False
         self._news = asyncio.Event()
@@ -57,12 +62,17 @@ class Keyed:
         """Keys that wait for a worker."""
         return len(self._ready)
 
-    def wake(self, key: str) -> None:
-        """There may be something to do for `key`."""
+    @property
+    def full(self) -> bool:
+        """Whether keys wait that may have no place now."""
+        return self._life is not None and self._ready.full(self._free(self._life))
+
+    def wake(self, key: str, group: str = "") -> None:
+        """There may be something to do for `key`. An empty group: that of before, where it is known."""
         if key in self._busy:
             self._busy[key] = True
         elif len(self._ready) < HINTS:
-            self._ready[key] = None
+            self._ready.add(key, self._groups.setdefault(key, group))
         else:
             self._missed = True
         self._news.set()
@@ -76,24 +86,36 @@ class Keyed:
         """Whether nobody works on `key` and nothing is known to wait there."""
         return not self._missed and key not in self._busy and key not in self._ready and key not in self._later
 
-    def hold(self, key: str) -> bool:
+    def hold(self, key: str, group: str = "") -> bool:
         """Take an idle key; while it is held no worker starts for it. False when it is not idle."""
         if not self.idle(key):
             return False
-        if self._life is None or self._life.stopping.is_set() or len(self._busy) >= self._at_once(self._life):
+        if self._life is None or self._life.stopping.is_set() or not self._ready.may(group, self._free(self._life)):
             return False
+        self._groups[key] = group
+        self._ready.sit(group)
         self._busy[key] = False
         return True
 
-    def _at_once(self, life: Life) -> int:
-        return min(self._limit(), life.max_tasks)
+    def _free(self, life: Life) -> int:
+        return max(0, min(self._limit(), life.max_tasks) - len(self._busy))
 
     def release(self, key: str, *, wake: bool) -> None:
         """Give a held key back."""
-        again = self._busy.pop(key, False)
+        again = self._end(key)
         if wake or again:
             self.wake(key)
+        self._forget(key)
         self._freed()
+
+    def _end(self, key: str) -> bool:
+        """A key has its place no longer; whether it was woken meanwhile."""
+        self._ready.leave(self._groups[key])
+        return self._busy.pop(key)
+
+    def _forget(self, key: str) -> None:
+        if key not in self._busy and key not in self._ready and key not in self._later:
+            self._groups.pop(key, None)
 
     def launch(self, key: str, first: First) -> None:
         """Go on with a held key: `first`, then its ordinary work."""
@@ -120,17 +142,14 @@ class Keyed:
             await self._news.wait()
 
     def _start_ready(self, life: Life) -> None:
-        while self._ready and len(self._busy) < self._at_once(life):
-            key, _ = self._ready.popitem(last=False)
-            if key in self._busy:
-                self._busy[key] = True
-                continue
+        while (taken := self._ready.take(self._free(life))) is not None:
+            key, group = taken
             self._busy[key] = False
             try:
                 life.spawn(key, self._run_one(key, None))
             except Retry:  # every task slot is taken; the next end makes room
-                del self._busy[key]
-                self._ready[key] = None
+                self._end(key)
+                self._ready.add(key, group)
                 return
 
     async def _run_one(self, key: str, first: First | None) -> None:
@@ -138,11 +157,12 @@ class Keyed:
         try:
             delay = await (first() if first is not None else self._work(key))
         finally:
-            again = self._busy.pop(key, False)
+            again = self._end(key)
             if again or delay == 0.0:
                 self.wake(key)
             elif delay is not None:
                 self._wake_later(key, delay)
+            self._forget(key)
             self._freed()
 
     def _freed(self) -> None:
@@ -161,6 +181,7 @@ class Keyed:
     def _due(self, key: str) -> None:
         self._later.pop(key, None)
         self.wake(key)
+        self._forget(key)
 
     async def _wait_for_news(self) -> None:
         tick = asyncio.get_running_loop().call_later(TICK_S, self._news.set)
@@ -173,8 +194,8 @@ class Keyed:
     async def _rescan(self) -> None:
         self._missed = False
         try:
-            async for key in self._scan():
-                self.wake(key)
+            async for key, group in self._scan():
+                self.wake(key, group)
         except Retry as error:
             self._missed = True
             self._log.warning("keyed.rescan_failed", name=self._name, reason=str(error))

@@ -1,4 +1,7 @@
-"""Lanes: one turn per session at a time, sessions in parallel, up to the configured number at once."""
+"""Lanes: one turn per session at a time, sessions in parallel, up to the configured number at once.
+
+Sessions wait in line within their connection, the oldest message first, and connections take turns.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -11,7 +14,7 @@ from quarterdeck.flow.turn import Turns
 from quarterdeck.store import inbox
 from quarterdeck.store.database import Store
 
-PAGE = 500
+PAGE = 2000
 
 
 class Lanes:
@@ -32,9 +35,14 @@ class Lanes:
         """Sessions that wait for a place."""
         return self._keyed.waiting
 
-    def wake(self, session_id: str) -> None:
-        """Something was accepted for a session."""
-        self._keyed.wake(session_id)
+    @property
+    def full(self) -> bool:
+        """Whether sessions wait that have no place yet."""
+        return self._keyed.full
+
+    def wake(self, session_id: str, connection: str = "") -> None:
+        """Something was accepted for a session, on a connection where that is known."""
+        self._keyed.wake(session_id, connection)
 
     def look_again(self) -> None:
         """A process is gone, or what others said was not heard."""
@@ -52,9 +60,9 @@ class Lanes:
         """Serve until told to stop, then let the running turns end."""
         await self._keyed.run(life)
 
-    async def _open_lanes(self) -> AsyncIterator[str]:
+    async def _open_lanes(self) -> AsyncIterator[tuple[str, str]]:
         after = ""
         while page := await inbox.lanes(self._store, after, PAGE):
-            for session_id in page:
-                yield session_id
-            after = page[-1]
+            for oldest, session_id, connection in page:
+                after = oldest
+                yield session_id, connection

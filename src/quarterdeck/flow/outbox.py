@@ -107,7 +107,7 @@ class Outbox:
         """Take an idle room so that a send may ride on the operation that makes it."""
         if self._sends(connection) is None or self.backoff_left(connection) > 0:
             return False
-        return self._rooms.hold(_key(connection, room_id))
+        return self._rooms.hold(_key(connection, room_id), connection)
 
     def release(self, connection: str, room_id: str) -> None:
         """The operation did not happen."""
@@ -115,14 +115,14 @@ class Outbox:
 
     async def resumed(self, connection: str) -> None:
         """What waited while a connection was paused, or another process held it, is sent now."""
-        async for key in self._rooms_with_ready():
-            if key.partition("|")[0] == connection:
-                self._rooms.wake(key)
+        async for key, group in self._rooms_with_ready():
+            if group == connection:
+                self._rooms.wake(key, group)
 
     def wake(self, connection: str, room_id: str) -> None:
         """Something is ready to be sent to a room, as another process says."""
         if self._peers.holds(connection):
-            self._rooms.wake(_key(connection, room_id))
+            self._rooms.wake(_key(connection, room_id), connection)
 
     def look_again(self) -> None:
         """What another process had begun has its outcome, or what it said was not heard."""
@@ -142,7 +142,7 @@ class Outbox:
             return
         place = outgoing.delivery.connection, outgoing.delivery.room_id
         if self._peers.holds(place[0]):
-            self._rooms.wake(_key(*place))
+            self._rooms.wake(_key(*place), place[0])
         else:
             self._peers.ready(*place)
 
@@ -160,12 +160,12 @@ class Outbox:
 
     # --- one room ---------------------------------------------------------------------------------------------
 
-    async def _rooms_with_ready(self) -> AsyncIterator[str]:
+    async def _rooms_with_ready(self) -> AsyncIterator[tuple[str, str]]:
         after = 0
         while page := await outbox.rooms_with_ready(self._store, 500, after):
             for seq, connection, room_id in page:
                 after = seq
-                yield _key(connection, room_id)
+                yield _key(connection, room_id), connection
 
     async def _ride(self, outgoing: Outgoing, intent: Intent, call: Part, permit: Permit) -> float | None:
         delivery = outgoing.delivery

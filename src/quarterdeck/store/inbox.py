@@ -341,14 +341,14 @@ async def of_turn(store: Store, turn_id: str) -> list[InboxRow]:
     return values(InboxRow, rows)
 
 
-async def lanes(store: Store, after: str, limit: int) -> list[str]:
-    """Sessions with rows that are not ended, by id behind `after`."""
+async def lanes(store: Store, after: str, limit: int) -> list[tuple[str, str, str]]:
+    """Sessions with rows that are not ended: (its oldest row, to go on behind, session, a connection of them)."""
     rows = await store.scan(
-        "SELECT DISTINCT session_id FROM inbox WHERE tenant = :tenant AND state <> 'ended' AND session_id > :after"
-        " ORDER BY session_id LIMIT :limit",
+        "SELECT MIN(id), session_id, MIN(connection) FROM inbox WHERE tenant = :tenant AND state <> 'ended'"
+        " GROUP BY session_id HAVING MIN(id) > :after ORDER BY 1 LIMIT :limit",
         {"tenant": TENANT, "after": after, "limit": limit},
     )
-    return [str(row[0]) for row in rows]
+    return [(str(oldest), str(session), str(connection)) for oldest, session, connection in rows]
 
 
 async def listed(store: Store, states: str, limit: int, before: str) -> list[InboxRow]:

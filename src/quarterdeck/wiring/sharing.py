@@ -178,5 +178,5 @@ def share(
     return Sharing(standing, Together(processes, leases, news, line, log), roles)
 
 
-def _nothing(session_id: str) -> None:
+def _nothing(session_id: str, connection: str) -> None:
     """A process that runs no turns has no lanes to wake."""

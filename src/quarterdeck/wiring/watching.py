@@ -43,7 +43,7 @@ async def watching(
     looking = Looking(
         store,
         directory,
-        lambda: lanes.running >= directory.limits.concurrent_turns,
+        lambda: lanes.full or lanes.running >= directory.limits.concurrent_turns,
         lambda: shutil.disk_usage(folder).free,
         clock,
     )

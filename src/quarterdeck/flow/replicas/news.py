@@ -15,7 +15,7 @@ from quarterdeck.flow.commands import CutReason
 
 GATHER_S: Final = 0.03
 MOST: Final = 10_000  # pieces that wait to be told; beyond it they are not, and the rows are looked at in time
-AT_ONCE: Final = 30  # pieces of one kind in a message: ids of 32 characters, so that it stays below 8,000 bytes
+AT_ONCE: Final = 25  # pieces of one kind in a message: with the longest names it stays below 8,000 bytes
 
 PARTS_BYTES: Final = 5_000  # of pieces in a message, beside twice AT_ONCE sessions
 
@@ -42,15 +42,15 @@ class Part(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One message: by whom; sessions with work, sessions with new events, rooms with something to send, turns to cut,
-    copies that are old.
+    """One message: by whom; sessions with work and the connection by which it came, sessions with new events, rooms
+    with something to send, turns to cut, copies that are old.
 
     And of answers that grow: sessions that are watched there, those of which all that has grown is asked for, and
     parts of answers.
     """
 
     by: str
-    lanes: list[str] = []
+    lanes: list[tuple[str, str]] = []
     events: list[str] = []
     rooms: list[tuple[str, str]] = []
     cuts: list[tuple[str, CutReason, int]] = []
@@ -85,7 +85,7 @@ class Hearers:
 
     def __init__(
         self,
-        lane: Callable[[str], None],
+        lane: Callable[[str, str], None],
         event: Callable[[str], None],
         room: Callable[[str, str], None],
         cut: Callable[[str, CutReason, int], None],
@@ -108,7 +108,7 @@ class News:
     def __init__(self, process: str, log: EventLog) -> None:
         self._process = process
         self._log = log
-        self._lanes: dict[str, None] = {}
+        self._lanes: dict[tuple[str, str], None] = {}
         self._events: dict[str, None] = {}
         self._rooms: dict[tuple[str, str], None] = {}
         self._cuts: dict[tuple[str, CutReason, int], None] = {}
@@ -118,9 +118,9 @@ class News:
         self.wanted = asyncio.Event()
         self.hearers: Hearers | None = None
 
-    def lane(self, session_id: str) -> None:
-        """A session has work for whoever runs turns."""
-        self._add(self._lanes, session_id)
+    def lane(self, session_id: str, connection: str) -> None:
+        """A session has work for whoever runs turns; by which connection it came."""
+        self._add(self._lanes, (session_id, connection))
 
     def event(self, session_id: str) -> None:
         """Events of a session are committed."""
@@ -193,8 +193,8 @@ class News:
         self._hear_growing(message, self.hearers.watches)
         for cut in message.cuts:
             self.hearers.cut(*cut)
-        for session_id in message.lanes:
-            self.hearers.lane(session_id)
+        for session_id, connection in message.lanes:
+            self.hearers.lane(session_id, connection)
         for session_id in message.events:
             self.hearers.event(session_id)
         for room in message.rooms:
