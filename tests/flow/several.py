@@ -91,7 +91,7 @@ class Wire(StoreLine):
             news.hear(text)
 
     async def close(self) -> None:
-        del self._group.hearing[self._news]
+        self._group.hearing.pop(self._news, None)
 
 
 class Group:

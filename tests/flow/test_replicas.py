@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.actions.connections import Connections
+from quarterdeck.base.errors import Retry
+from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.model.message import Attachment, ToolResult
 from tests.databases import Database
 from tests.flow.doubles import ToolDouble
@@ -104,6 +107,39 @@ async def test_a_stop_that_comes_elsewhere_cuts_at_once(group: Group) -> None:
     assert await a.ended(one, timeout=3) == ["stopped"]
     assert a.main.cancelled == 1
     assert any("cuts" in json.loads(text) for text in group.said)
+
+
+async def test_a_stop_takes_effect_in_time_where_nobody_hears_of_it(group: Group) -> None:
+    """What processes tell each other may be lost, and through a pgbouncer in transaction mode nobody hears anything."""
+    a, b = await group.start("a", "b")
+    held = a.main.hold("never told")
+    one = await a.say("one")
+    await held.reached()
+    group.hearing.clear()
+    two = await a.say("two", mode="followup", connection="wire2", who="p2")
+    await b.say("/stop")
+    assert await a.ended(one, timeout=2) == ["stopped"]
+    assert (a.main.cancelled, await a.ended(two)) == (1, ["answered"])
+    await at_rest(a, b)
+
+
+async def test_a_pause_takes_effect_in_time_where_nobody_hears_of_it(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    held = a.main.hold("late")
+    one = await a.say("one")
+    await held.reached()
+    group.hearing.clear()
+    p = b.parts
+    await Connections(p.store, p.directory, p.auditor, p.outbox, b.clock).pause("wire", "the bot moves", SYSTEM)
+    await until(lambda: a.parts.directory.pauses.of("wire") is not None, 2)
+    held.release()
+    await a.ended(one)
+    await until(lambda: a.part_states() == ["ready"])
+    with pytest.raises(Retry, match="paused"):
+        await a.say("two")
+    assert a.platform.texts() == []
+    await Connections(p.store, p.directory, p.auditor, p.outbox, b.clock).resume("wire", SYSTEM)
+    await until(lambda: a.platform.texts() == ["late"], 2)
 
 
 async def test_an_interruption_that_comes_elsewhere_cuts_at_once(group: Group) -> None:

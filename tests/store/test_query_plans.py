@@ -92,6 +92,7 @@ ASKED: list[tuple[str, Ask]] = [
     ("ledger_settled", lambda store: _all(usage.summed(store, usage.Range(0.0, 9.0), ("route",), 1))),
     ("intents_turn", lambda store: usage.of_turns(store, ["t"])),
     ("turns_running", lambda store: turns.running(store, "s")),
+    ("turns_running", lambda store: turns.stopped(store, "p")),
     ("INTEGER PRIMARY KEY", lambda store: events.after_any(store, 0, 100)),
 ]
 

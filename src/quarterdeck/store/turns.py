@@ -85,6 +85,16 @@ async def running(store: Store, session_id: str) -> Turn | None:
     return value(Turn, rows[0]) if rows else None
 
 
+async def stopped(store: Store, process: str) -> list[tuple[str, int]]:
+    """Sessions whose running turn, which that process has, a stop covers; with the position of the stop."""
+    rows = await store.fetch(
+        "SELECT s.id, s.stop_at FROM turns t JOIN sessions s ON s.tenant = t.tenant AND s.id = t.session_id"
+        " WHERE t.tenant = :tenant AND t.state = 'running' AND s.owner = :process AND s.stop_at >= t.position",
+        {"tenant": TENANT, "process": process},
+    )
+    return [(str(session), int(position or 0)) for session, position in rows]
+
+
 async def get(store: Store, turn_id: str) -> Turn | None:
     """One turn."""
     rows = await store.fetch(

@@ -28,6 +28,7 @@ from quarterdeck.flow.replicas.together import CONNECTION, Together
 from quarterdeck.flow.replicas.watching import Watching
 from quarterdeck.flow.sending import Sending
 from quarterdeck.governance.gate import Gate
+from quarterdeck.store import turns
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.opening import SQLITE
@@ -114,8 +115,16 @@ class Work:
         self.outbox.look_again()
 
     async def refresh(self) -> None:
-        """Read again what is kept as a copy."""
+        """Read again what is kept as a copy, and obey stops: what was said of them may not have been heard."""
+        before = self._paused()
         await load_pauses(self.store, self.directory)
+        for connection in before - self._paused():
+            await self.outbox.resumed(connection)
+        for session_id, position in await turns.stopped(self.store, self.gate.process):
+            self.lanes.cut(session_id, "stop", position + 1)
+
+    def _paused(self) -> set[str]:
+        return {name for name in self.directory.channels() if self.directory.pauses.of(name) is not None}
 
     def changed(self, what: Changed) -> None:
         """Another process says that a copy is old."""

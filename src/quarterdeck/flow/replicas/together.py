@@ -17,7 +17,7 @@ from quarterdeck.ports import ChannelHealth
 
 CONNECTION: Final = "connection:"
 WATCH_S: Final = 5.0  # after which it is said again which sessions are watched here
-RENEW_S: Final = 5.0  # after which copies are read again though nobody has said that they are old
+RENEW_S: Final = 1.0  # after which stops are looked for, and copies are read again, though nobody has said anything
 
 
 class Speaking(Line, Protocol):
