@@ -18,11 +18,18 @@ from tests.doors.running import Events, Sent
 from tests.postgresql import Cluster
 from tests.reading import Reader
 from tests.standins.model import model_standin
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
 SLOW = "[[stream 200 10]]"
 """An answer of so many pieces, a hundredth of a second apart."""
+
+LONG = "[[stream 3000 10]]"
+"""One of half a minute."""
+
+DRAINED = "[[stream 600 10]]"
+"""One that a drain has time for, and a command beside it."""
 
 CONFIG = """
 data_dir = "./data"
@@ -40,6 +47,8 @@ introduce = false
 
 HOLDS = "SELECT p.pid AS pid FROM leases l JOIN processes p ON p.id = l.process WHERE l.name = ?"
 RUNS = "SELECT p.pid AS pid FROM sessions s JOIN processes p ON p.id = s.owner WHERE s.id = ?"
+
+MODEL_CALLS = "SELECT state FROM intents WHERE kind = 'model'"
 
 
 class Two:
@@ -105,11 +114,11 @@ class Two:
 
 @asynccontextmanager
 async def two(
-    folder: Path, database: str, more: str = "", scopes: Sequence[str] = ("chat", "read")
+    folder: Path, database: str, more: str = "", scopes: Sequence[str] = ("chat", "read"), way: str = ""
 ) -> AsyncIterator[Two]:
-    """Both started; `more` stands behind the configuration."""
+    """Both started; `more` stands behind the configuration, `way` behind the address of their database."""
     async with model_standin() as model, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
-        fleet = Fleet(folder, 2, lambda _: CONFIG.format(database=database, model=model.url) + more)
+        fleet = Fleet(folder, 2, lambda _: CONFIG.format(database=database + way, model=model.url) + more)
         status, printed = await fleet.gateways[0].command(
             *("token", "create", "--name", "t"), *(word for scope in scopes for word in ("--scope", scope))
         )
@@ -204,3 +213,56 @@ async def test_a_stop_a_key_and_a_drain_at_the_other_gateway(database: str, tmp_
 
             await both.fleet.gateways[1].stop(last=True)
             assert (await at_b.until("bye"))[-1].data == {}
+
+
+@pytest.mark.proves("G6")
+async def test_a_stop_at_the_other_gateway_takes_effect_in_time_though_nobody_hears_of_it(
+    database: str, tmp_path: Path
+) -> None:
+    """Through a pgbouncer in transaction mode nobody hears what others say: the rows have to be enough."""
+    async with two(tmp_path, database, way="?pgbouncer=true") as both:
+        for path, body in (("stop", {}), ("messages", {"text": "/stop"})):
+            session = await both.begin()
+            async with both.events(both.a, session) as at_a:
+                await both.say(both.a, session, LONG)
+                await some(at_a, 1)
+                assert both.runs(session) == 0
+                begun = time.monotonic()
+                await both.post(both.b, f"/api/v1/sessions/{session}/{path}", body)
+                ended = await at_a.until("turn.ended")
+                seconds = time.monotonic() - begun
+            assert (ended[-1].data["outcome"], seconds <= 2.0) == ("stopped", True), seconds
+        assert {str(row["state"]) for row in both.reader.rows(MODEL_CALLS, ())} == {"lost"}
+
+
+async def test_a_gateway_that_drains_says_so_and_holds_nothing_while_it_finishes_its_turn(
+    database: str, tmp_path: Path
+) -> None:
+    async with two(tmp_path, database) as both:
+        a, b = both.fleet.gateways
+        session = await both.begin()
+        async with both.events(both.b, session) as at_b:
+            await both.say(both.a, session, DRAINED)
+            await some(at_b, 1)
+            assert both.runs(session) == 0
+            (first,) = both.reader.rows("SELECT owner FROM sessions", ())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(a.stop(last=True))
+                await until(lambda: _held(both.reader, first["owner"]) == ("draining", 0))
+                status, printed = await b.command("replicas", "list", "--state", "draining")
+                shown = [msgspec.json.decode(line, type=dict[str, Any]) for line in printed.splitlines()]
+                assert (status, [(one["id"], one["leases"]) for one in shown]) == (0, [(first["owner"], [])])
+                ended = (await at_b.until("turn.ended"))[-1]
+        assert ended.data["outcome"] == "answered"
+        assert _held(both.reader, first["owner"]) == ("ended", 0)
+        assert both.reader.rows("SELECT attempt, outcome FROM turns", ()) == [{"attempt": 1, "outcome": "answered"}]
+        assert both.reader.rows("SELECT kind, state FROM intents", ()) == [{"kind": "model", "state": "done"}]
+
+
+def _held(reader: Reader, process: str) -> tuple[str, int]:
+    """The state of a process, and how many leases it has."""
+    (row,) = reader.rows(
+        "SELECT state, (SELECT COUNT(*) FROM leases l WHERE l.process = p.id) AS held FROM processes p WHERE id = ?",
+        (process,),
+    )
+    return str(row["state"]), int(row["held"])
