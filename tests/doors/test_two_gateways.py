@@ -246,6 +246,8 @@ async def test_a_gateway_that_drains_says_so_and_holds_nothing_while_it_finishes
             await some(at_b, 1)
             assert both.runs(session) == 0
             (first,) = both.reader.rows("SELECT owner FROM sessions", ())
+            seen = both.reader.rows("SELECT facts FROM processes WHERE state = 'live'", ())
+            assert [msgspec.json.decode(row["facts"], type=dict[str, Any])["free"] > 0 for row in seen] == [True, True]
             async with asyncio.TaskGroup() as group:
                 group.create_task(a.stop(last=True))
                 await until(lambda: _held(both.reader, first["owner"]) == ("draining", 0))

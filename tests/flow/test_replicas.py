@@ -9,6 +9,7 @@ import pytest
 
 from quarterdeck.actions.connections import Connections
 from quarterdeck.base.errors import Retry
+from quarterdeck.flow.watch.watching import Disk
 from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.model.message import Attachment, ToolResult
 from tests.databases import Database
@@ -238,3 +239,16 @@ async def test_what_a_dead_process_begins_while_it_is_taken_up_is_closed_too(gro
         {"process": "b", "state": "done"},
     ]
     assert b.log.named("task.failed") == []
+
+
+async def test_the_disk_of_each_process_is_seen_everywhere_while_it_lives(group: Group) -> None:
+    a, b = await group.start("a", "b")
+    room = {"a": Disk(5_000, 90.0), "b": Disk(7_000)}
+    seen = [peers(world).disks(lambda name=name: room[name]) for world, name in ((a, "a"), (b, "b"))]
+    both = {Disk(5_000, 90.0, "host", "a"), Disk(7_000, None, "host", "b")}
+    for disks in seen:
+        await until(lambda disks=disks: set(disks()) == both, 3)
+    room["b"] = Disk(6_000)
+    await until(lambda: Disk(6_000, None, "host", "b") in seen[0](), 3)
+    await group.kill(b)
+    await until(lambda: list(seen[0]()) == [Disk(5_000, 90.0, "host", "a")], 3)

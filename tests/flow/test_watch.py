@@ -11,7 +11,7 @@ from quarterdeck.flow.watch.answerable import answerable
 from quarterdeck.flow.watch.looking import Looking
 from quarterdeck.flow.watch.telling import Telling, ToldRoom
 from quarterdeck.flow.watch.watcher import BLIND, Rhythm, Watcher
-from quarterdeck.flow.watch.watching import Limits
+from quarterdeck.flow.watch.watching import Disk, Limits
 from quarterdeck.observe.metrics import Metrics
 from quarterdeck.ports import ChannelHealth
 from tests.flow.doubles import RETRY_SOON
@@ -39,7 +39,7 @@ class Watched:
     def begin(self) -> None:
         """A new process: nothing is remembered but what is in the database."""
         parts, world = self.world.parts, self.world
-        looking = Looking(parts.store, parts.directory, lambda: False, lambda: self.free, world.clock)
+        looking = Looking(parts.store, parts.directory, lambda: False, lambda: [Disk(self.free)], world.clock)
         told = Telling(parts.store, parts.sending, self.room, world.clock)
         self.watcher = Watcher(
             parts.store, looking, told, parts.outbox, parts.live, self.limits, Rhythm(EVERY), world.clock,

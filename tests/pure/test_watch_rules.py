@@ -17,7 +17,7 @@ from quarterdeck.ports import ChannelHealth
 ROOT = Path(__file__).parents[2]
 UP = ChannelHealth(True, True, last_heard=1.0)
 DOWN = ChannelHealth(False, True, last_heard=1.0, detail="no route to host")
-QUIET = Look(Disk(50_000_000_000))
+QUIET = Look([Disk(50_000_000_000)])
 LIMITS = Limits()
 
 
@@ -42,7 +42,7 @@ PAIRS: Mapping[str, Pair] = {
     "outbox_late": (look(unsent=[Late("tg", 1, 101)]), look(unsent=[Late("tg", 1000, 99)])),
     "provider_failing": (look(failing=[Failing("main/m", 3, ["default"])]), QUIET),
     "audit_late": (look(audit_age=21.0), look(audit_age=19.0)),
-    "disk_filling": (look(disk=Disk(499_999_999)), look(disk=Disk(500_000_000, 14_401.0))),
+    "disk_filling": (look(disks=[Disk(499_999_999)]), look(disks=[Disk(500_000_000, 14_401.0)])),
 }
 """Rule -> (a look that is wrong, one that is not quite)."""
 
@@ -131,8 +131,25 @@ def test_a_disk_that_goes_down_steadily_is_forecast() -> None:
     disk = minutes(lambda n: 10e9 - n * 50e6)
     assert disk.full_in is not None
     assert disk.full_in == pytest.approx(8e9 / (50e6 / 60), rel=0.01)
-    (found,) = findings(look(disk=disk), LIMITS)
+    (found,) = findings(look(disks=[disk]), LIMITS)
     assert found.rule == "disk_filling"
+
+
+def test_of_several_processes_the_host_is_named_and_of_its_disks_the_fullest() -> None:
+    disks = [
+        Disk(400_000_000, host="one", process="prc_1"),
+        Disk(300_000_000, host="one", process="prc_2"),
+        Disk(90_000_000_000, host="two", process="prc_3"),
+        Disk(80_000_000_000, 60.0, host="three", process="prc_4"),
+    ]
+    assert [(found.rule, found.subject, found.cause) for found in findings(look(disks=disks), LIMITS)] == [
+        ("disk_filling", "one", "300 MB are free where prc_2 has its data, on one"),
+        (
+            "disk_filling",
+            "three",
+            "80000 MB are free where prc_4 has its data, on three; at this rate they last 60 s",
+        ),
+    ]
 
 
 @pytest.mark.proves("D4")

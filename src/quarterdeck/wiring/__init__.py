@@ -143,9 +143,8 @@ async def build(
     log = make_logger(level := Level(config.log.level), config.log.format)
     data, store, blobs, applied = await _opened(config, points, failed, stack)
     shared = share(config.database, data, store, VERSION, roles, clock, new_id, log)
-    client = _client(stack)
+    client, auditor = _client(stack), Auditor(clock, new_id)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
-    auditor = Auditor(clock, new_id)
     gate = Gate(clock, new_id, auditor, PriceBook(), shared.standing)
     builder = Builder(
         config, client, secrets, clock, log, stack, plugins, blobs, [Service(name="store", run=partial(_watch, failed))]
@@ -163,7 +162,8 @@ async def build(
         live, clock, new_id, points, metrics, log, peers, tracing,
     )  # fmt: skip
     lanes = Lanes(store, Turns(services), directory, log, peers)
-    shared.connect(Work(store, directory, gate, sending, outbox, lanes, live, clock, log))
+    work = Work(store, directory, gate, sending, outbox, lanes, live, clock, log)
+    shared.connect(work)
     commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = shared.hints(lanes, live, sending)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
@@ -174,7 +174,7 @@ async def build(
     prices = Prices(config, gate.prices, data.prices, log)
     configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, plugins.found)
     await load_pauses(store, directory)
-    watcher = await watching(builder, store, directory, sending, outbox, lanes, live, new_id, metrics, up=channels)
+    watcher = await watching(builder, work, shared, new_id, metrics, up=channels)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
     return Gateway(
         loaded, data, directory, store, shared, intake, live, lanes, outbox, sending, auditor, gate, blobs, sealer,

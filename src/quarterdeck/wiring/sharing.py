@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +27,7 @@ from quarterdeck.flow.replicas.processes import Processes
 from quarterdeck.flow.replicas.together import CONNECTION, Together
 from quarterdeck.flow.replicas.watching import Watching
 from quarterdeck.flow.sending import Sending
+from quarterdeck.flow.watch.watching import Disk
 from quarterdeck.governance.gate import Gate
 from quarterdeck.store import turns
 from quarterdeck.store.database import Store
@@ -57,6 +58,10 @@ class Sharing:
     def live(self) -> Live:
         """Who watches here; others hear of what is committed here."""
         return Live(self.together.news.event if self.together else None)
+
+    def disks(self, own: Callable[[], Disk]) -> Callable[[], Sequence[Disk]]:
+        """The disks of all processes, each as its process sees it; others hear of `own`."""
+        return self.together.disks(own) if self.together else lambda: (own(),)
 
     def hints(self, lanes: Lanes, live: Live, sending: Sending) -> Hints:
         """What intake tells after a commit: to this process, and to others where it concerns them."""

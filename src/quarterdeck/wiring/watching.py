@@ -6,12 +6,8 @@ from functools import partial
 
 from quarterdeck.base.settings_seen import AlertsConfig
 from quarterdeck.base.supervise import Service
-from quarterdeck.flow.directory import Directory
-from quarterdeck.flow.lanes import Lanes
-from quarterdeck.flow.live import Live
-from quarterdeck.flow.outbox import Outbox
-from quarterdeck.flow.sending import Sending
 from quarterdeck.flow.watch.answerable import answerable
+from quarterdeck.flow.watch.disk import OwnDisk
 from quarterdeck.flow.watch.looking import Looking
 from quarterdeck.flow.watch.outage import Outages
 from quarterdeck.flow.watch.posting import Posting
@@ -21,41 +17,33 @@ from quarterdeck.flow.watch.watching import Limits
 from quarterdeck.governance.audit import Auditor
 from quarterdeck.net.signed import SignedPost
 from quarterdeck.observe.metrics import Metrics
-from quarterdeck.store.database import Store
 from quarterdeck.wiring.builtin import Builder
+from quarterdeck.wiring.sharing import Sharing, Work
 
 
 async def watching(
-    builder: Builder,
-    store: Store,
-    directory: Directory,
-    sending: Sending,
-    outbox: Outbox,
-    lanes: Lanes,
-    live: Live,
-    new_id: Callable[[str], str],
-    metrics: Metrics,
-    *,
-    up: bool,
+    builder: Builder, work: Work, shared: Sharing, new_id: Callable[[str], str], metrics: Metrics, *, up: bool
 ) -> Watcher:
     """The watcher; its services are added to the builder's. A gateway that goes `up` needs the webhook's secret."""
+    store, directory, lanes = work.store, work.directory, work.lanes
     alerts, clock, log, folder = builder.config.alerts, builder.clock, builder.log, builder.config.data_dir
+    disk = OwnDisk(lambda: shutil.disk_usage(folder).free, clock, metrics)
     looking = Looking(
         store,
         directory,
         lambda: lanes.full or lanes.running >= directory.limits.concurrent_turns,
-        lambda: shutil.disk_usage(folder).free,
+        shared.disks(disk.see),
         clock,
     )
-    told = Telling(store, sending, ToldRoom(alerts.connection, alerts.room) if alerts.room else None, clock)
+    told = Telling(store, work.sending, ToldRoom(alerts.connection, alerts.room) if alerts.room else None, clock)
     rhythm = Rhythm(alerts.every_seconds, alerts.clear_seconds, alerts.quiet_seconds)
     posts = alerts.secret is not None
     watcher = Watcher(
         store,
         looking,
         told,
-        outbox,
-        live,
+        work.outbox,
+        work.live,
         limits(alerts),
         rhythm,
         clock,

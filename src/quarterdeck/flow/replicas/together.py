@@ -1,7 +1,7 @@
 """One process among several on a database: the service that keeps it there, and what the others mean for its work."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ from quarterdeck.flow.peers import Run
 from quarterdeck.flow.replicas.leases import Leases
 from quarterdeck.flow.replicas.news import GATHER_S, Changed, News
 from quarterdeck.flow.replicas.processes import LOOK_S, Line, Processes
+from quarterdeck.flow.watch.watching import Disk
 from quarterdeck.ports import ChannelHealth
 
 CONNECTION: Final = "connection:"
@@ -89,6 +90,20 @@ class Together:
         """How a connection is, where another process holds it."""
         facts = self.leases.facts(CONNECTION + connection)
         return msgspec.json.decode(facts, type=ChannelHealth) if facts else None
+
+    def disks(self, own: Callable[[], Disk]) -> Callable[[], Sequence[Disk]]:
+        """The disks of all processes: this one's as it is, the others' as they last said; all hear of `own`."""
+        me = self.processes.me
+
+        def mine() -> Disk:
+            return msgspec.structs.replace(own(), host=me.host, process=me.id)
+
+        def everywhere() -> Sequence[Disk]:
+            said = [one.facts for one in self.processes.living.values() if one.facts and one.id != me.id]
+            return [mine(), *(msgspec.json.decode(facts, type=Disk) for facts in said)]
+
+        self.processes.seen = lambda: msgspec.json.encode(mine()).decode()
+        return everywhere
 
     def changed(self, what: Changed) -> None:
         """See Peers."""

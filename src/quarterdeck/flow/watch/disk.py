@@ -1,12 +1,37 @@
-"""How long will the disk last? By how the free space went down lately, twice as long as one thing usually takes."""
+"""How long will the disk last? By how the free space went down lately, twice as long as one thing usually takes.
+
+Each process sees its own, and shows it in its metrics; the watcher, which is one among all, hears of it from each.
+"""
 
 from collections import deque
+from collections.abc import Callable
+from math import inf
 
+from quarterdeck.base.clock import Clock
 from quarterdeck.flow.watch.watching import Disk
+from quarterdeck.observe.metrics import Metrics
 
 SAMPLE_S = 60.0
 KEPT = 41
 LEAST = 21  # samples from which a forecast is made
+
+
+class OwnDisk:
+    """The disk where this process has its data; `free` gives its free bytes."""
+
+    def __init__(self, free: Callable[[], int], clock: Clock, metrics: Metrics) -> None:
+        self._free = free
+        self._clock = clock
+        self._metrics = metrics
+        self._forecast = Forecast()
+
+    def see(self) -> Disk:
+        """How it is now."""
+        disk = self._forecast.see(self._free(), self._clock.monotonic())
+        self._metrics.gauge("disk_free_bytes", "Free space where the data is", disk.free)
+        full_in = inf if disk.full_in is None else disk.full_in
+        self._metrics.gauge("disk_full_seconds", "When the free space is used up, as it goes", full_in)
+        return disk
 
 
 class Forecast:

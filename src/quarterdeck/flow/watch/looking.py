@@ -6,9 +6,8 @@ from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.failing import LATEST, failing, users
-from quarterdeck.flow.watch.disk import Forecast
 from quarterdeck.flow.watch.silence import Backlog, Silence
-from quarterdeck.flow.watch.watching import Connected, Endless, Failing, Late, Limits, Look
+from quarterdeck.flow.watch.watching import Connected, Disk, Endless, Failing, Late, Limits, Look
 from quarterdeck.store import intents, watch
 from quarterdeck.store.database import Store
 from quarterdeck.store.watch import RunningTurn, Waiting
@@ -18,19 +17,23 @@ UNBOUNDED_S = 300.0  # what a turn of an assistant that is not there any more ma
 
 
 class Looking:
-    """Looks; it remembers since when things stand as they do. `free` gives the free bytes where the data is."""
+    """Looks; it remembers since when things stand as they do. `disks` are those of all processes."""
 
     def __init__(
-        self, store: Store, directory: Directory, full: Callable[[], bool], free: Callable[[], int], clock: Clock
+        self,
+        store: Store,
+        directory: Directory,
+        full: Callable[[], bool],
+        disks: Callable[[], Sequence[Disk]],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._directory = directory
         self._full = full
-        self._free = free
+        self._disks = disks
         self._clock = clock
         self._silence = Silence()
         self._backlog = Backlog()
-        self._forecast = Forecast()
 
     async def look(self, limits: Limits) -> Look:
         """One look. Raises Retry when the store does not answer."""
@@ -43,7 +46,7 @@ class Looking:
         failed = failing(self._directory, latest, now - NEWS_S)
         sealed = await watch.sealed(self._store)
         return Look(
-            self._forecast.see(self._free(), mono),
+            self._disks(),
             list(self._connections(mono)),
             _late(unanswered, now),
             _late(unworked, now),

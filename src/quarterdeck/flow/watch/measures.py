@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection
-from math import inf
 
 from quarterdeck.flow.watch.watching import Look
 from quarterdeck.model.alert import RULES
@@ -35,6 +34,3 @@ def publish(metrics: Metrics, look: Look, firing: Collection[str], now: float) -
     failing = {one.route: float(one.count) for one in look.failing}
     metrics.gauges("model_failures_in_a_row", "Newest calls of a model that all failed", "model", failing)
     metrics.gauge("audit_lag_seconds", "For how long records wait to be sealed", look.audit_age)
-    metrics.gauge("disk_free_bytes", "Free space where the data is", look.disk.free)
-    full_in = inf if look.disk.full_in is None else look.disk.full_in
-    metrics.gauge("disk_full_seconds", "When the free space is used up, as it goes", full_in)

@@ -87,22 +87,28 @@ def audit(look: Look, limits: Limits) -> Iterator[Finding]:
         yield Finding("audit_late", "audit", cause, who, "Read `audit.seal_late` in the log, then restart the gateway.")
 
 
-def disk(look: Look, limits: Limits) -> Iterator[Finding]:
-    """A disk that is full, or soon will be."""
-    free, full_in = look.disk.free, look.disk.full_in
-    soon = full_in is not None and full_in < limits.disk_seconds
-    if free >= limits.disk_free_bytes and not soon:
-        return
-    cause = f"{free // 1_000_000} MB are free where the data is"
-    if soon and full_in is not None:
-        cause += f"; at this rate they last {_time(full_in)}"
-    yield Finding(
-        "disk_filling", "data", cause, "Everybody: nothing is accepted when it is full", "Free space, or enlarge it."
-    )
+def disks(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Disks that are full, or soon will be; of several on a host the fullest."""
+    for one in sorted(look.disks, key=lambda disk: disk.free):
+        soon = one.full_in is not None and one.full_in < limits.disk_seconds
+        if one.free >= limits.disk_free_bytes and not soon:
+            continue
+        where = f"where {one.process} has its data, on {one.host}" if one.host else "where the data is"
+        cause = f"{one.free // 1_000_000} MB are free {where}"
+        if soon and one.full_in is not None:
+            cause += f"; at this rate they last {_time(one.full_in)}"
+        who = f"Whoever is served by {one.host}" if one.host else "Everybody"
+        yield Finding(
+            "disk_filling",
+            one.host or "data",
+            cause,
+            f"{who}: nothing is accepted when it is full",
+            "Free space, or enlarge it.",
+        )
 
 
 RULES: tuple[Callable[[Look, Limits], Iterator[Finding]], ...] = (
-    connections, unanswered, lanes, outbox, providers, audit, disk,
+    connections, unanswered, lanes, outbox, providers, audit, disks,
 )  # fmt: skip
 
 

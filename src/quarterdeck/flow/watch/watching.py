@@ -58,17 +58,22 @@ class Failing(msgspec.Struct, frozen=True):
     users: Sequence[str]
 
 
-class Disk(msgspec.Struct, frozen=True):
-    """Free bytes where the data is, and in how many seconds they are used up (None: not in sight)."""
+class Disk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Free bytes where the data is, and in how many seconds they are used up (None: not in sight).
+
+    `host` and `process` say whose data, where there are several processes.
+    """
 
     free: int
     full_in: float | None = None
+    host: str = ""
+    process: str = ""
 
 
 class Look(msgspec.Struct, frozen=True):
     """One look at everything."""
 
-    disk: Disk
+    disks: Sequence[Disk]
     connections: Sequence[Connected] = ()
     unanswered: Sequence[Late] = ()
     unworked: Sequence[Late] = ()
