@@ -151,6 +151,21 @@ def test_a_bucket_fills_evenly() -> None:
     assert limits.take("a")["ratelimit"] == '"asker";r=59;t=1'
 
 
+def test_gateways_have_equal_shares_as_many_as_there_are() -> None:
+    clock, there = SetClock(), [3]
+    limits = RateLimits(60, clock, lambda: there[0])
+    for _ in range(20):
+        assert limits.take("a")["ratelimit-policy"] == '"asker";q=20;w=60'
+    with pytest.raises(TooMany, match="3 gateways share the limit") as refused:
+        limits.take("a")
+    assert refused.value.retry_after == 3.0
+    there[0] = 1  # the others have ended: it is all its own, from now on
+    clock.seconds += 1
+    assert limits.take("a")["ratelimit"] == '"asker";r=0;t=60'
+    there[0] = 100
+    assert limits.take("b")["ratelimit-policy"] == '"asker";q=1;w=60'
+
+
 async def test_each_token_and_each_browser_has_its_own_bucket(tmp_path: Path) -> None:
     async with running(tmp_path, CONFIG.replace("port = 0", "port = 0\nrequests_per_minute = 3")) as gateway:
         one, two = await gateway.token("read", "chat"), await gateway.token("read")

@@ -98,6 +98,11 @@ class Two:
             assert answer.status == 200, await answer.text()
             return await answer.read()
 
+    async def let_in(self, url: str, most: int) -> bool:
+        """Whether a gateway says that it lets in so many requests of one token a minute."""
+        async with self._http.get(f"{url}/api/v1/me", headers=self._headers) as answer:
+            return answer.headers["ratelimit-policy"] == f'"asker";q={most};w=60'
+
     def runs(self, session: str) -> int:
         """Which gateway runs the turn of a session."""
         return self._which(RUNS, session)
@@ -241,6 +246,8 @@ async def test_a_gateway_that_drains_says_so_and_holds_nothing_while_it_finishes
     async with two(tmp_path, database) as both:
         a, b = both.fleet.gateways
         session = await both.begin()
+        for url in (both.a, both.b):
+            await until(lambda url=url: both.let_in(url, 3000), 2)
         async with both.events(both.b, session) as at_b:
             await both.say(both.a, session, DRAINED)
             await some(at_b, 1)
@@ -256,6 +263,7 @@ async def test_a_gateway_that_drains_says_so_and_holds_nothing_while_it_finishes
                 assert (status, [(one["id"], one["leases"]) for one in shown]) == (0, [(first["owner"], [])])
                 ended = (await at_b.until("turn.ended"))[-1]
         assert ended.data["outcome"] == "answered"
+        await until(lambda: both.let_in(both.b, 6000), 2)
         assert _held(both.reader, first["owner"]) == ("ended", 0)
         assert both.reader.rows("SELECT attempt, outcome FROM turns", ()) == [{"attempt": 1, "outcome": "answered"}]
         assert both.reader.rows("SELECT kind, state FROM intents", ()) == [{"kind": "model", "state": "done"}]

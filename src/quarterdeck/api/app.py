@@ -78,7 +78,8 @@ def build(doors: Doors) -> Application:
     )
     routes.extend(table(handlers))
     server = doors.config.server
-    gate = Gate(authenticator, RateLimits(server.requests_per_minute, doors.clock), Keeper(doors.store, doors.clock))
+    limits = RateLimits(server.requests_per_minute, doors.clock, doors.gateways)
+    gate = Gate(authenticator, limits, Keeper(doors.store, doors.clock))
 
     talk = SocketDoor(sessions, feed, streams, authenticator, gate.limits, server.cors_origins)
 

@@ -33,7 +33,10 @@ from quarterdeck.store.database import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Doors:
-    """The running parts. `ready` gives the reasons why the gateway is not ready; `started_at` is Unix seconds."""
+    """The running parts. `ready` gives the reasons why the gateway is not ready; `started_at` is Unix seconds.
+
+    `gateways` says how many of them there are on the database.
+    """
 
     config: Config
     directory: Directory
@@ -62,6 +65,7 @@ class Doors:
     secrets: SecretReader
     doctor: Doctor
     ready: Callable[[], Sequence[str]]
+    gateways: Callable[[], int]
     public_url: str
     version: str
     web_routes: Sequence[BaseRoute] = ()

@@ -65,7 +65,12 @@ class ServerConfig(Table, frozen=True):
     ] = False
     requests_per_minute: Annotated[
         int,
-        Meta(ge=0, le=1_000_000, description="Requests that one token or browser may make a minute; 0: any number."),
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Requests that one token or browser may make a minute; gateways on one database have shares of "
+            "it; 0: any number.",
+        ),
     ] = 6000
     cors_origins: Annotated[
         tuple[str, ...],
@@ -91,7 +96,9 @@ class LogConfig(Table, frozen=True):
 class LimitsConfig(Table, frozen=True):
     """How much is done at once, and for how long."""
 
-    concurrent_turns: Annotated[Count, Meta(description="Turns that run at the same time in one process.")] = 100
+    concurrent_turns: Annotated[
+        Count, Meta(description="Turns that run at the same time in one process; one connection has nine in ten.")
+    ] = 100
     turn_seconds: Annotated[Seconds, Meta(description="Model and tool time of one turn, in seconds.")] = 300.0
     turn_steps: Annotated[Count, Meta(description="Model calls in one turn.")] = 20
     context_tokens: Annotated[

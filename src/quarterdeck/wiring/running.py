@@ -214,7 +214,7 @@ def application(g: Gateway, url: str) -> Application:
             ),
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
             verification=g.verification, configuration=g.configuration, secrets=g.secrets, doctor=doctor,
-            ready=g.unready, public_url=url, version=VERSION,
+            ready=g.unready, gateways=g.shared.gateways, public_url=url, version=VERSION,
             web_routes=console.routes(g, setup, doctor, url, VERSION),
         )
     )  # fmt: skip

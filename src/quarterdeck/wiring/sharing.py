@@ -55,6 +55,11 @@ class Sharing:
         """For those who work on rows that others may work on, too."""
         return self.together or peers.ALONE
 
+    def gateways(self) -> int:
+        """How many processes let people in, at least one: as many have a share of what is let in."""
+        living = self.together.processes.living.values() if self.together else ()
+        return max(1, sum(one.state == "live" and GATEWAY in one.roles.split(",") for one in living))
+
     def live(self) -> Live:
         """Who watches here; others hear of what is committed here."""
         return Live(self.together.news.event if self.together else None)
