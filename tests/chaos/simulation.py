@@ -163,13 +163,14 @@ class Installation:
     async def away(self, seconds: float) -> None:
         """Nobody reaches the database, though all try."""
         self.database.away = True
+        begun = self.clock.at
         for _ in range(round(seconds / STEP_S)):
             self.clock.at += STEP_S
             for one in self.places:
                 if one.works:
                     await one.look()
         self.database.away = False
-        if seconds > GAP_S:
+        if self.clock.at - begun > GAP_S:
             self._stalled = self.clock.at
 
     async def restart(self, n: int) -> None:
