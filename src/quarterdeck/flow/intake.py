@@ -112,9 +112,8 @@ class Intake:
                 receipt = await self._store.commit(draft.operation, partial(self._hint, draft))
             except ExpectationFailed as failed:
                 if failed.statement == "inbox.insert" and (seen := await self._seen(inbound)):
-                    self._hints.wake(
-                        seen.session_id, inbound.connection
-                    )  # whoever accepted it may not have lived to say so
+                    # whoever accepted it may not have lived to say so
+                    self._hints.wake(seen.session_id, inbound.connection)
                     return seen
                 continue  # a pairing was asked or a session changed meanwhile: read again
             return self._accepted(draft, receipt)
