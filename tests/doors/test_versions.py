@@ -7,6 +7,7 @@ import pytest
 from quarterdeck.actions.workspaces import Instructions, Workspaces
 from quarterdeck.base.errors import BadInput, Conflict, NotFound
 from quarterdeck.governance.audit import SYSTEM
+from quarterdeck.store.instruction_folders import FolderInstructions
 from tests.doors.running import Running
 from tests.store.mortal import Killed, Mortal
 
@@ -104,7 +105,9 @@ async def test_a_save_that_is_cut_off_says_how_far_it_came(
     await p.workspaces.write("default", "AGENTS.md", "Old.\n", SYSTEM, anything)
     dying = Mortal(p.store)
     dying.side, dying.dies_in = side, commit
-    before = Workspaces(p.configuration, p.directory, dying, p.auditor, p.blobs, p.clock, p.new_id)
+    before = Workspaces(
+        p.configuration, p.directory, dying, p.auditor, p.blobs, FolderInstructions(), p.clock, p.new_id
+    )
     with pytest.raises(Killed):
         await before.write("default", "AGENTS.md", "New.\n", SYSTEM, anything)
     assert file.read_text() == kept

@@ -25,7 +25,7 @@ context_tokens = 5000
 
 def test_an_assistants_wishes_are_read(tmp_path: Path) -> None:
     (tmp_path / "quarterdeck.toml").write_text(FILE)
-    found = configured.assistants(load_config(None, {}, cwd=tmp_path).config)
+    found = configured.assistants(load_config(None, {}, cwd=tmp_path).config, {})
     assert found["default"].options == Options(max_tokens=300, temperature=0.2, seed=7, effort="low")
     assert found["plain"].options == Options()
     assert found["default"].context_tokens == 5000

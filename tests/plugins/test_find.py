@@ -140,10 +140,10 @@ def test_releases_name_the_plugins_that_they_use(site: Path, tmp_path: Path) -> 
     """
     config = load(tmp_path, '"shout"', more)
     plugins = Plugins(config).found
-    found = configured.assistants(config, plugins)
+    found = configured.assistants(config, {}, plugins)
     assert found["default"].plugins == ("channel/post acme-deck 1.2", "tool/shout acme-deck 1.2")
     assert found["clever"].plugins == ("provider/brain acme-deck 1.2",)
     assert found["plain"].plugins == ()
-    without = configured.assistants(config, ())
+    without = configured.assistants(config, {})
     changed = [name for name in found if found[name].release() != without[name].release()]
     assert changed == ["default", "clever"]

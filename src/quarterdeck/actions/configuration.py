@@ -19,6 +19,7 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.plugin import Plugin
 from quarterdeck.observe.log import Level
 from quarterdeck.store.database import Store
+from quarterdeck.store.instructions import InstructionFile, InstructionFiles, Texts
 from quarterdeck.store.operations import operation
 
 
@@ -42,6 +43,7 @@ class Configuration:
         store: Store,
         auditor: Auditor,
         log: EventLog,
+        files: InstructionFiles,
         plugins: Sequence[Plugin] = (),
     ) -> None:
         self._started = started.config
@@ -54,6 +56,7 @@ class Configuration:
         self._store = store
         self._auditor = auditor
         self._log = log
+        self._files = files
         self._plugins = plugins
         self._one = asyncio.Lock()
         self._asked = asyncio.Event()
@@ -85,6 +88,7 @@ class Configuration:
         """Serve requests until told to stop. See base.supervise.Service."""
         life.spawn("stop", self._end_with(life))
         life.ready()
+        await self._say_unheeded()
         while True:
             await self._asked.wait()
             if life.stopping.is_set():
@@ -101,34 +105,49 @@ class Configuration:
             try:
                 loaded = await asyncio.to_thread(self._read)
                 new = in_force(self._started, loaded.config, self._plugins)
-                assistants = await asyncio.to_thread(
-                    configured.assistants, new, self._plugins
-                )  # reads the instruction files
+                await self._files.bring_in(configured.folders(new))
+                texts = await self._files.texts(configured.folders(new))
             except ConfigRefused as refused:
                 await self._record(actor, "", "refused", str(refused).encode())
                 raise
             result = Reloaded(_paths(self.current, new), _paths(new, loaded.config))
             await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
             await self._prices.load(new)
-            self._directory.replace(
-                assistants, configured.connections(new), configured.limits(new), configured.embeddings(new)
-            )
+            self._replace(new, texts)
             self._loaded = msgspec.structs.replace(loaded, config=new)
             self._waiting = result.needs_restart
             self._log.info(
                 "configuration.applied", applied=list(result.applied), needs_restart=list(result.needs_restart)
             )
             self._level.set(new.log.level)  # after that line, which the new level may not let through
+            await self._say_unheeded()
             return result
 
     async def read_files_again(self) -> None:
-        """Put changed instruction files in force, and nothing else. Raises ConfigRefused."""
+        """Put changed instruction files in force, and nothing else. Raises ConfigRefused, Retry."""
         async with self._one:
-            assistants = await asyncio.to_thread(configured.assistants, self.current)
-            now = self.current
-            self._directory.replace(
-                assistants, configured.connections(now), configured.limits(now), configured.embeddings(now)
-            )
+            self._replace(self.current, await self._files.texts(configured.folders(self.current)))
+
+    async def unheeded(self) -> Sequence[InstructionFile]:
+        """Instruction files that somebody has written on this machine, where that puts nothing in force."""
+        return await self._files.unheeded(configured.folders(self.current))
+
+    async def _say_unheeded(self) -> None:
+        try:
+            found = await self.unheeded()
+        except Retry as error:
+            self._log.warning("instructions.not_compared", reason=str(error))
+            return
+        for file in found:
+            self._log.warning("instructions.unheeded", assistant=file.assistant, file=str(file.path))
+
+    def _replace(self, config: Config, texts: Texts) -> None:
+        self._directory.replace(
+            configured.assistants(config, texts, self._plugins),
+            configured.connections(config),
+            configured.limits(config),
+            configured.embeddings(config),
+        )
 
     async def _record(self, actor: Actor, digest: str, outcome: str, content: bytes) -> None:
         record = self._auditor.record(

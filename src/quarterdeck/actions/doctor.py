@@ -37,6 +37,12 @@ FIXES = {
 """What is wrong with a provider, in one word -> what to do about it; a refused key depends on where it stands."""
 
 
+UNHEEDED = (
+    "The database has the text in force, for all processes: change that in the console or through the API, or take the"
+    " file away."
+)
+
+
 class Check(msgspec.Struct, frozen=True):
     """One thing that has to be right; `fix` is empty when it is."""
 
@@ -93,6 +99,8 @@ class Doctor:
             yield _check(f"model {name}", state == "ok", f"{state}: {detail}", fix)
         async for check in self._wires("", running):
             yield check
+        for file in await self._configuration.unheeded():
+            yield Check(f"instructions {file.assistant}/{file.name}", "WARN", f"{file.path} is not in force", UNHEEDED)
         for one in self._plugins:
             yield _check(f"plugin {one.kind}/{one.name}", True, one.source, "")
         if counts.parts_unknown or counts.dead_letters:

@@ -1,35 +1,33 @@
 """Instruction files of an assistant: read, changed from a door, every version kept; in force for the next turn.
 
-The file on disk is the truth, also for people with an editor: what they change there becomes a version when somebody
-looks at the file's history or writes it.
+What is in force is the truth: beside SQLite the file on disk, also for people with an editor. What it says that no
+version does becomes one when somebody looks at the file's history or writes it.
 """
 
 import asyncio
-import hashlib
-import os
-import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import islice
-from pathlib import Path
 
 import msgspec
 
 from quarterdeck.actions.configuration import Configuration
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import BadInput, NotFound
-from quarterdeck.flow.configured import MAX_FILE
+from quarterdeck.flow import configured
 from quarterdeck.flow.directory import Directory
+from quarterdeck.flow.peers import ALONE, Peers
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.assistant import WORKSPACE_FILES
 from quarterdeck.store import blobs, versions
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
-from quarterdeck.store.operations import Statement, operation
+from quarterdeck.store.instructions import MAX_BYTES, InstructionFile, InstructionFiles, digest
+from quarterdeck.store.operations import ExpectationFailed, Statement, operation
 from quarterdeck.store.versions import FileVersion
 
 DIFFERENCE_LINES = 2_000
-NO_TEXT = hashlib.sha256(b"").hexdigest()
+NO_TEXT = digest("")
 
 
 class Instructions(msgspec.Struct, frozen=True):
@@ -43,7 +41,7 @@ class Instructions(msgspec.Struct, frozen=True):
     @property
     def digest(self) -> str:
         """What a change of this text names as seen."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return digest(self.text)
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -64,21 +62,25 @@ class Workspaces:
         store: Store,
         auditor: Auditor,
         blobs: Blobs,
+        files: InstructionFiles,
         clock: Clock,
         new_id: Callable[[str], str],
+        peers: Peers = ALONE,
     ) -> None:
         self._configuration = configuration
         self._directory = directory
         self._store = store
         self._auditor = auditor
         self._blobs = blobs
+        self._files = files
         self._clock = clock
         self._new_id = new_id
+        self._peers = peers
         self._one = asyncio.Lock()
 
     async def read(self, assistant: str, name: str) -> Instructions:
         """A file. Raises NotFound for an assistant or a name that is none."""
-        text = await asyncio.to_thread(_read, self._file(assistant, name))
+        text = await self._files.read(self._file(assistant, name))
         return Instructions(assistant, name, text, self._directory.assistant(assistant).release())
 
     async def write(
@@ -86,22 +88,16 @@ class Workspaces:
     ) -> Instructions:
         """Replace a file's text; `check` is shown what is there and may refuse. Raises NotFound, and what it raises.
 
-        The text is kept and on record before the file is written, and what came of it after: a change that nobody
-        recorded cannot be, and a text that somebody sent is not lost.
+        The text is kept and on record before the file is written, and what came of it after, or in the commit that
+        changes it: a change that nobody recorded cannot be, and a text that somebody sent is not lost.
         """
-        if (size := len(text.encode())) > MAX_FILE:
-            raise BadInput("text", f"has {size} bytes", f"Shorten it to {MAX_FILE} bytes.")
+        if (size := len(text.encode())) > MAX_BYTES:
+            raise BadInput("text", f"has {size} bytes", f"Shorten it to {MAX_BYTES} bytes.")
         async with self._one:
-            check(await self._noticed(assistant, name))
-            row = self._version(assistant, name, text, "begun", actor.id)
-            record = self._record(actor, row, "begun", text.encode())
-            await self._commit(await self._keep(row, text), record)
-            await asyncio.to_thread(_write, self._file(assistant, name), text)
-            await self._configuration.read_files_again()
-            written = await self.read(assistant, name)
-            content = msgspec.json.encode({"sha256": row.digest, "release": written.release})
-            await self._commit([versions.settle(row.id, "written")], self._record(actor, row, "written", content))
-            return written
+            try:
+                return await self._replaced(assistant, name, text, actor, check)
+            except ExpectationFailed:  # another process was faster: `check` is shown what it wrote
+                return await self._replaced(assistant, name, text, actor, check)
 
     async def restore(
         self, assistant: str, name: str, version_id: str, actor: Actor, check: Callable[[Instructions], None]
@@ -124,6 +120,24 @@ class Workspaces:
         before = await versions.written_before(self._store, row)
         text, old = await self._text(row.digest), await self._text(before.digest) if before else ""
         return Version(row, text, await asyncio.to_thread(_difference, old, text))
+
+    async def _replaced(
+        self, assistant: str, name: str, text: str, actor: Actor, check: Callable[[Instructions], None]
+    ) -> Instructions:
+        there, file = await self._noticed(assistant, name), self._file(assistant, name)
+        check(there)
+        changed = self._files.change(file, there.digest, text)
+        row = self._version(assistant, name, text, "written" if changed else "begun", actor.id)
+        record = self._record(actor, row, row.state, text.encode())
+        await self._commit([*await self._keep(row, text), *changed], record)
+        await self._files.write(file, text)
+        self._peers.changed("instructions")
+        await self._configuration.read_files_again()
+        written = await self.read(assistant, name)
+        if row.state == "begun":
+            content = msgspec.json.encode({"sha256": row.digest, "release": written.release})
+            await self._commit([versions.settle(row.id, "written")], self._record(actor, row, "written", content))
+        return written
 
     async def _noticed(self, assistant: str, name: str) -> Instructions:
         """The file as it is, after its newest version says the same."""
@@ -149,17 +163,15 @@ class Workspaces:
             return await versions.written_before(self._store, found[0])
         return found[0] if found else None
 
-    def _file(self, assistant: str, name: str) -> Path:
+    def _file(self, assistant: str, name: str) -> InstructionFile:
         self._directory.assistant(assistant)
         if name not in WORKSPACE_FILES:
             raise NotFound(f"there is no file {name!r}; there are: {', '.join(WORKSPACE_FILES)}")
-        return Path(self._configuration.current.assistants[assistant].workspace) / name
+        return InstructionFile(assistant, name, configured.folders(self._configuration.current)[assistant])
 
     def _version(self, assistant: str, name: str, text: str, state: str, actor: str) -> FileVersion:
-        data = text.encode()
-        digest = hashlib.sha256(data).hexdigest()
-        now = self._clock.now()
-        return FileVersion(self._new_id("ver"), assistant, name, digest, len(data), state, actor, now)
+        size, now = len(text.encode()), self._clock.now()
+        return FileVersion(self._new_id("ver"), assistant, name, digest(text), size, state, actor, now)
 
     async def _keep(self, row: FileVersion, text: str) -> list[Statement]:
         """What makes a version, after its text is a blob."""
@@ -186,27 +198,3 @@ def _difference(old: str, new: str) -> tuple[str, ...]:
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
-
-
-def _read(file: Path) -> str:
-    return file.read_bytes().decode("utf-8", "replace") if file.is_file() else ""
-
-
-def _write(file: Path, text: str) -> None:
-    """Replace a file as a whole: whoever reads it sees the old text or the new one."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "wb") as temporary:
-            temporary.write(text.encode())
-            temporary.flush()
-            os.fsync(temporary.fileno())
-        os.replace(name, file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

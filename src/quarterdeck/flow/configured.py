@@ -5,7 +5,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.settings import PRICED, AssistantConfig, Config, ConnectionConfig, PriceConfig, ProviderConfig
 from quarterdeck.flow.directory import ConnectionRules, EmbeddingRules, GroupRules, Limits
 from quarterdeck.governance.listed import Ask
@@ -14,11 +13,11 @@ from quarterdeck.model.asking import Options
 from quarterdeck.model.assistant import WORKSPACE_FILES, Assistant, Introduction
 from quarterdeck.model.plugin import Plugin
 from quarterdeck.model.schedule import ResetRules
+from quarterdeck.store.instructions import Texts
 
 ROW_CONNECTIONS = ("web", "api", "terminal")
 OURS = ("scripted", "local")  # kinds that run in our own process or its child: nobody sends a bill
 VENDORS = {"openai": "openai", "openai-responses": "openai", "anthropic": "anthropic", "gemini": "google"}
-MAX_FILE = 256 * 1024  # of a workspace's instruction file
 
 
 def limits(config: Config) -> Limits:
@@ -39,12 +38,17 @@ def embeddings(config: Config) -> EmbeddingRules:
     return EmbeddingRules(table.model, tuple(dict.fromkeys((*([table.model] if table.model else ()), *table.allow))))
 
 
-def assistants(config: Config, plugins: Sequence[Plugin] = ()) -> dict[str, Assistant]:
-    """All assistants with their workspace files as they are now, and those of `plugins` that they use."""
-    return {name: _assistant(name, one, config, plugins) for name, one in config.assistants.items()}
+def folders(config: Config) -> dict[str, Path]:
+    """The folder of every assistant's instruction files on this machine."""
+    return {name: Path(one.workspace) for name, one in config.assistants.items()}
 
 
-def _assistant(name: str, one: AssistantConfig, config: Config, plugins: Sequence[Plugin]) -> Assistant:
+def assistants(config: Config, texts: Texts, plugins: Sequence[Plugin] = ()) -> dict[str, Assistant]:
+    """All assistants with the texts of their instruction files, and those of `plugins` that they use."""
+    return {name: _assistant(name, one, config, texts, plugins) for name, one in config.assistants.items()}
+
+
+def _assistant(name: str, one: AssistantConfig, config: Config, texts: Texts, plugins: Sequence[Plugin]) -> Assistant:
     used = _used(name, one, config)
     return Assistant(
         id=name,
@@ -62,7 +66,7 @@ def _assistant(name: str, one: AssistantConfig, config: Config, plugins: Sequenc
         language=one.language,
         answerable=_answerable(one),
         introduction=_introduction(one) if one.introduce else None,
-        files=tuple((file, _read(Path(one.workspace) / file)) for file in WORKSPACE_FILES),
+        files=tuple((file, texts.get(name, {}).get(file, "")) for file in WORKSPACE_FILES),
     )
 
 
@@ -83,15 +87,6 @@ def _used(name: str, one: AssistantConfig, config: Config) -> set[tuple[str, str
     used |= {("tool", tool) for tool in one.tools}
     used |= {("channel", other.channel) for other in config.connections.values() if other.assistant == name}
     return used | {("hook", hook.plugin) for hook in config.hooks}
-
-
-def _read(file: Path) -> str:
-    """A workspace file's text, empty when there is none. Raises ConfigRefused for one that is too large."""
-    if not file.is_file():
-        return ""
-    if file.stat().st_size > MAX_FILE:
-        raise ConfigRefused(str(file), f"is larger than {MAX_FILE} bytes", "Shorten it.")
-    return file.read_text("utf-8", "replace")
 
 
 def connections(config: Config) -> dict[str, ConnectionRules]:

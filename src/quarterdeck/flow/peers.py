@@ -7,6 +7,9 @@ from quarterdeck.base.supervise import Life
 
 Run = Callable[[Life], Awaitable[None]]
 
+Changed = Literal["rooms", "pauses", "instructions"]
+"""What a process keeps a copy of: ids of rooms on their platforms, pauses of connections, instruction files."""
+
 
 class Peers(Protocol):
     """The other processes, and what this one holds of what only one may do."""
@@ -32,7 +35,7 @@ class Peers(Protocol):
         """Something is ready to be sent for a connection that this process does not hold."""
         ...
 
-    def changed(self, what: Literal["rooms", "pauses"]) -> None:
+    def changed(self, what: Changed) -> None:
         """Something that processes keep a copy of has changed here."""
         ...
 
@@ -57,7 +60,7 @@ class Alone:
     def ready(self, connection: str, room_id: str) -> None:
         """Nobody has to be told."""
 
-    def changed(self, what: Literal["rooms", "pauses"]) -> None:
+    def changed(self, what: Changed) -> None:
         """Nobody else has a copy."""
 
 

@@ -13,6 +13,8 @@ from quarterdeck.store.blob_files import FileBlobs
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
+from quarterdeck.store.instruction_folders import FolderInstructions
+from quarterdeck.store.instructions import InstructionFiles
 from quarterdeck.store.sqlite import SqliteStore
 
 SQLITE = "sqlite"
@@ -47,6 +49,15 @@ async def open_blobs(database: str, data: DataDir, store: Store, crash: CrashPoi
     rows = RowBlobs(store, data.blobs, crash)
     await rows.bring_in()
     return rows
+
+
+def open_instructions(database: str, store: Store) -> InstructionFiles:
+    """Where the instruction files are that are in force: every process on a database has the same."""
+    if database == SQLITE:
+        return FolderInstructions()
+    from quarterdeck.store.instruction_rows import RowInstructions
+
+    return RowInstructions(store)
 
 
 async def migrate(database: str, data: DataDir, *, contract: bool = False) -> list[str]:

@@ -62,6 +62,7 @@ OPERATIONS: Mapping[str, str] = {
     "outage": "the database takes writes again; what kept it from that is recorded",
     "configuration": "the configuration in force is recorded",
     "connection": "a connection is paused, resumed or tried",
+    "instructions": "an assistant's instruction files become rows",
     "workspace": "a text of an instruction file is kept: before it is written, and when that is known",
 }
 

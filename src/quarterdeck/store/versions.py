@@ -58,6 +58,16 @@ async def get(store: Store, version_id: str) -> FileVersion | None:
     return value(FileVersion, rows[0]) if rows else None
 
 
+async def held(store: Store, assistant: str, name: str, digest: str) -> bool:
+    """Whether a file ever had this text."""
+    rows = await store.fetch(
+        "SELECT 1 FROM file_versions WHERE tenant = :tenant AND assistant = :assistant AND name = :name"
+        " AND digest = :digest AND state = 'written' LIMIT 1",
+        {"tenant": TENANT, "assistant": assistant, "name": name, "digest": digest},
+    )
+    return bool(rows)
+
+
 async def listed(store: Store, assistant: str, name: str, limit: int, before: str = "") -> list[FileVersion]:
     """A file's versions, newest first, behind id `before`."""
     rows = await store.scan(

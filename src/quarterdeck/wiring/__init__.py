@@ -66,7 +66,8 @@ from quarterdeck.store import audit
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
-from quarterdeck.store.opening import SQLITE, open_blobs, open_store
+from quarterdeck.store.instructions import InstructionFiles
+from quarterdeck.store.opening import SQLITE, open_blobs, open_instructions, open_store
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, share
 from quarterdeck.wiring.tracing import traced
@@ -141,7 +142,7 @@ async def build(
     config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
     log = make_logger(level := Level(config.log.level), config.log.format)
-    data, store, blobs, applied = await _opened(config, points, failed, stack)
+    data, store, blobs, files, applied = await _opened(config, points, failed, stack)
     shared = share(config.database, data, store, VERSION, roles, clock, new_id, log)
     client, auditor = _client(stack), Auditor(clock, new_id)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
@@ -151,7 +152,7 @@ async def build(
     )
     providers = {name: await builder.provider(name, one) for name, one in config.providers.items()}
     rooms, tools = RoomNames(store), dict[str, Tool]()
-    directory = _directory(config, plugins.found, providers, tools)
+    directory = await _directory(config, plugins.found, providers, tools, files)
     hooks = await builder.hooks(auditor, new_id, metrics, up=channels)
     sending = Sending(directory, gate, auditor, rooms, clock, new_id, log, hooks)
     tracing = traced(builder, environ, metrics, VERSION) if channels else None
@@ -162,8 +163,7 @@ async def build(
         live, clock, new_id, points, metrics, log, peers, tracing,
     )  # fmt: skip
     lanes = Lanes(store, Turns(services), directory, log, peers)
-    work = Work(store, directory, gate, sending, outbox, lanes, live, clock, log)
-    shared.connect(work)
+    shared.connect(work := Work(store, directory, gate, sending, outbox, lanes, live, clock, log))
     commands, timed = _commands(store, directory, auditor, clock, new_id), DueReset(store, auditor).table()
     hints = shared.hints(lanes, live, sending)
     intake = Intake(store, directory, auditor, sending, outbox, hints, commands, timed, clock, new_id, points)
@@ -172,7 +172,8 @@ async def build(
     sealer = Sealer(store, await _audit_key(config, secrets, data, store), clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed, ollama=loaded.ollama)
     prices = Prices(config, gate.prices, data.prices, log)
-    configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, plugins.found)
+    configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, files, plugins.found)
+    work.read_instructions = configuration.read_files_again
     await load_pauses(store, directory)
     watcher = await watching(builder, work, shared, new_id, metrics, up=channels)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
@@ -181,7 +182,7 @@ async def build(
         watcher, Indexer(store, clock, metrics, log), Forks(store, auditor, live, clock, new_id, lanes.wake, log),
         client, clock, new_id, metrics, level, log, points, tuple(builder.services), tuple(builder.early),
         plugins.found, secrets, configuration, Connections(store, directory, auditor, outbox, clock, peers),
-        Workspaces(configuration, directory, store, auditor, blobs, clock, new_id), prices,
+        Workspaces(configuration, directory, store, auditor, blobs, files, clock, new_id, peers), prices,
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
         Verification(store, auditor, data, clock, possible=config.database == SQLITE), clock.now(),
     )  # fmt: skip
@@ -189,15 +190,16 @@ async def build(
 
 async def _opened(
     config: Config, points: CrashPoints, failed: asyncio.Event, stack: AsyncExitStack
-) -> tuple[DataDir, Store, Blobs, list[str]]:
-    """The data directory, the database, where bytes are kept, and the migrations that this took.
+) -> tuple[DataDir, Store, Blobs, InstructionFiles, list[str]]:
+    """The data directory, the database, where bytes and instruction files are kept, and the migrations that this took.
 
     `failed` hears of a commit without a fate.
     """
     data = _hold(config, stack)
     store, applied = await open_store(config.database, data, points, lambda error: failed.set())
     stack.push_async_callback(store.close)
-    return data, store, await open_blobs(config.database, data, store, points), applied
+    blobs = await open_blobs(config.database, data, store, points)
+    return data, store, blobs, open_instructions(config.database, store), applied
 
 
 async def _attach(config: Config, builder: Builder, directory: Directory, stack: AsyncExitStack, only: str) -> None:
@@ -225,12 +227,17 @@ def _hold(config: Config, stack: AsyncExitStack) -> DataDir:
     return data
 
 
-def _directory(
-    config: Config, plugins: Sequence[Plugin], providers: Mapping[str, Provider], tools: Mapping[str, Tool]
+async def _directory(
+    config: Config,
+    plugins: Sequence[Plugin],
+    providers: Mapping[str, Provider],
+    tools: Mapping[str, Tool],
+    files: InstructionFiles,
 ) -> Directory:
     """Who and what is configured; `tools` is filled when the parts that they need are there."""
+    await files.bring_in(configured.folders(config))
     return Directory(
-        configured.assistants(config, plugins),
+        configured.assistants(config, await files.texts(configured.folders(config)), plugins),
         configured.connections(config),
         providers,
         tools,

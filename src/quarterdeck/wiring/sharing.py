@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,10 +19,10 @@ from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.lanes import Lanes
 from quarterdeck.flow.live import Live
 from quarterdeck.flow.outbox import Outbox
-from quarterdeck.flow.peers import Peers
+from quarterdeck.flow.peers import Changed, Peers
 from quarterdeck.flow.recovery import recover
 from quarterdeck.flow.replicas.leases import Leases
-from quarterdeck.flow.replicas.news import Changed, Hearers, News
+from quarterdeck.flow.replicas.news import Hearers, News
 from quarterdeck.flow.replicas.processes import Processes
 from quarterdeck.flow.replicas.together import CONNECTION, Together
 from quarterdeck.flow.replicas.watching import Watching
@@ -100,6 +100,10 @@ class Sharing:
         )
 
 
+async def _nothing_read() -> None:
+    """Before wiring has said who does."""
+
+
 @dataclass
 class Work:
     """The work of this process, as far as other processes have a part in it."""
@@ -114,6 +118,7 @@ class Work:
     clock: Clock
     log: EventLog
     refresh_soon: Callable[[], None] = lambda: None
+    read_instructions: Callable[[], Awaitable[None]] = _nothing_read
 
     async def settle(self, process: str) -> None:
         """Give an outcome to what a dead process had begun outside of turns."""
@@ -128,6 +133,7 @@ class Work:
         """Read again what is kept as a copy, and obey stops: what was said of them may not have been heard."""
         before = self._paused()
         await load_pauses(self.store, self.directory)
+        await self.read_instructions()
         for connection in before - self._paused():
             await self.outbox.resumed(connection)
         for session_id, position in await turns.stopped(self.store, self.gate.process):

@@ -5,13 +5,14 @@ Several pieces travel together: whatever was said within GATHER_S is one message
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Literal, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from quarterdeck.base.errors import Retry
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.flow.commands import CutReason
+from quarterdeck.flow.peers import Changed
 
 GATHER_S: Final = 0.03
 MOST: Final = 10_000  # pieces that wait to be told; beyond it they are not, and the rows are looked at in time
@@ -20,9 +21,6 @@ AT_ONCE: Final = 25  # pieces of one kind in a message: with the longest names i
 PARTS_BYTES: Final = 5_000  # of pieces in a message, beside twice AT_ONCE sessions
 
 T = TypeVar("T")
-
-Changed = Literal["rooms", "pauses"]
-"""What a process keeps a copy of: ids of rooms on their platforms, pauses of connections."""
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True):

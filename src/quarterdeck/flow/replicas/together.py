@@ -9,9 +9,9 @@ import msgspec
 from quarterdeck.base.errors import Retry
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow.groups import first_error
-from quarterdeck.flow.peers import Run
+from quarterdeck.flow.peers import Changed, Run
 from quarterdeck.flow.replicas.leases import Leases
-from quarterdeck.flow.replicas.news import GATHER_S, Changed, News
+from quarterdeck.flow.replicas.news import GATHER_S, News
 from quarterdeck.flow.replicas.processes import LOOK_S, Line, Processes
 from quarterdeck.flow.watch.watching import Disk
 from quarterdeck.ports import ChannelHealth
