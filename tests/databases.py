@@ -19,6 +19,9 @@ from quarterdeck.store.blob_files import FileBlobs
 from quarterdeck.store.blob_rows import RowBlobs
 from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
+from quarterdeck.store.instruction_folders import FolderInstructions
+from quarterdeck.store.instruction_rows import RowInstructions
+from quarterdeck.store.instructions import InstructionFiles
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sqlite import SqliteStore
@@ -52,6 +55,10 @@ class SqliteFile:
         """Where bytes are kept beside it."""
         return FileBlobs(folder, crash)
 
+    def instructions(self, store: Store) -> InstructionFiles:
+        """Where the instruction files in force are."""
+        return FolderInstructions()
+
     def rows(self, sql: str, params: dict[str, object]) -> list[dict[str, Any]]:
         """What a connection of its own reads."""
         with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as file:
@@ -80,6 +87,10 @@ class PostgresqlDatabase:
     def blobs(self, store: Store, folder: Path, crash: CrashPoints) -> Blobs:
         """Where bytes are kept in it."""
         return RowBlobs(store, folder, crash)
+
+    def instructions(self, store: Store) -> InstructionFiles:
+        """Where the instruction files in force are: in it."""
+        return RowInstructions(store)
 
     @property
     def path(self) -> Path:

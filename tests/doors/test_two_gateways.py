@@ -68,6 +68,12 @@ class Two:
             assert answer.status < 300, await answer.text()
             return dict(await answer.json())
 
+    async def guarded(self, method: str, url: str, path: str, match: str, body: object) -> tuple[int, str, Any]:
+        """A call for something that has a tag, `match` if it has to be that one: status, tag and answer."""
+        headers = self._headers | {"If-Match": match}
+        async with self._http.request(method, url + path, json=body, headers=headers) as answer:
+            return answer.status, answer.headers.get("ETag", ""), await answer.json()
+
     @asynccontextmanager
     async def events(self, url: str, session: str, after: str = "") -> AsyncIterator[Events]:
         """The stream of a session, from the cursor that a browser sends when it connects again."""
