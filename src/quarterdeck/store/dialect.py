@@ -6,7 +6,7 @@ only be read and no longer be added to, and the locks of LOCKS.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -50,17 +50,19 @@ LOCKS: Final[Mapping[str, str]] = {
 """Statement -> what an operation asks for before the first one of it."""
 
 _PARAMETER = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):([a-z_][a-z0-9_]*)")
+_MARK: Final = re.compile(r"\$(\d+)::(?:text|bigint|double precision|bytea)")
 _TYPES: Final = {str: "text", int: "bigint", bool: "bigint", float: "double precision", bytes: "bytea"}
 
 
 class Translated:
-    """A text for PostgreSQL and the order of its parameters; `returns` says whether it answers with rows."""
+    """A text for PostgreSQL, its parameters in order with their types; `returns`: whether it answers with rows."""
 
-    __slots__ = ("names", "returns", "text")
+    __slots__ = ("kinds", "names", "returns", "text")
 
-    def __init__(self, text: str, names: tuple[str, ...]) -> None:
+    def __init__(self, text: str, names: tuple[str, ...], kinds: tuple[str, ...]) -> None:
         self.text = text
         self.names = names
+        self.kinds = kinds
         self.returns = text.startswith("SELECT") or " RETURNING " in text
 
     def arguments(self, params: Mapping[str, Value]) -> list[Value]:
@@ -70,6 +72,10 @@ class Translated:
             if isinstance(value, str) and "\0" in value:
                 found[n] = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
         return found
+
+    def with_values(self, values: Sequence[str]) -> str:
+        """The text with an expression in the place of each parameter."""
+        return _MARK.sub(lambda found: values[int(found[1]) - 1], self.text)
 
 
 def translate(sql: str, params: Mapping[str, Value]) -> Translated:
@@ -94,7 +100,7 @@ def _translated(sql: str, types: tuple[tuple[str, type], ...]) -> Translated:
             names.append(name)
         return f"${names.index(name) + 1}::{_TYPES[kinds[name]]}"
 
-    return Translated(_PARAMETER.sub(mark, text), tuple(names))
+    return Translated(_PARAMETER.sub(mark, text), tuple(names), tuple(_TYPES[kinds[name]] for name in names))
 
 
 def migration(sql: str, dialect: Dialect) -> str:

@@ -1,9 +1,11 @@
-"""PostgreSQL behind the store: a pool of connections that hold no state, one transaction an operation.
+"""PostgreSQL behind the store: a pool of connections that hold no state but what is prepared on them, one transaction
+an operation.
 
-An operation runs at READ COMMITTED, statement by statement, so that each sees what was committed before it waited for
-a row. A caller's cancellation does not cut it: it is carried out by a task of the store, of which there are as many
-as `commit` admits. Through pgbouncer in transaction mode (`?pgbouncer=true` in the address) no statement stays
-prepared, and a read is a transaction, too, because the two messages of an unprepared statement must reach one server.
+An operation runs at READ COMMITTED, so that each statement sees what was committed before it waited for a row. The list
+of a hot one travels in one trip (`postgresql_lists`), that of any other statement by statement. A caller's
+cancellation does not cut it: it is carried out by a task of the store, of which there are as many as `commit` admits.
+Through pgbouncer in transaction mode (`?pgbouncer=true` in the address) no statement and no list stays prepared, and a
+read is a transaction, too, because the two messages of an unprepared statement must reach one server.
 
 An operation whose COMMIT is not answered waits until the database says what became of it (`postgresql_marks`). Its
 caller may go meanwhile, and anybody else's operation goes on as soon as the database is back.
@@ -22,6 +24,7 @@ from quarterdeck.store.database import Kept, Row
 from quarterdeck.store.dialect import LOCKS, translate
 from quarterdeck.store.operations import ExpectationFailed, Operation, Receipt, Statement, Value
 from quarterdeck.store.postgresql_driver import CONNECT_S, Address, Connection, Pool, connect_pool
+from quarterdeck.store.postgresql_lists import FAILED, SHAPES, Listed, Shape, listed
 from quarterdeck.store.postgresql_marks import Mark, Marks, committed
 from quarterdeck.store.reach import Reach
 
@@ -180,37 +183,44 @@ class PostgresqlStore:
         done.settle(end, kept)
 
     async def _committed(self, operation: Operation, done: Commit) -> Receipt:
+        whole = None if self._pooled else listed(operation)
         for _ in range(ATTEMPTS - 1):
-            with contextlib.suppress(*errors.AGAIN):
-                return await self._attempt(operation, done)
+            try:
+                return await self._attempt(operation, whole, done)
+            except errors.AGAIN:
+                continue
+            except errors.TAKEN:  # by which statement, only the list says when it goes statement by statement
+                whole = None
         try:
-            return await self._attempt(operation, done)
+            return await self._attempt(operation, None, done)
         except errors.AGAIN as error:
             raise Retry("the operation stood in the way of others too often", 0.5) from error
 
-    async def _attempt(self, operation: Operation, done: Commit) -> Receipt:
+    async def _attempt(self, operation: Operation, whole: Listed | None, done: Commit) -> Receipt:
         """Once. A mark is not used again where a transaction that nobody answers for may still hold its row."""
         mark = self._marks.take()
         try:
-            receipt = await self._transaction(operation, mark)
+            receipt = await self._transaction(operation, whole, mark)
         except errors.Unanswered as lost:
             done.lose()
             if not await self._was_committed(operation, mark):
                 self._marks.give_back(mark)
                 raise Retry("the connection was lost at COMMIT, and the operation with it", 1.0) from lost
             receipt = lost.receipt
-        except (ExpectationFailed, *errors.AGAIN):
+        except (ExpectationFailed, errors.TAKEN, *errors.AGAIN):
             self._marks.give_back(mark)
             raise
         self._marks.give_back(mark)
         self._reach.written()
         return receipt
 
-    async def _transaction(self, operation: Operation, mark: Mark) -> Receipt:
+    async def _transaction(self, operation: Operation, whole: Listed | None, mark: Mark) -> Receipt:
         async with self._connection(f"the database did not answer {operation.name} in time") as connection:
+            if whole is not None and not await _prepared(connection, whole.shape):
+                whole = None
             try:
                 await connection.execute(mark.begin, timeout=STATEMENT_S)
-                receipt = await _run(connection, operation)
+                receipt = await (_run(connection, operation) if whole is None else _run_whole(connection, whole))
             except (TimeoutError, *errors.LOST):
                 raise
             except BaseException:
@@ -252,6 +262,27 @@ async def _read_whole(connection: Connection, text: str, arguments: Sequence[Val
         raise
     await connection.execute("COMMIT", timeout=seconds)
     return [tuple(row) for row in rows]
+
+
+async def _prepared(connection: Connection, shape: Shape) -> bool:
+    """Make the function of a list, once on each connection; whether it has it."""
+    if shape.call not in connection.functions:
+        if len(connection.functions) >= SHAPES:
+            return False
+        await connection.execute(shape.make, timeout=STATEMENT_S)
+        connection.functions.add(shape.call)
+    return True
+
+
+async def _run_whole(connection: Connection, whole: Listed) -> Receipt:
+    try:
+        touched, returned = await connection.fetchrow(whole.shape.call, *whole.values, timeout=STATEMENT_S)
+    except errors.SAID as error:
+        if errors.state(error) != FAILED:
+            raise
+        place, count = map(int, str(error).split())
+        raise ExpectationFailed(whole.operation.name, whole.operation.statements[place].name, count) from error
+    return whole.receipt(touched, returned)
 
 
 async def _run(connection: Connection, operation: Operation) -> Receipt:

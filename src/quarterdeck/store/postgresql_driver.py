@@ -35,6 +35,10 @@ class Connection(Protocol):
         """The rows of a statement."""
         ...
 
+    async def fetchrow(self, query: str, *arrays: Sequence[Value], timeout: float | None = None) -> Sequence[Any]:
+        """The only row of a function that is called with arrays."""
+        ...
+
     async def close(self, *, timeout: float | None = None) -> None:
         """Say good-bye."""
         ...
@@ -46,6 +50,11 @@ class Connection(Protocol):
     @property
     def made_at(self) -> float:
         """When it was made, by the clock of its loop; only those of a pool know."""
+        ...
+
+    @property
+    def functions(self) -> set[str]:
+        """The calls of the functions that were made on it; only those of a pool know."""
         ...
 
 
@@ -101,11 +110,12 @@ async def connect_pool(address: Address, most: int) -> Pool:
 
 
 class _Dated(asyncpg.Connection):  # pyright: ignore[reportUntypedBaseClass]
-    __slots__ = ("made_at",)
+    __slots__ = ("functions", "made_at")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)  # pyright: ignore[reportUnknownMemberType]
         self.made_at = asyncio.get_running_loop().time()
+        self.functions = set[str]()
 
 
 async def _leave(connection: object) -> None:

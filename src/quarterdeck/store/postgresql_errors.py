@@ -53,6 +53,11 @@ SAID: Final = asyncpg.PostgresError
 """Whatever the server itself says."""
 
 
+def state(error: BaseException) -> str:
+    """The SQLSTATE of what the server says; empty of anything else."""
+    return str(getattr(error, "sqlstate", None) or "")
+
+
 @contextlib.contextmanager
 def told(slow: str = "the database did not answer in time") -> Generator[None]:
     """Say it in our words: not reached, too slow, not to be written now, no way in. Anything else is what it is."""
