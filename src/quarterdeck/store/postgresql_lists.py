@@ -39,6 +39,7 @@ BEGIN
 q_touched := '{{}}'; q_rows := '{{}}';
 {steps}
 END $list$"""
+_CALL: Final = "SELECT q_touched, q_rows FROM {name}($1, $2, $3, $4)"
 _WRITE: Final = "{text}; GET DIAGNOSTICS q_count = ROW_COUNT; "
 _READ: Final = (
     "WITH q_said AS ({text}) SELECT COALESCE(json_agg(to_json(q_said)), '[]'), COUNT(*) INTO q_found, q_count"
@@ -120,7 +121,7 @@ def _shape(operation: str, steps: tuple[_Step, ...]) -> Shape:
     name = f"pg_temp.{operation}_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
     return Shape(
         _CREATE.format(name=name, steps=body),
-        f"SELECT q_touched, q_rows FROM {name}($1, $2, $3, $4)",
+        _CALL.format(name=name),
         tuple(said.returns for said, place, _ in steps if place is not None),
     )
 
