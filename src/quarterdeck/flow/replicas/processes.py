@@ -93,6 +93,11 @@ class Processes:
                 await self._bury(one, now)
         await self._beat()
 
+    @property
+    def others(self) -> bool:
+        """Whether somebody else lives who does not end."""
+        return any(one.id != self.me.id and one.state == "live" for one in self.living.values())
+
     async def drain(self) -> None:
         """Say that this process ends: it lives until it leaves, but nothing is shared out to it."""
         try:

@@ -66,9 +66,13 @@ class Together:
         await self._line.close()
 
     async def drain(self) -> None:
-        """This process ends: others take what only one may do, while it finishes its turns."""
+        """This process ends: others take what only one may do, while it finishes its turns.
+
+        Where there are none it keeps that until the end, so that what it still does is sealed, too.
+        """
         await self.processes.drain()
-        self.leases.drain()
+        if self.processes.others:
+            self.leases.drain()
 
     async def gone(self, process: str) -> bool:
         """See Peers."""
