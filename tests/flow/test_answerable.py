@@ -17,11 +17,14 @@ OPERATOR = "Otto"
 async def test_somebody_is_answerable_for_every_alert(idle_world: World, rule: Rule) -> None:
     world = idle_world
     subject = {"lane_stuck": "default", "provider_failing": "main/m", "audit_late": "audit", "disk_filling": "data"}
+    subject["configuration_drift"] = "prc_1"
     found = Finding(rule, subject.get(rule, "wire"), "", "", "")
     world.settings.let(answerable="Olga (olga@qd.example)")
     await world.start()
     named = answerable(world.parts.directory, OPERATOR, found)
-    assert named == (OPERATOR if rule in ("audit_late", "disk_filling") else "Olga (olga@qd.example)")
+    assert named == (
+        OPERATOR if rule in ("audit_late", "disk_filling", "configuration_drift") else "Olga (olga@qd.example)"
+    )
     gone = msgspec.structs.replace(found, subject="gone")
     assert answerable(world.parts.directory, OPERATOR, gone) == OPERATOR
     world.settings.let(answerable="")

@@ -10,7 +10,7 @@ import pytest
 from quarterdeck.flow.watch.disk import KEPT, SAMPLE_S, Forecast
 from quarterdeck.flow.watch.rules import findings
 from quarterdeck.flow.watch.silence import Backlog, Silence
-from quarterdeck.flow.watch.watching import Connected, Disk, Endless, Failing, Late, Limits, Look
+from quarterdeck.flow.watch.watching import Connected, Disk, Drift, Endless, Failing, Late, Limits, Look
 from quarterdeck.model.alert import RULES, Rule, runbook
 from quarterdeck.ports import ChannelHealth
 
@@ -43,6 +43,10 @@ PAIRS: Mapping[str, Pair] = {
     "provider_failing": (look(failing=[Failing("main/m", 3, ["default"])]), QUIET),
     "audit_late": (look(audit_age=21.0), look(audit_age=19.0)),
     "disk_filling": (look(disks=[Disk(499_999_999)]), look(disks=[Disk(500_000_000, 14_401.0)])),
+    "configuration_drift": (
+        look(drifts=[Drift("prc_1", "one", 3, 4, "", 16.0)]),
+        look(drifts=[Drift("prc_1", "one", 3, 4, "", 14.0)]),
+    ),
 }
 """Rule -> (a look that is wrong, one that is not quite)."""
 
@@ -83,6 +87,7 @@ test_outbox_late = _pair_test("outbox_late")
 test_provider_failing = _pair_test("provider_failing")
 test_audit_late = _pair_test("audit_late")
 test_disk_filling = _pair_test("disk_filling")
+test_configuration_drift = _pair_test("configuration_drift")
 
 
 def test_a_connection_is_found_once_with_the_worst_that_it_has() -> None:

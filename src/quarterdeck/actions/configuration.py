@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from quarterdeck.actions.agreement import Agreement
 from quarterdeck.actions.prices import Prices
 from quarterdeck.base.config import LoadedConfig, diff_reload
 from quarterdeck.base.config_checks import check_config
+from quarterdeck.base.config_shared import decode, with_shared
 from quarterdeck.base.decode import ConfigRefusals
 from quarterdeck.base.errors import ConfigRefused, Retry
 from quarterdeck.base.settings import Config, ConnectionConfig
@@ -18,6 +20,7 @@ from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.plugin import Plugin
 from quarterdeck.observe.log import Level
+from quarterdeck.store.configurations import Version
 from quarterdeck.store.database import Store
 from quarterdeck.store.instructions import InstructionFile, InstructionFiles, Texts
 from quarterdeck.store.operations import operation
@@ -31,7 +34,10 @@ class Reloaded(msgspec.Struct, frozen=True):
 
 
 class Configuration:
-    """The use case of reloading. `read` reads the file again."""
+    """The use case of reloading. `read` reads the file again; the `agreement` is with others on the database.
+
+    None: there can be no others.
+    """
 
     def __init__(
         self,
@@ -45,8 +51,10 @@ class Configuration:
         log: EventLog,
         files: InstructionFiles,
         plugins: Sequence[Plugin] = (),
+        agreement: Agreement | None = None,
     ) -> None:
         self._started = started.config
+        self._written = started
         self._loaded = started
         self._waiting: tuple[str, ...] = ()
         self._read = read
@@ -58,6 +66,7 @@ class Configuration:
         self._log = log
         self._files = files
         self._plugins = plugins
+        self._agreement = agreement
         self._one = asyncio.Lock()
         self._asked = asyncio.Event()
 
@@ -103,25 +112,68 @@ class Configuration:
         """Read the file and apply what a running process can. Raises ConfigRefused; then nothing has changed."""
         async with self._one:
             try:
-                loaded = await asyncio.to_thread(self._read)
-                new = in_force(self._started, loaded.config, self._plugins)
-                await self._files.bring_in(configured.folders(new))
-                texts = await self._files.texts(configured.folders(new))
+                written = await asyncio.to_thread(self._read)
+                loaded, new = written, in_force(self._started, written.config, self._plugins)
+                version = await self._agreement.read_again(written.config, actor) if self._agreement else None
+                if version is not None:
+                    loaded, new = self._agreed(written, version)
+                texts = await self._texts(new)
             except ConfigRefused as refused:
                 await self._record(actor, "", "refused", str(refused).encode())
                 raise
-            result = Reloaded(_paths(self.current, new), _paths(new, loaded.config))
-            await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
-            await self._prices.load(new)
-            self._replace(new, texts)
-            self._loaded = msgspec.structs.replace(loaded, config=new)
-            self._waiting = result.needs_restart
-            self._log.info(
-                "configuration.applied", applied=list(result.applied), needs_restart=list(result.needs_restart)
-            )
-            self._level.set(new.log.level)  # after that line, which the new level may not let through
-            await self._say_unheeded()
+            self._written = written
+            result = await self._apply(actor, loaded, new, texts)
+            if self._agreement is not None and version is not None:
+                await self._agreement.has(version, new)
             return result
+
+    async def agree(self) -> None:
+        """Begin with what the processes on the database have agreed on. Raises Retry."""
+        if self._agreement is not None:
+            async with self._one:
+                await self._follow(await self._agreement.begin(self._written.config), self._agreement)
+
+    async def read_again(self) -> None:
+        """Put in force what others have changed: the shared configuration, instruction files. Raises as below."""
+        if self._agreement is not None:
+            async with self._one:
+                version = await self._agreement.newer()
+                if version is not None:
+                    await self._follow(version, self._agreement)
+        await self.read_files_again()
+
+    async def _follow(self, version: Version, agreement: Agreement) -> None:
+        """Put a version in force as far as it can be without a restart; where it cannot, that is said."""
+        try:
+            loaded, new = self._agreed(self._written, version)
+            texts = await self._texts(new)
+        except ConfigRefused as refused:
+            await agreement.cannot(version, str(refused))
+            return
+        if new != self.current:
+            await self._apply(SYSTEM, loaded, new, texts)
+        await agreement.has(version, new)
+
+    def _agreed(self, written: LoadedConfig, version: Version) -> tuple[LoadedConfig, Config]:
+        """What a version asks for on this machine, and what of it can be in force now. Raises ConfigRefused."""
+        asked = with_shared(written.config, decode(version.shared))
+        return msgspec.structs.replace(written, config=asked), in_force(self._started, asked, self._plugins)
+
+    async def _texts(self, new: Config) -> Texts:
+        await self._files.bring_in(configured.folders(new))
+        return await self._files.texts(configured.folders(new))
+
+    async def _apply(self, actor: Actor, loaded: LoadedConfig, new: Config, texts: Texts) -> Reloaded:
+        result = Reloaded(_paths(self.current, new), _paths(new, loaded.config))
+        await self._record(actor, loaded.digest, "applied", msgspec.json.encode(result))
+        await self._prices.load(new)
+        self._replace(new, texts)
+        self._loaded = msgspec.structs.replace(loaded, config=new)
+        self._waiting = result.needs_restart
+        self._log.info("configuration.applied", applied=list(result.applied), needs_restart=list(result.needs_restart))
+        self._level.set(new.log.level)  # after that line, which the new level may not let through
+        await self._say_unheeded()
+        return result
 
     async def read_files_again(self) -> None:
         """Put changed instruction files in force, and nothing else. Raises ConfigRefused, Retry."""

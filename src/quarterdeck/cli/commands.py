@@ -158,7 +158,12 @@ COMMANDS: tuple[Command, ...] = (
     asked("people unlink", "Let an identity be a person of its own again.", IDENTITY, WHY),
     listed("connections list", "List connections.", (), "channel assistant waiting last_inbound last_outbound detail"),
     listed("connections test", "Try token and network.", (WHICH,), "detail", "ok stopped paused", wired=True),
-    listed("replicas list", "List the processes on this database.", STATES, "created_at host pid version roles leases"),
+    listed(
+        "replicas list",
+        "List the processes on this database.",
+        STATES,
+        "created_at host pid version configuration drift roles leases",
+    ),
     asked("connections pause", "Receive nothing there, and hold what is to be sent.", ID, WHY),
     asked("connections resume", "Receive there again, and send what waited.", ID),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),

@@ -15,6 +15,7 @@ Rule = Literal[
     "provider_failing",
     "audit_late",
     "disk_filling",
+    "configuration_drift",
 ]
 
 RULES: Mapping[Rule, str] = {
@@ -27,6 +28,7 @@ RULES: Mapping[Rule, str] = {
     "provider_failing": "the newest calls of a model failed",
     "audit_late": "the record is not sealed",
     "disk_filling": "the disk is full soon",
+    "configuration_drift": "a process does not work by the newest shared configuration",
 }
 """What each rule notices; its runbook is docs/howto/runbooks/RULE.md."""
 

@@ -17,7 +17,7 @@ KEPT: Final = 500  # that have ended are remembered at most
 
 
 class Process(msgspec.Struct, frozen=True):
-    """One row of `processes`; times are Unix seconds."""
+    """One row of `processes`; times are Unix seconds. For `configuration`, `written`, `drift` see `works_by`."""
 
     id: str
     home: str
@@ -30,6 +30,9 @@ class Process(msgspec.Struct, frozen=True):
     started_at: float
     ended_at: float | None = None
     facts: str = ""
+    configuration: int = 0
+    written: str = ""
+    drift: str = ""
 
     @property
     def lives(self) -> bool:
@@ -56,6 +59,17 @@ def join(new: Process) -> Statement:
         f"INSERT INTO processes ({names}) VALUES ({marks})",
         {name: getattr(new, name) for name in Process.__struct_fields__},
         expect=1,
+    )
+
+
+def works_by(process: str, configuration: int, written: str, drift: str) -> Statement:
+    """Which version of the shared configuration a process works by, the digest of what its own file says, and what of
+    the newest version is not in force there, empty for nothing.
+    """
+    return Statement(
+        "processes.works_by",
+        "UPDATE processes SET configuration = :configuration, written = :written, drift = :drift WHERE id = :id",
+        {"id": process, "configuration": configuration, "written": written, "drift": drift},
     )
 
 
@@ -116,6 +130,16 @@ async def known(store: Store, process: str) -> Process | None:
     """One process, in whatever state."""
     rows = await store.fetch(f"SELECT {columns(Process)} FROM processes WHERE id = :id", {"id": process})
     return values(Process, rows)[0] if rows else None
+
+
+async def written_before(store: Store, process: Process) -> str:
+    """The digest of what the file said of the last process with the same data directory; empty where none is known."""
+    rows = await store.fetch(
+        "SELECT written FROM processes WHERE home = :home AND home <> '' AND id <> :id AND written <> ''"
+        " ORDER BY started_at DESC, id DESC LIMIT 1",
+        {"home": process.home, "id": process.id},
+    )
+    return str(rows[0][0]) if rows else ""
 
 
 async def living(store: Store) -> Sequence[Process]:

@@ -126,6 +126,7 @@ async def begin(g: Gateway, supervisor: Supervisor) -> None:
     """Be one of the processes of the database; alone on it, first give an outcome to what the last one had begun."""
     if g.shared.together is not None:
         await supervisor.start(Service(name="processes", run=g.shared.together.run))
+        await g.configuration.agree()
     else:
         await recover(g.store, g.directory, g.gate, g.outbox, g.log)
 

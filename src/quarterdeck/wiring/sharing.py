@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from quarterdeck.actions.agreement import Agreement
 from quarterdeck.actions.connections import load_pauses
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.standing import ALONE, Standing
@@ -28,6 +29,7 @@ from quarterdeck.flow.replicas.together import CONNECTION, Together
 from quarterdeck.flow.replicas.watching import Watching
 from quarterdeck.flow.sending import Sending
 from quarterdeck.flow.watch.watching import Disk
+from quarterdeck.governance.audit import Auditor
 from quarterdeck.governance.gate import Gate
 from quarterdeck.store import turns
 from quarterdeck.store.database import Store
@@ -67,6 +69,14 @@ class Sharing:
     def disks(self, own: Callable[[], Disk]) -> Callable[[], Sequence[Disk]]:
         """The disks of all processes, each as its process sees it; others hear of `own`."""
         return self.together.disks(own) if self.together else lambda: (own(),)
+
+    def configured(self) -> Sequence[Process]:
+        """The processes that have to work by the same shared configuration."""
+        return tuple(self.together.processes.living.values()) if self.together else ()
+
+    def agreement(self, store: Store, auditor: Auditor, clock: Clock, log: EventLog) -> Agreement | None:
+        """With the others, about the shared configuration."""
+        return Agreement(store, auditor, clock, log, self.together.processes.me) if self.together else None
 
     def hints(self, lanes: Lanes, live: Live, sending: Sending) -> Hints:
         """What intake tells after a commit: to this process, and to others where it concerns them."""
@@ -118,7 +128,7 @@ class Work:
     clock: Clock
     log: EventLog
     refresh_soon: Callable[[], None] = lambda: None
-    read_instructions: Callable[[], Awaitable[None]] = _nothing_read
+    read_again: Callable[[], Awaitable[None]] = _nothing_read
 
     async def settle(self, process: str) -> None:
         """Give an outcome to what a dead process had begun outside of turns."""
@@ -133,7 +143,7 @@ class Work:
         """Read again what is kept as a copy, and obey stops: what was said of them may not have been heard."""
         before = self._paused()
         await load_pauses(self.store, self.directory)
-        await self.read_instructions()
+        await self.read_again()
         for connection in before - self._paused():
             await self.outbox.resumed(connection)
         for session_id, position in await turns.stopped(self.store, self.gate.process):

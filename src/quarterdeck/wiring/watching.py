@@ -34,6 +34,7 @@ async def watching(
         lambda: lanes.full or lanes.running >= directory.limits.concurrent_turns,
         shared.disks(disk.see),
         clock,
+        shared.configured,
     )
     told = Telling(store, work.sending, ToldRoom(alerts.connection, alerts.room) if alerts.room else None, clock)
     rhythm = Rhythm(alerts.every_seconds, alerts.clear_seconds, alerts.quiet_seconds)

@@ -20,6 +20,8 @@ async def list_replicas(parts: Parts, caller: Caller, ask: Page) -> Rows:
             "host": one.host,
             "pid": one.pid,
             "version": one.version,
+            "configuration": one.configuration,
+            "drift": one.drift,
             "roles": one.roles.split(","),
             "leases": held.get(one.id, []),
         }

@@ -7,9 +7,10 @@ from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.failing import LATEST, failing, users
 from quarterdeck.flow.watch.silence import Backlog, Silence
-from quarterdeck.flow.watch.watching import Connected, Disk, Endless, Failing, Late, Limits, Look
-from quarterdeck.store import intents, watch
+from quarterdeck.flow.watch.watching import Connected, Disk, Drift, Endless, Failing, Late, Limits, Look
+from quarterdeck.store import configurations, intents, watch
 from quarterdeck.store.database import Store
+from quarterdeck.store.processes import Process
 from quarterdeck.store.watch import RunningTurn, Waiting
 
 NEWS_S = 900.0  # for which a failed call is news
@@ -17,7 +18,10 @@ UNBOUNDED_S = 300.0  # what a turn of an assistant that is not there any more ma
 
 
 class Looking:
-    """Looks; it remembers since when things stand as they do. `disks` are those of all processes."""
+    """Looks; it remembers since when things stand as they do. `disks` are those of all `processes` on the database.
+
+    Where one is alone `processes` is empty.
+    """
 
     def __init__(
         self,
@@ -26,6 +30,7 @@ class Looking:
         full: Callable[[], bool],
         disks: Callable[[], Sequence[Disk]],
         clock: Clock,
+        processes: Callable[[], Sequence[Process]] = lambda: (),
     ) -> None:
         self._store = store
         self._directory = directory
@@ -34,6 +39,8 @@ class Looking:
         self._clock = clock
         self._silence = Silence()
         self._backlog = Backlog()
+        self._processes = processes
+        self._drifting = Silence()
 
     async def look(self, limits: Limits) -> Look:
         """One look. Raises Retry when the store does not answer."""
@@ -54,6 +61,7 @@ class Looking:
             _late([one for one in unsent if self._directory.pauses.of(one.subject) is None], now),
             [Failing(route, count, users(self._directory, route)) for route, count in failed],
             self._backlog.age(sealed.newest, sealed.sealed, mono),
+            await self._drifts(mono),
         )
 
     def _connections(self, now: float) -> Iterator[Connected]:
@@ -69,6 +77,18 @@ class Looking:
         standing = self._silence.age(f"{rules.name}/alive", alive, now)
         unheard = self._silence.age(f"{rules.name}/heard", health.last_heard if health else 0.0, now)
         return Connected(rules.name, rules.channel, rules.assistant, health, 0.0 if alive else standing, unheard)
+
+    async def _drifts(self, now: float) -> list[Drift]:
+        told = [
+            one for one in self._processes() if one.configuration or one.drift
+        ]  # earlier versions of the program do not say
+        newest = await configurations.newest_number(self._store) if told else 0
+        apart = [one for one in told if one.drift or one.configuration != newest]
+        self._drifting.forget_others({one.id for one in apart})
+        return [
+            Drift(one.id, one.host, one.configuration, newest, one.drift, self._drifting.age(one.id, True, now))
+            for one in apart
+        ]
 
     def _turn(self, turn: RunningTurn, now: float) -> Endless:
         try:

@@ -107,8 +107,19 @@ def disks(look: Look, limits: Limits) -> Iterator[Finding]:
         )
 
 
+def drifts(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Processes that do not work by what all have agreed on."""
+    for one in look.drifts:
+        if one.age >= limits.drift_seconds:
+            cause = f"{one.process} on {one.host} works by version {one.has} of the shared configuration"
+            cause += f", not by {one.newest}" if one.has != one.newest else ", not by all of it"
+            cause += f": {one.reason}" if one.reason else ""
+            step = "Write into its configuration file what the others have, then restart it."
+            yield Finding("configuration_drift", one.process, cause, f"Whoever is served by {one.host}", step)
+
+
 RULES: tuple[Callable[[Look, Limits], Iterator[Finding]], ...] = (
-    connections, unanswered, lanes, outbox, providers, audit, disks,
+    connections, unanswered, lanes, outbox, providers, audit, disks, drifts,
 )  # fmt: skip
 
 

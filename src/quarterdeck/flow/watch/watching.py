@@ -20,6 +20,7 @@ class Limits(msgspec.Struct, frozen=True):
     audit_seconds: float = 20.0
     disk_free_bytes: int = 500_000_000
     disk_seconds: float = 14_400.0
+    drift_seconds: float = 15.0
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -70,6 +71,17 @@ class Disk(msgspec.Struct, frozen=True, omit_defaults=True):
     process: str = ""
 
 
+class Drift(msgspec.Struct, frozen=True):
+    """A process that for `age` has worked by version `has` of the shared configuration, not by all of the `newest`."""
+
+    process: str
+    host: str
+    has: int
+    newest: int
+    reason: str
+    age: float
+
+
 class Look(msgspec.Struct, frozen=True):
     """One look at everything."""
 
@@ -81,3 +93,4 @@ class Look(msgspec.Struct, frozen=True):
     unsent: Sequence[Late] = ()
     failing: Sequence[Failing] = ()
     audit_age: float = 0.0
+    drifts: Sequence[Drift] = ()
