@@ -51,7 +51,6 @@ class Configuration:
         log: EventLog,
         files: InstructionFiles,
         plugins: Sequence[Plugin] = (),
-        agreement: Agreement | None = None,
     ) -> None:
         self._started = started.config
         self._written = started
@@ -66,7 +65,7 @@ class Configuration:
         self._log = log
         self._files = files
         self._plugins = plugins
-        self._agreement = agreement
+        self.agreement: Agreement | None = None
         self._one = asyncio.Lock()
         self._asked = asyncio.Event()
 
@@ -114,7 +113,7 @@ class Configuration:
             try:
                 written = await asyncio.to_thread(self._read)
                 loaded, new = written, in_force(self._started, written.config, self._plugins)
-                version = await self._agreement.read_again(written.config, actor) if self._agreement else None
+                version = await self.agreement.read_again(written.config, actor) if self.agreement else None
                 if version is not None:
                     loaded, new = self._agreed(written, version)
                 texts = await self._texts(new)
@@ -123,23 +122,23 @@ class Configuration:
                 raise
             self._written = written
             result = await self._apply(actor, loaded, new, texts)
-            if self._agreement is not None and version is not None:
-                await self._agreement.has(version, new)
+            if self.agreement is not None and version is not None:
+                await self.agreement.has(version, new)
             return result
 
     async def agree(self) -> None:
         """Begin with what the processes on the database have agreed on. Raises Retry."""
-        if self._agreement is not None:
+        if self.agreement is not None:
             async with self._one:
-                await self._follow(await self._agreement.begin(self._written.config), self._agreement)
+                await self._follow(await self.agreement.begin(self._written.config), self.agreement)
 
     async def read_again(self) -> None:
         """Put in force what others have changed: the shared configuration, instruction files. Raises as below."""
-        if self._agreement is not None:
+        if self.agreement is not None:
             async with self._one:
-                version = await self._agreement.newer()
+                version = await self.agreement.newer()
                 if version is not None:
-                    await self._follow(version, self._agreement)
+                    await self._follow(version, self.agreement)
         await self.read_files_again()
 
     async def _follow(self, version: Version, agreement: Agreement) -> None:

@@ -172,11 +172,8 @@ async def build(
     sealer = Sealer(store, await _audit_key(config, secrets, data, store), clock, points, log)
     read = partial(load_config, loaded.path, environ, cwd=Path.cwd(), plugins=installed, ollama=loaded.ollama)
     prices = Prices(config, gate.prices, data.prices, log)
-    configuration = Configuration(
-        loaded, read, directory, prices, level, store, auditor, log, files, plugins.found,
-        shared.agreement(store, auditor, clock, log),
-    )  # fmt: skip
-    work.read_again = configuration.read_again
+    configuration = Configuration(loaded, read, directory, prices, level, store, auditor, log, files, plugins.found)
+    work.read_again, configuration.agreement = configuration.read_again, shared.agreement(store, auditor, clock, log)
     await load_pauses(store, directory)
     watcher = await watching(builder, work, shared, new_id, metrics, up=channels)
     log.info("built", data_dir=str(data.root), migrations=applied, digest=loaded.digest)
