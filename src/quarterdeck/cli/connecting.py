@@ -1,6 +1,7 @@
 """`quarterdeck connections add`: from a bot's token to an answer on the phone."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from quarterdeck.actions.setup import draft
+from quarterdeck.actions.setup.bot import Found, taken
 from quarterdeck.actions.setup.trouble import Trouble
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.decode import decode_settings
@@ -17,15 +19,13 @@ from quarterdeck.base.errors import BadInput
 from quarterdeck.base.program import called
 from quarterdeck.base.secrets import SecretRef, read_private_file
 from quarterdeck.channels.telegram.settings import TelegramSettings
-from quarterdeck.channels.telegram.wire import Bot
 from quarterdeck.cli.command import Command
 from quarterdeck.cli.control import CommandFailed
 from quarterdeck.cli.settings import load, read
-from quarterdeck.cli.wizard import bot
 from quarterdeck.cli.wizard.asking import Asker
 from quarterdeck.cli.wizard.link import Invite, Teller
+from quarterdeck.wiring.bots import look
 
-ROOT = "https://api.telegram.org"
 PLACEHOLDER = SecretRef(env="TELEGRAM_BOT_TOKEN")
 """Stands in the table while it is checked, before anybody is asked for a token."""
 Token = tuple[SecretRef | None, str]
@@ -80,7 +80,7 @@ def connect(
         raise BadInput("name", f"there is a connection {wanted.name} already", fix)
     checked = draft.check_table(wanted.table(PLACEHOLDER), file, read).config.connections[wanted.name]
     decode_settings(checked.options, TelegramSettings, f"connections.{wanted.name}")
-    found, token = _ask(asker, wanted.api_root or ROOT, config, environ)
+    found, token = _ask(asker, wanted.api_root, config, environ)
     teller.say(f"bot @{found.username} ({found.first_name})")
     with ExitStack() as undo:
         ref = token[0]
@@ -100,12 +100,12 @@ def connect(
     return Invite(config, wanted.name, found, teller).run(wait)
 
 
-def _ask(asker: Asker, root: str, config: LoadedConfig, environ: Mapping[str, str]) -> tuple[Bot, Token]:
+def _ask(asker: Asker, root: str, config: LoadedConfig, environ: Mapping[str, str]) -> tuple[Found, Token]:
     while True:
         token = _token(asker, environ)
-        found = bot.look(token[1], root, environ)
-        if isinstance(found, Bot):
-            trouble = bot.taken(token[1], config.config, environ)
+        found = asyncio.run(look(token[1], root, environ))
+        if isinstance(found, Found):
+            trouble = asyncio.run(taken(token[1], config.config, environ))
             if trouble is None:
                 return found, token
             found = trouble

@@ -35,7 +35,7 @@ from quarterdeck.store.operations import operation
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring import DRAIN_SECONDS, VERSION, Gateway
 from quarterdeck.wiring.receiving import receiving
-from quarterdeck.wiring.setup import setting_up
+from quarterdeck.wiring.setup import adding_bots, setting_up
 from quarterdeck.wiring.sharing import GATEWAY, SCHEDULER, WORKER
 
 WATCHING = ("watch", "alerts")  # services that look after all processes
@@ -203,6 +203,8 @@ def application(g: Gateway, url: str) -> Application:
     """The doors, and the pages beside them."""
     probes = Probes(g.store, g.directory, g.gate, g.auditor, g.clock, g.log)
     setup = setting_up(g.loaded, g.configuration, probes, g.store, g.auditor, g.clock, g.log)
+    inviting = Inviting(g.store, g.auditor, g.clock, g.new_id)
+    bots = adding_bots(g.loaded, g.configuration, inviting, g.store, g.auditor, g.clock)
     findings = Findings(g.store, g.directory)
     doctor = Doctor(g.data, g.store, g.directory, g.connections, findings, g.plugins, g.configuration, g.clock)
     return doors_app.build(
@@ -216,6 +218,6 @@ def application(g: Gateway, url: str) -> Application:
             forks=g.forks, connections=g.connections, workspaces=g.workspaces,
             verification=g.verification, configuration=g.configuration, secrets=g.secrets, doctor=doctor,
             ready=g.unready, gateways=g.shared.gateways, public_url=url, version=VERSION,
-            web_routes=console.routes(g, setup, doctor, url, VERSION),
+            web_routes=console.routes(g, setup, bots, doctor, url, VERSION),
         )
     )  # fmt: skip

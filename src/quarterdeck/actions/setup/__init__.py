@@ -7,4 +7,5 @@
 - `text`      the configuration file's text
 - `draft`     what is written, and where; nothing that is there is touched
 - `course`    the steps of one setup while a gateway runs
+- `bot`       a Telegram bot while a gateway runs, and the first person let in
 """

@@ -91,12 +91,16 @@ def add_table(table: str, file: Path, read: Read) -> LoadedConfig:
     """
     old = _text_of(file)
     new = _longer(old, table)
-    with loaded(new, file, read) as (config, _):
-        _replace(file, old, new, table)
+    try:
+        with loaded(new, file, read) as (config, _):
+            _replace(file, old, new)
+    except OSError as error:  # a file that is mounted by itself, for example, or a folder that is somebody else's
+        fix = f"Add these lines to it by hand:\n{table}"
+        raise ByHand(str(file), f"it cannot be replaced ({error.strerror})", fix) from error
     return msgspec.structs.replace(config, path=file)
 
 
-def _replace(file: Path, old: str, new: str, table: str) -> None:
+def _replace(file: Path, old: str, new: str) -> None:
     """Whoever reads the file meanwhile finds the old text or the new one. Mode and owner stay; so does a link."""
     target = file.resolve()
     status, made = target.stat(), target.with_name(f".{target.name}.{os.getpid()}.new")
@@ -111,9 +115,6 @@ def _replace(file: Path, old: str, new: str, table: str) -> None:
         if _text_of(target) != old:
             raise BadInput(str(file), "somebody else has just changed it", "Look at it, and try again")
         os.replace(made, target)
-    except OSError as error:  # a file that is mounted by itself, for example
-        fix = f"Add these lines to it by hand:\n{table}"
-        raise ByHand(str(file), f"it cannot be replaced ({error.strerror})", fix) from error
     finally:
         made.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What is wrong with a source of models, and what is to be done about it? Pure."""
+"""What is wrong with a source of models or a bot's token, and what is to be done about it? Pure."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -32,11 +32,17 @@ TITLES: Mapping[str, str] = {
     "no_network": "The service is not reached",
     "clock": "The clock is wrong",
     "failed": "The service did not answer as it should",
+    "wrong_shape": "That is no token",
+    "wrong_token": "The token is refused",
+    "taken": "The bot is connected already",
 }
 
 
 class Trouble(msgspec.Struct, frozen=True):
-    """`name` is one word of: wrong_key, no_credit, no_access, proxy, wrong_address, no_network, clock, failed."""
+    """`name` is one word of: wrong_key, no_credit, no_access, proxy, wrong_address, no_network, clock, failed;
+
+    of a token also: wrong_shape, wrong_token, taken.
+    """
 
     name: str
     reason: str
@@ -47,7 +53,7 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 class Troubled(BadInput):
-    """A source of models that does not answer, where a person can try again."""
+    """A source of models or a bot that does not answer, where a person can try again."""
 
     def __init__(self, field: str, trouble: Trouble) -> None:
         super().__init__(field, f"{TITLES[trouble.name]}: {trouble.reason}", f"{trouble.fix}.")

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import msgspec
 
+from quarterdeck.actions.setup.bot import Found
 from quarterdeck.api.control.wire import Row
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.program import called
-from quarterdeck.channels.telegram.wire import Bot
 from quarterdeck.cli.control import CommandFailed, Line, Open, gateway
 from quarterdeck.cli.render import safe, text
 
@@ -37,7 +37,7 @@ class Teller(msgspec.Struct, frozen=True):
 class Invite:
     """Invites somebody to a connection that has just been added. `config` is the one that has it."""
 
-    def __init__(self, config: LoadedConfig, name: str, bot: Bot, teller: Teller) -> None:
+    def __init__(self, config: LoadedConfig, name: str, bot: Found, teller: Teller) -> None:
         self._config = config
         self._name = name
         self._bot = bot

@@ -24,7 +24,8 @@ class ConnectionsPage:
         """GET /console/connections."""
         found = await self._connections.all()
         wired = [one for one in found if one.state != "built_in"]
-        data = {"wired": wired, "built_in": [one for one in found if one.state == "built_in"]}
+        built_in = [one for one in found if one.state == "built_in"]
+        data = {"wired": wired, "built_in": built_in, "admin": visit.may("admin")}
         return Page("connections.html", "Connections", data, "/api/v1/connections")
 
     async def test(self, visit: Visit) -> Done:

@@ -19,6 +19,7 @@ from quarterdeck.actions.records import Records
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.restart import Restart
 from quarterdeck.actions.settings import Settings
+from quarterdeck.actions.setup.bot import Bots
 from quarterdeck.actions.setup.course import Setup
 from quarterdeck.actions.signin import Signin
 from quarterdeck.actions.tokens import Tokens
@@ -39,6 +40,7 @@ from quarterdeck.store.opening import SQLITE
 from quarterdeck.web.assets import Assets
 from quarterdeck.web.console.assistants import AssistantsPage
 from quarterdeck.web.console.audit import AuditPage
+from quarterdeck.web.console.bots import BotsPage
 from quarterdeck.web.console.connections import ConnectionsPage
 from quarterdeck.web.console.conversations import ConversationsPage
 from quarterdeck.web.console.deliveries import DeliveriesPage
@@ -91,17 +93,19 @@ class Parts(Protocol):
     def clock(self) -> Clock: ...
 
 
-def routes(parts: Parts, setup: Setup, doctor: Doctor, url: str, version: str) -> list[BaseRoute]:
+def routes(parts: Parts, setup: Setup, bots: Bots, doctor: Doctor, url: str, version: str) -> list[BaseRoute]:
     """All pages: the chat and the console."""
     assets = Assets()
     frames, waiting = Frames(assets, version), Waiting(parts.store, parts.clock)
     machine = _machine(parts, url, version)
-    routes = table(parts, setup, waiting, doctor, machine)
+    routes = table(parts, setup, bots, waiting, doctor, machine)
     frame = Frame(parts.signin.check, frames, routes, waiting.count, parts.clock, url)
     return [*pages(parts.signin.check, assets, frames), *frame.served()]
 
 
-def table(p: Parts, setup: Setup, waiting: Waiting, doctor: Doctor, machine: Machine) -> Sequence[ConsoleRoute]:
+def table(
+    p: Parts, setup: Setup, bots: Bots, waiting: Waiting, doctor: Doctor, machine: Machine
+) -> Sequence[ConsoleRoute]:
     """Address, who answers, who may: `read` to look, `operate` to change something.
 
     The record takes `audit`, settings `admin`.
@@ -132,6 +136,7 @@ def table(p: Parts, setup: Setup, waiting: Waiting, doctor: Doctor, machine: Mac
         ConsoleRoute("POST", "/console/inbox/{id}/retry", taken.retry, "operate"),
         ConsoleRoute("GET", "/console/usage", UsagePage(p.store, p.clock).show, "read", "Usage", "usage"),
         *setting_up(SetupPage(setup, p.restart)),
+        *adding_bots(BotsPage(bots, p.restart)),
         *audit(AuditPage(Records(p.store, p.clock), p.verification, p.directory)),
         *settings(SettingsPage(machine, Settings(p.configuration, p.secrets), doctor, p.signin, p.store), tokens),
     )
@@ -200,6 +205,19 @@ def setting_up(page: SetupPage) -> Sequence[ConsoleRoute]:
         ConsoleRoute("GET", "/setup/end", page.end, "admin"),
         ConsoleRoute("GET", "/setup/used", page.used, "admin"),
         ConsoleRoute("POST", "/setup/restart", page.restart, "admin"),
+    )
+
+
+def adding_bots(page: BotsPage) -> Sequence[ConsoleRoute]:
+    """From a bot's token to an answer on a phone: whoever may do everything."""
+    one = "/setup/bot/{connection}"
+    return (
+        ConsoleRoute("GET", "/setup/bot", page.start, "admin"),
+        ConsoleRoute("POST", "/setup/bot", page.add, "admin"),
+        ConsoleRoute("GET", one, page.one, "admin"),
+        ConsoleRoute("GET", f"{one}/used", page.used, "admin"),
+        ConsoleRoute("POST", f"{one}/restart", page.restart, "admin"),
+        ConsoleRoute("POST", f"{one}/invitation", page.invite, "admin"),
     )
 
 
