@@ -11,6 +11,7 @@ wanted=(
     "initdb postgresql" # the second database; tests run a server of their own from it
     "pgbouncer pgbouncer" # in front of that
     "promtool prometheus" # rules of Prometheus
+    "faketime faketime" # clocks that jump, by the library that it brings
 )
 PATH=$PATH:/usr/sbin:$(printf '%s:' /usr/lib/postgresql/*/bin) # where Debian keeps its programs
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.clocks.wall import WallClock
 from tests.crash.configuration import SECRETS
 from tests.crash.gateway import Gateway
 
@@ -15,9 +16,12 @@ KEY = "audit.key"
 
 
 class Fleet:
-    """`gateways` live in `folder`/g0, g1 ...; `text` gives each its configuration."""
+    """`gateways` live in `folder`/g0, g1 ...; `text` gives each its configuration.
 
-    def __init__(self, folder: Path, size: int, text: Callable[[int], str]) -> None:
+    Where `ahead` says how many seconds, each has a clock of its own; all may be set while they run.
+    """
+
+    def __init__(self, folder: Path, size: int, text: Callable[[int], str], ahead: Sequence[float] = ()) -> None:
         make_key(folder / KEY)
         self.gateways: list[Gateway] = []
         for n in range(size):
@@ -25,6 +29,9 @@ class Fleet:
             home.mkdir()
             (home / "config.toml").write_text(f'{text(n)}\n[audit]\nkey = {{ file = "{folder / KEY}" }}\n')
             self.gateways.append(Gateway(home, SECRETS, (), None))
+        self.clocks = [WallClock(folder / f"clock{n}", seconds) for n, seconds in enumerate(ahead)]
+        for gateway, clock in zip(self.gateways, self.clocks, strict=False):
+            gateway.wear(clock)
 
     @property
     def data(self) -> Path:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -31,11 +31,15 @@ REST_SECONDS = 120.0
 
 
 class Trouble(NamedTuple):
-    """What befalls a fleet, and who writes meanwhile: many people, calm ones, or one with a bot, who is told by it."""
+    """What befalls a fleet, and who writes meanwhile: many people, calm ones, or one with a bot, who is told by it.
+
+    `ahead`: by how many seconds each one's clock is ahead at the beginning.
+    """
 
     happens: "Callable[[Storm], Awaitable[None]]"
     people: Literal["all", "calm", "bot"] = "all"
     site: Path | None = None
+    ahead: Sequence[float] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -76,7 +80,7 @@ async def storm(trouble: Trouble, cluster: Cluster, folder: Path, seed: str, num
     complaints: list[str] = []
     violations: list[Violation] = []
     settings = msgspec.structs.replace(settings_of(number), telegram=trouble.people == "bot")
-    async with _world(folder, cluster, seed, settings) as here:
+    async with _world(folder, cluster, seed, settings, trouble.ahead) as here:
         fleet, people = here.fleet, People(here.here, PLAIN if trouble.people == "calm" else KINDS)
         if trouble.site is not None:
             fleet.install(trouble.site)
@@ -103,7 +107,9 @@ async def storm(trouble: Trouble, cluster: Cluster, folder: Path, seed: str, num
 
 
 @asynccontextmanager
-async def _world(folder: Path, cluster: Cluster, seed: str, settings: Settings) -> AsyncIterator[Storm]:
+async def _world(
+    folder: Path, cluster: Cluster, seed: str, settings: Settings, ahead: Sequence[float]
+) -> AsyncIterator[Storm]:
     database = await asyncio.to_thread(cluster.create)
     async with AsyncExitStack() as stack:
         rules = Platform(keys=settings.keys, edits=settings.edits)
@@ -117,6 +123,6 @@ async def _world(folder: Path, cluster: Cluster, seed: str, settings: Settings) 
             mine = msgspec.structs.replace(settings, database=at if n == 0 else database)
             return render(mine, Around(model.url, platform.url, bot.url, bot.port, "", ""))
 
-        fleet = Fleet(folder, SIZE, text)
+        fleet = Fleet(folder, SIZE, text, ahead)
         made = World(folder, fleet.gateways[0], platform, bot, model, random.Random(seed), Reader(database))
         yield Storm(fleet, stack.enter_context(closing(made)), cluster, database, way, seed)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from tests.chaos.storm import Storm, Trouble
+from tests.clocks.wall import HOUR
 from tests.waiting import slowly
 
 AWAY_S = 6.0
@@ -98,6 +99,22 @@ async def handovers(storm: Storm) -> None:
         storm.here.tell_bot("and now? {n}")
         await slowly(2.0)
 
+
+async def jumps(storm: Storm) -> None:
+    """One's clock goes an hour forth and back, and then whoever is an hour ahead dies with what it has."""
+    jumping = storm.fleet.clocks[0]
+    for ahead in (HOUR, -HOUR, 0.0):
+        await slowly(3.0)
+        jumping.set(ahead)
+    await slowly(3.0)
+    assert "process.dead" not in storm.fleet.said(), "somebody was held for dead who lives"
+    await storm.fleet.gateways[1].kill(down=AWAY_S)
+    jumping.set(HOUR)
+    await slowly(2.0)
+
+
+JUMPS = Trouble(jumps, ahead=(0.0, HOUR, -HOUR))
+"""Three machines whose clocks are an hour apart, and one of them jumps. It needs libfaketime."""
 
 TROUBLES: Mapping[str, Trouble] = {
     "kills": Trouble(kills),

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from tests.clocks.wall import WallClock
 from tests.standins import ROOT
 from tests.waiting import slowly, until
 
@@ -75,6 +76,10 @@ class Gateway:
     def install(self, site: Path) -> None:
         """Its next lives, and commands, are of the version that is installed in this folder."""
         self._more["PYTHONPATH"] = str(site)
+
+    def wear(self, clock: WallClock) -> None:
+        """Its next lives, and commands, go by this clock."""
+        self._more |= clock.environ
 
     async def ready(self) -> str:
         """Wait until the gateway that runs now has its intake open; its address."""

@@ -125,11 +125,19 @@ class Two:
 
 @asynccontextmanager
 async def two(
-    folder: Path, database: str, more: str = "", scopes: Sequence[str] = ("chat", "read"), way: str = ""
+    folder: Path,
+    database: str,
+    more: str = "",
+    scopes: Sequence[str] = ("chat", "read"),
+    way: str = "",
+    ahead: Sequence[float] = (),
 ) -> AsyncIterator[Two]:
-    """Both started; `more` stands behind the configuration, `way` behind the address of their database."""
+    """Both started; `more` stands behind the configuration, `way` behind the address of their database.
+
+    `ahead` says what their clocks show.
+    """
     async with model_standin() as model, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
-        fleet = Fleet(folder, 2, lambda _: CONFIG.format(database=database + way, model=model.url) + more)
+        fleet = Fleet(folder, 2, lambda _: CONFIG.format(database=database + way, model=model.url) + more, ahead)
         status, printed = await fleet.gateways[0].command(
             *("token", "create", "--name", "t"), *(word for scope in scopes for word in ("--scope", scope))
         )

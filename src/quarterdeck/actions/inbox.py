@@ -69,9 +69,9 @@ class Inbox:
         about = Subject(connection=row.connection, session=row.session_id, resource=row.id)
         record = self._auditor.record("change.inbox.retry", actor, about, outcome="waiting", content=reason.encode())
         expires = now + self._directory.limits.message_ttl_seconds
-        back = inbox.bring_back(row.id, now, expires)
+        back = inbox.bring_back(row.id, expires)
         waiting = msgspec.structs.replace(
-            row, state="waiting", outcome=None, detail=None, ended_at=None, takes=0, turn_id=None, not_before=now,
+            row, state="waiting", outcome=None, detail=None, ended_at=None, takes=0, turn_id=None, not_before=0.0,
             expires_at=expires,
         )  # fmt: skip
         count = sessions.advance(row.session_id, 0, now, steer=int(row.mode == "steer"))  # its take counts down again

@@ -341,7 +341,8 @@ class Outbox:
         if part.error == outbox.STOPPED:
             return "unknown", outbox.move(part.delivery_id, part.n, "sending", "unknown", now, error=outbox.STOPPED)
         able = channel.capabilities if channel else None
-        known = able is not None and able.idempotent_sends and now - part.first_at < able.idempotency_window
+        age = abs(now - part.first_at)  # where the clock was set back nobody knows it
+        known = able is not None and able.idempotent_sends and age < able.idempotency_window
         if (known or part.native_id) and part.attempts < MAX_ATTEMPTS:  # the same call again is harmless
             later = now + _delay(part.attempts)
             return "ready", outbox.again(part.delivery_id, part.n, "unknown", now, error=reason, not_before=later)

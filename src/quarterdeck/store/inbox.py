@@ -263,14 +263,14 @@ def end(ids: Sequence[str], outcome: str, detail: str, now: float, *, state: str
     )
 
 
-def bring_back(inbox_id: str, now: float, expires_at: float) -> Statement:
+def bring_back(inbox_id: str, expires_at: float) -> Statement:
     """A dead-lettered or failed row waits again."""
     return Statement(
         "inbox.bring_back",
         "UPDATE inbox SET state = 'waiting', outcome = NULL, detail = NULL, ended_at = NULL, takes = 0,"
-        " turn_id = NULL, not_before = :now, expires_at = :expires WHERE tenant = :tenant AND id = :id"
+        " turn_id = NULL, not_before = 0, expires_at = :expires WHERE tenant = :tenant AND id = :id"
         " AND state = 'ended' AND outcome IN ('dead_lettered', 'failed')",
-        {"tenant": TENANT, "id": inbox_id, "now": now, "expires": expires_at},
+        {"tenant": TENANT, "id": inbox_id, "expires": expires_at},
         expect=1,
     )
 

@@ -27,7 +27,7 @@ from quarterdeck.actions.tokens import Tokens
 from quarterdeck.actions.verification import Verification
 from quarterdeck.actions.workspaces import Workspaces
 from quarterdeck.base import crash
-from quarterdeck.base.clock import Clock, SystemClock
+from quarterdeck.base.clock import Clock, SharedClock
 from quarterdeck.base.config import LoadedConfig, load_config
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import StoreFailed
@@ -68,8 +68,9 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.instructions import InstructionFiles
 from quarterdeck.store.opening import SQLITE, open_blobs, open_instructions, open_store
+from quarterdeck.store.server_time import set_clock
 from quarterdeck.wiring.builtin import Builder
-from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, share
+from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, clock_of, share
 from quarterdeck.wiring.tracing import traced
 from quarterdeck.wiring.watching import watching
 
@@ -139,10 +140,10 @@ async def build(
 
     Without `channels` no connection's secret is needed, with `only` just that one's; what is to be sent waits.
     """
-    config, clock, plugins = loaded.config, SystemClock(), Plugins(loaded.config)
+    config, clock, plugins = loaded.config, clock_of(loaded.config.database), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
     log = make_logger(level := Level(config.log.level), config.log.format)
-    data, store, blobs, files, applied = await _opened(config, points, failed, stack)
+    data, store, blobs, files, applied = await _opened(config, points, failed, clock, stack)
     shared = share(config.database, data, store, VERSION, roles, clock, new_id, log)
     client, auditor = _client(stack), Auditor(clock, new_id)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
@@ -189,15 +190,17 @@ async def build(
 
 
 async def _opened(
-    config: Config, points: CrashPoints, failed: asyncio.Event, stack: AsyncExitStack
+    config: Config, points: CrashPoints, failed: asyncio.Event, clock: Clock, stack: AsyncExitStack
 ) -> tuple[DataDir, Store, Blobs, InstructionFiles, list[str]]:
     """The data directory, the database, where bytes and instruction files are kept, and the migrations that this took.
 
-    `failed` hears of a commit without a fate.
+    `failed` hears of a commit without a fate; `clock` is set, where others have it, too.
     """
     data = _hold(config, stack)
     store, applied = await open_store(config.database, data, points, lambda error: failed.set())
     stack.push_async_callback(store.close)
+    if isinstance(clock, SharedClock):
+        await set_clock(clock, store)
     blobs = await open_blobs(config.database, data, store, points)
     return data, store, blobs, open_instructions(config.database, store), applied
 

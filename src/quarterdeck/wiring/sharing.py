@@ -4,13 +4,14 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from quarterdeck.actions.agreement import Agreement
 from quarterdeck.actions.connections import load_pauses
-from quarterdeck.base.clock import Clock
+from quarterdeck.base.clock import Clock, SharedClock, SystemClock
 from quarterdeck.base.standing import ALONE, Standing
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.flow import peers
@@ -36,6 +37,7 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.opening import SQLITE
 from quarterdeck.store.processes import Process
+from quarterdeck.store.server_time import set_clock
 
 GATEWAY: Final = "gateway"  # receives and sends
 WORKER: Final = "worker"  # runs turns
@@ -181,6 +183,11 @@ class Work:
         await self.outbox.quiet(lease.removeprefix(CONNECTION))
 
 
+def clock_of(database: str) -> Clock:
+    """This machine's, or one that all processes on a database have in common."""
+    return SystemClock() if database == SQLITE else SharedClock()
+
+
 def share(
     database: str,
     data: DataDir,
@@ -210,7 +217,10 @@ def share(
     line = Direct(database, news.hear, news.missed)
     processes = Processes(me, standing, line, store, clock, log, given_up)
     leases = Leases(store, standing.process, processes.gone, clock, log)
-    return Sharing(standing, Together(processes, leases, news, line, log), roles)
+    together = Together(processes, leases, news, line, log)
+    if isinstance(clock, SharedClock):
+        together.set_clock = partial(set_clock, clock, line)
+    return Sharing(standing, together, roles)
 
 
 def _nothing(session_id: str, connection: str) -> None:

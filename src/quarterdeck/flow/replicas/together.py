@@ -7,6 +7,7 @@ from typing import Final, Protocol
 import msgspec
 
 from quarterdeck.base.errors import Retry
+from quarterdeck.base.standing import BEAT_S
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow.groups import first_error
 from quarterdeck.flow.peers import Changed, Run
@@ -47,6 +48,7 @@ class Together:
         self._stale = asyncio.Event()
         self.refresh: Callable[[], Awaitable[None]] = _nothing
         self.watch: Callable[[], None] = lambda: None
+        self.set_clock: Callable[[], Awaitable[None]] = _nothing
 
     async def run(self, life: Life) -> None:
         """Live among the others until told to stop, then leave them."""
@@ -54,7 +56,7 @@ class Together:
         await self.processes.join()
         await self._look(life)
         life.ready()
-        works = (self._hold(), self._tell(), self._renew(), self._watch())
+        works = (self._hold(), self._tell(), self._renew(), self._watch(), self._keep_time())
         with first_error():
             async with asyncio.TaskGroup() as group:
                 beside = [group.create_task(work) for work in works]
@@ -144,6 +146,14 @@ class Together:
         while True:
             await asyncio.sleep(WATCH_S)
             self.watch()
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            try:
+                await self.set_clock()
+            except Retry as error:  # the clock goes on meanwhile
+                self._log.warning("process.time_unheard", reason=str(error))
 
     async def _renew(self) -> None:
         while True:

@@ -79,16 +79,18 @@ def unreached(error: NetError, usage: Usage | None) -> ProviderFailed:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that the endpoint asks to wait; None when it does not say so understandably."""
+    """Seconds that the endpoint asks to wait; None when it does not say so understandably.
+
+    A date is held against the endpoint's own (RFC 9110, 6.6.1), where it says that: ours may be wrong.
+    """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _number(headers.get(name))
         if seconds is not None:
             return seconds * unit
-    try:
-        at = parsedate_to_datetime(headers.get("retry-after", "")).timestamp()
-    except (ValueError, OverflowError):
+    if (at := _date(headers, "retry-after")) is None:
         return None
-    return max(0.0, at - now)
+    theirs = _date(headers, "date")
+    return max(0.0, at - (now if theirs is None else theirs))
 
 
 def reason(what: str, code: str, message: str, key: Secret | None) -> str:
@@ -98,6 +100,13 @@ def reason(what: str, code: str, message: str, key: Secret | None) -> str:
     if key is not None:
         text = text.replace(key.reveal(), "***")
     return " ".join(text.split())[:MAX_REASON].rstrip(": ")
+
+
+def _date(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        return parsedate_to_datetime(headers.get(name, "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _number(text: str | None) -> float | None:
