@@ -41,7 +41,7 @@ async def test_what_one_gives_out_for_minutes_holds_at_another_two_hours_apart(d
     async with two(tmp_path, database, ahead=(HOUR, -HOUR)) as both:
         ahead, behind = both.fleet.gateways
         for maker, other in ((ahead, both.b), (behind, both.a)):
-            assert await _asks(other, await _printed(maker, "token", "create", "--name", "t", "--scope", "read",
+            assert await _asks(other, await _printed(maker, "token", "create", "--name", "t", "--scope", "chat",
                                                      "--expires", "30m")) == 200  # fmt: skip
             code = (await _printed(maker, "signin")).rpartition("#")[2]
             assert await _signs_in(other, code) == 204
