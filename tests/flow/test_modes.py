@@ -93,6 +93,16 @@ async def test_a_quiet_time_outlives_a_crash(idle_world: World) -> None:
     assert list(await world.ended(act)) == ["answered"]
 
 
+async def test_a_quiet_time_does_not_last_an_hour_because_the_clock_was_set_back(idle_world: World) -> None:
+    world = idle_world
+    world.settings.let(queue="collect", debounce_ms=60_000)
+    await world.start()
+    acts = [await world.say("one"), await world.say("two")]
+    world.jump(-3600)
+    assert list(await world.ended(*acts)) == ["answered", "answered"]
+    assert world.main.asked == 1
+
+
 async def test_a_steering_message_is_taken_in_behind_the_results_of_tools(idle_world: World) -> None:
     world = idle_world
     tool = world.add_tool(ToolDouble("look"))

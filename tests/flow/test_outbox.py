@@ -147,6 +147,19 @@ async def test_a_platform_with_keys_is_asked_again_with_the_same_key(idle_world:
     assert len(world.platform.calls) == 2
 
 
+async def test_nobody_knows_how_old_a_key_is_whose_clock_was_set_back(idle_world: World) -> None:
+    world = idle_world
+    world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)
+    await world.start()
+    held = world.platform.hold(result=MaybeSent("no answer"))
+    await world.say("one")
+    await held.reached()
+    world.jump(-3600)
+    held.release()
+    await until(lambda: world.look() or not world.busy, what="rest")
+    assert [text.startswith(REPEAT) for _, _, text in world.platform.calls] == [False, True]
+
+
 async def test_a_platform_with_keys_that_never_answers_is_given_a_pause(loose_world: World) -> None:
     world = loose_world
     world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)

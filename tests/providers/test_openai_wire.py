@@ -444,6 +444,8 @@ def test_what_a_status_means(status: int, said: bytes, kind: str, retryable: boo
         ({"retry-after-ms": "200", "retry-after": "1"}, 0.2),
         ({"retry-after": "Thu, 01 Jan 1970 00:02:00 GMT"}, 20.0),
         ({"retry-after": "Thu, 01 Jan 1970 00:00:09 GMT"}, 0.0),
+        ({"retry-after": "Thu, 01 Jan 1970 01:00:20 GMT", "date": "Thu, 01 Jan 1970 01:00:00 GMT"}, 20.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:02:00 GMT", "date": "now"}, 20.0),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "1e999"}, None),
