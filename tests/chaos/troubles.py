@@ -101,7 +101,10 @@ async def handovers(storm: Storm) -> None:
 
 
 async def jumps(storm: Storm) -> None:
-    """One's clock goes an hour forth and back, and then whoever is an hour ahead dies with what it has."""
+    """Of three clocks that are an hour apart one jumps, and then whoever is ahead dies with what it has.
+
+    It needs libfaketime.
+    """
     jumping = storm.fleet.clocks[0]
     for ahead in (HOUR, -HOUR, 0.0):
         await slowly(3.0)
@@ -113,9 +116,6 @@ async def jumps(storm: Storm) -> None:
     await slowly(2.0)
 
 
-JUMPS = Trouble(jumps, ahead=(0.0, HOUR, -HOUR))
-"""Three machines whose clocks are an hour apart, and one of them jumps. It needs libfaketime."""
-
 TROUBLES: Mapping[str, Trouble] = {
     "kills": Trouble(kills),
     "freezes": Trouble(freezes),
@@ -124,5 +124,6 @@ TROUBLES: Mapping[str, Trouble] = {
     "cut": Trouble(cut),
     "silence": Trouble(silence),
     "restart": Trouble(restart),
+    "jumps": Trouble(jumps, ahead=(0.0, HOUR, -HOUR)),
     "handovers": Trouble(handovers, people="bot"),
 }

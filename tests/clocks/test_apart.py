@@ -1,17 +1,15 @@
 """Processes on one PostgreSQL whose machines' clocks are an hour apart, and jump: they go by the database's."""
 
 import asyncio
-import json
 import time
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from tests.chaos.storm import storm
-from tests.chaos.troubles import JUMPS
+from tests.chaos.troubles import TROUBLES
+from tests.clocks.doors import asks, given_out, signs_in
 from tests.clocks.wall import HOUR, LIBRARY, MISSING
-from tests.crash.gateway import Gateway
 from tests.doors.test_two_gateways import two
 from tests.postgresql import Cluster, own_postgresql
 
@@ -20,14 +18,14 @@ pytestmark = [pytest.mark.timeout(400), pytest.mark.skipif(LIBRARY is None, reas
 
 WRITTEN = "SELECT created_at FROM inbox"
 NEAR_S = 30.0
+COLLECTS = 1  # the number of a storm whose assistant gathers what is said within its quiet time
 
 
 @pytest.mark.proves("M1", "M2", "M3", "A1", "R1")
-@pytest.mark.parametrize("number", [1, 2], ids=["collect", "steer"])
-def test_clocks_that_are_apart_and_jump_lose_and_double_nothing(
-    number: int, postgresql: Cluster, tmp_path: Path
+def test_what_waits_for_its_quiet_time_or_its_retry_is_lost_and_doubled_by_no_clock(
+    postgresql: Cluster, tmp_path: Path
 ) -> None:
-    outcome = asyncio.run(storm(JUMPS, postgresql, tmp_path / "jumps", "0 jumps", number))
+    outcome = asyncio.run(storm(TROUBLES["jumps"], postgresql, tmp_path / "jumps", "0 jumps", COLLECTS))
     assert outcome.fine, str(outcome)
     assert (outcome.kills, outcome.given_up) == (1, 0), "nobody had evidence of anybody else's death"
 
@@ -41,33 +39,12 @@ async def test_what_one_gives_out_for_minutes_holds_at_another_two_hours_apart(d
     async with two(tmp_path, database, ahead=(HOUR, -HOUR)) as both:
         ahead, behind = both.fleet.gateways
         for maker, other in ((ahead, both.b), (behind, both.a)):
-            assert await _asks(other, await _printed(maker, "token", "create", "--name", "t", "--scope", "chat",
+            assert await asks(other, await given_out(maker, "token", "create", "--name", "t", "--scope", "chat",
                                                      "--expires", "30m")) == 200  # fmt: skip
-            code = (await _printed(maker, "signin")).rpartition("#")[2]
-            assert await _signs_in(other, code) == 204
-            assert await _signs_in(other, code) == 403, "once"
+            code = (await given_out(maker, "signin")).rpartition("#")[2]
+            assert await signs_in(other, code) == 204
+            assert await signs_in(other, code) == 403, "once"
         session = await both.begin()
         for url in (both.a, both.b):
             await both.say(url, session, "hello")
         assert all(abs(row["created_at"] - time.time()) < NEAR_S for row in both.reader.rows(WRITTEN, ()))
-
-
-async def _printed(gateway: Gateway, *words: str) -> str:
-    """The token, or the link, that a command gives out."""
-    status, printed = await gateway.command(*words)
-    assert status == 0, printed
-    row = json.loads(printed)
-    return str(row.get("token") or row["url"])
-
-
-async def _asks(url: str, token: str) -> int:
-    headers = {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession() as http, http.get(f"{url}/api/v1/me", headers=headers) as answer:
-        return answer.status
-
-
-async def _signs_in(url: str, code: str) -> int:
-    headers = {"Origin": url}
-    body = {"code": code}
-    async with aiohttp.ClientSession() as http, http.post(f"{url}/api/v1/signin", json=body, headers=headers) as answer:
-        return answer.status

@@ -147,6 +147,17 @@ async def test_a_platform_with_keys_is_asked_again_with_the_same_key(idle_world:
     assert len(world.platform.calls) == 2
 
 
+async def test_a_retry_does_not_wait_an_hour_because_the_clock_was_set_back(idle_world: World) -> None:
+    world = idle_world
+    await world.start()
+    world.platform.answers(NotSent("busy", 30.0, room_only=True))
+    await world.say("one")
+    await until(lambda: world.part_states() == ["ready"] and world.parts.outbox._rooms._later, what="the retry to wait")
+    world.jump(-3600)
+    await world.rest()
+    assert world.platform.texts() == ["re: one"]
+
+
 async def test_nobody_knows_how_old_a_key_is_whose_clock_was_set_back(idle_world: World) -> None:
     world = idle_world
     world.settings.capabilities = Capabilities(400, idempotent_sends=True, idempotency_window=60)

@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from quarterdeck.base.standing import boot_seconds
+
+SET_BACK_S: Final = 5.0
+"""What is later than now by so much was before the clock was set back; by less, a clock was corrected."""
 
 
 class Clock(Protocol):
@@ -27,6 +30,11 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def left(due_at: float, put_off_at: float, now: float) -> float:
+    """Seconds until something is due that was put off then; none where the clock was set back since."""
+    return 0.0 if put_off_at > now + SET_BACK_S else max(0.0, due_at - now)
 
 
 class SharedClock:

@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from quarterdeck.base.clock import Clock
+from quarterdeck.base.clock import Clock, left
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import NotAllowed
 from quarterdeck.base.standing import CutOff
@@ -199,9 +199,8 @@ class Outbox:
         return self._wait(following)
 
     def _wait(self, part: PartRow) -> float:
-        """Seconds until a part may be tried; a wall clock that was set back does not make it wait for longer."""
-        longest = max(0.0, part.not_before - part.updated_at)
-        return min(longest, max(0.0, part.not_before - self._clock.now()))
+        """Seconds until a part may be tried."""
+        return left(part.not_before, part.updated_at, self._clock.now())
 
     async def _next_part(self, key: str) -> float | None:
         connection, _, room_id = key.partition("|")

@@ -5,6 +5,7 @@ from itertools import takewhile
 
 import msgspec
 
+from quarterdeck.base.clock import left
 from quarterdeck.flow import streaming
 from quarterdeck.flow.sending import delivery_event
 from quarterdeck.flow.services import Services
@@ -24,7 +25,6 @@ from quarterdeck.words.languages import first_of
 from quarterdeck.words.sentences import Moment, phrase
 
 AT_ONCE = 50  # rows that one turn takes at most
-SET_BACK_S = 5.0  # a row that was made so much later than now: the clock was set back
 UNKNOWN = "The outcome is unknown: the process ended while this ran. Do not repeat it; a person has been told."
 
 
@@ -61,9 +61,9 @@ class Taking:
             place = (expired[0].connection, expired[0].room_id)
             await self._expire(session, [row for row in expired if (row.connection, row.room_id) == place])
             return Claim(wait=0.0)
-        due = list(takewhile(lambda row: _due(row, now), rows))  # nothing overtakes what has its quiet time
+        due = list(takewhile(lambda row: not _quiet(row, now), rows))  # nothing overtakes what has its quiet time
         if not due:
-            return Claim(wait=max(0.01, rows[0].not_before - now)) if rows else Claim()
+            return Claim(wait=max(0.01, _quiet(rows[0], now))) if rows else Claim()
         state = await self._fresh(session, _choose(due))
         state.lane_empty = len(state.rows) == len(rows) < AT_ONCE
         return Claim(state)
@@ -212,9 +212,9 @@ class Taking:
         return events.insert(state.session.id, 0, "turn.started", data, now)
 
 
-def _due(row: InboxRow, now: float) -> bool:
-    """Whether a row has its quiet time, or was made by a clock that was set back since."""
-    return row.not_before <= now or row.created_at > now + SET_BACK_S
+def _quiet(row: InboxRow, now: float) -> float:
+    """Seconds that a row waits for yet."""
+    return left(row.not_before, row.created_at, now)
 
 
 def _choose(due: list[InboxRow]) -> list[InboxRow]:
