@@ -24,7 +24,6 @@ async def asks(url: str, token: str) -> int:
 
 async def signs_in(url: str, code: str) -> int:
     """The status of a browser's exchange of a code."""
-    headers = {"Origin": url}
-    async with aiohttp.ClientSession(headers=headers) as http:
-        async with http.post(f"{url}/api/v1/signin", json={"code": code}) as answer:
-            return answer.status
+    http = aiohttp.ClientSession(headers={"Origin": url})
+    async with http, http.post(f"{url}/api/v1/signin", json={"code": code}) as answer:
+        return answer.status
