@@ -106,7 +106,7 @@ class Sharing:
         one.leases.taken, one.leases.quiet = work.taken, work.quiet
         wake = work.lanes.wake if WORKER in self.roles else _nothing
         watching = Watching(work.live, one.news, work.clock)
-        work.live.elsewhere, one.watch = watching, watching.say
+        work.live.elsewhere, one.watch, one.processes.joined = watching, watching.say, watching.say
         one.news.hearers = Hearers(
             wake, work.live.heard, work.outbox.wake, work.lanes.cut, work.changed, work.missed, watching
         )

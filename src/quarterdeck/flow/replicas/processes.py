@@ -53,7 +53,10 @@ class Sightings:
 
 
 class Processes:
-    """This process among the others. `settle` closes what a dead one had begun, `changed` hears that one is gone."""
+    """This process among the others.
+
+    `settle` closes what a dead one had begun, `changed` hears that one is gone, `joined` that one is new here.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class Processes:
         self._beat_at = 0.0
         self.settle: Callable[[str], Awaitable[None]] = _nothing
         self.changed: Callable[[], None] = lambda: None
+        self.joined: Callable[[], None] = lambda: None
         self.seen: Callable[[], str] = lambda: ""  # what only this process sees, for the others
 
     async def join(self) -> None:
@@ -134,6 +138,8 @@ class Processes:
             self.living.pop(row.id, None)
         if before - set(self.living):
             self.changed()
+        if set(self.living) - before:
+            self.joined()
         for row in rows:
             if row.state == "dead" and row.id not in self._settling:
                 self._settling.add(row.id)
