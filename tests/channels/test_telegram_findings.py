@@ -79,7 +79,7 @@ async def test_a_webhook_that_somebody_else_has_set(platform: Telegram) -> None:
     await platform.write("waits")
     one = (await found(platform))["receiving"]
     assert one.state == "WARN"
-    assert one.detail == "somebody has set a webhook (https://somebody.example/hook); 1 updates wait"
+    assert one.detail == "somebody has set a webhook (https://somebody.example/hook); 1 update waits"
     assert "/revoke" in one.fix
     assert not await platform.driver.requests("deleteWebhook"), "looking changes nothing"
 
@@ -113,7 +113,7 @@ async def test_how_the_webhook_stands(platform: Telegram) -> None:
 
         await until(failing, what="an error of the webhook")
         late = await stands()
-    assert late.detail.startswith(f"Telegram cannot call {ours}; 1 updates wait; last error: Connection failed")
+    assert late.detail.startswith(f"Telegram cannot call {ours}; 1 update waits; last error: Connection failed")
     assert "443" in late.fix
 
 

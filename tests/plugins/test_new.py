@@ -73,7 +73,7 @@ async def standin(desk: NewDesk, folder: Path) -> AsyncIterator[str]:
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield (await process.stdout.readline()).decode().strip()
     finally:
         process.kill()

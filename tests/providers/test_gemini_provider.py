@@ -340,6 +340,7 @@ async def test_an_assistant_of_a_whole_gateway_calls_a_tool(tmp_path: Path, gemi
     table = f'[providers.google]\nkind = "gemini"\nbase_url = "{gemini.url}/v1beta"\n'
     desk.write(desk.config.read_text() + table + 'api_keys = [{ env = "GEMINI_API_KEY" }]\n')
     said = await desk.run("chat", "[[tool time {}]] what time is it?", environ={"GEMINI_API_KEY": KEY})
-    assert (said.code, said.err) == (0, "")
+    assert (said.code, said.err.count("\n")) == (0, 1), said.err
+    assert "is kept in the new folder" in said.err
     assert said.out.startswith("re: what time is it?\ntime -> ")
     assert [call.kind for call in gemini.calls] == ["tools", "text"]
