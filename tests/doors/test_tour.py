@@ -11,9 +11,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from quarterdeck.cli.tour.chatlog import Line, look
+from tests.postgresql import Cluster
 from tests.standins import ROOT
 from tests.waiting import until
 
@@ -81,9 +83,9 @@ def tour(tmp_path: Path) -> Tour:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.proves("tour.kill", "tour.deaf", "tour.proof")
-async def test_every_claim_holds(tour: Tour) -> None:
-    done = await tour.run("--json")
+@pytest.mark.proves("tour.kill", "tour.takeover", "tour.deaf", "tour.proof")
+async def test_every_claim_holds(tour: Tour, postgresql: Cluster) -> None:
+    done = await tour.run("--json", "--database", postgresql.url("postgres"))
     assert done.code == 0, done.out + done.err
     assert done.seconds < TOUR_SECONDS
     kill, proof = done.scenes["kill"], done.scenes["proof"]
@@ -95,6 +97,12 @@ async def test_every_claim_holds(tour: Tour) -> None:
     assert 0 < facts["answered_before"] < 40
     assert facts["half_written"] - facts["marked_repeats"] <= facts["completed_in_place"] <= facts["half_written"]
     assert 0 < kill["seconds"] < 60
+    takeover = done.scenes["takeover"]
+    assert takeover["state"] == "held", takeover
+    facts = takeover["facts"]
+    assert (facts["answered"], facts["lost"], facts["doubled"], facts["disordered"]) == (40, 0, 0, 0)
+    assert facts["half_written"] > 0
+    assert "quarterdeck_tour" not in str(await databases(postgresql))
     deaf = done.scenes["deaf"]
     assert deaf["state"] == "held", deaf
     for rule in ("connection_deaf", "connection_unauthorised"):
@@ -149,6 +157,26 @@ async def test_a_change_that_is_not_named_fails_the_tour(tour: Tour) -> None:
     assert max(map(len, done.out.splitlines())) <= 60
     (kept,) = tour.left
     assert counted(kept / "messenger.log") == (42, 42)  # the other scenes told the truth
+
+
+async def databases(postgresql: Cluster) -> list[str]:
+    connection = await asyncpg.connect(postgresql.url("postgres"))
+    try:
+        return [row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")]
+    finally:
+        await connection.close()
+
+
+async def test_where_no_database_can_be_made_the_scene_fails_and_the_others_go_on(tour: Tour) -> None:
+    done = await tour.run("--json", "--database", "postgresql://nobody@127.0.0.1:9/postgres")
+    assert done.code == 1
+    assert {name: scene["state"] for name, scene in done.scenes.items()} == {
+        "kill": "held",
+        "takeover": "failed",
+        "deaf": "held",
+        "proof": "held",
+    }
+    assert "the database does not do what the scene needs" in done.scenes["takeover"]["failures"][0]
 
 
 def counted(log: Path) -> tuple[int, int]:

@@ -66,7 +66,9 @@ CONTRACT = Argument("--contract", "Also take away what only older versions need;
 MIGRATED = ("id", "state", "created_at")
 MODEL = Argument("model", "Its name.", usual="smollm2", choices=("smollm2",))
 FOUND = Argument("outcome", "What you found out.", choices=("sent", "failed"))
+SERVER = Argument("--database", "A PostgreSQL (postgresql://...) where two gateways may have a database for a while.")
 SABOTAGE = Argument("--sabotage", "Spoil this scene, to see that the tour notices.", choices=("kill", "deaf", "proof"))
+TOUR = (SABOTAGE, SERVER)
 FOLDER = Argument("folder", "The folder to make.")
 NEW = (
     Argument("kind", "What it brings.", choices=("channel", "provider", "tool")),
@@ -127,7 +129,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("connections add", "Connect a bot, and answer the first person who opens its link.", "connecting:add", BOT),
     Command("doctor", "Check everything that has to be right, and say how to put it right.", "doctor:doctor", (PART,)),
     asked("status", "Show whether the gateway runs, and what it is doing."),
-    Command("tour", "Try the main claims on this machine: a minute, no key.", "tour.programme:tour", (SABOTAGE,)),
+    Command("tour", "Try the main claims on this machine: a minute, no key.", "tour.programme:tour", TOUR),
     listed("alerts list", "List what is wrong, and what was.", STATES, "created_at rule subject cause owner next_step"),
     asked("alerts acknowledge", "Take an alert on; it goes on until it is over.", ID, WHY),
     Command("config check", "Say what is wrong with the configuration, if anything.", "config:check", (SCHEMA,)),

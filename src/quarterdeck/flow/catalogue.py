@@ -98,6 +98,7 @@ USAGE: Mapping[str, str] = {
 }
 TOUR: Mapping[str, str] = {
     "kill": "20 people write, the gateway is killed in mid-turn, everybody gets one answer",
+    "takeover": "of two gateways on PostgreSQL the one that works is killed, and the other goes on",
     "deaf": "a messenger falls silent, then revokes the token; both are told in another room and on Home, and end",
     "proof": "one byte of a copy of the record is flipped, and the entry is named",
 }

@@ -6,6 +6,8 @@
 - `messenger` what can be done to a messenger's stand-in, and what it has logged
 - `home`      what does a signed-in browser read on the console's first page?
 - `kill`      does a killed gateway lose, repeat or disorder anything?
+- `takeover`  does another gateway go on where one was killed?
+- `database`  a database of the tour's own for that
 - `deaf`      is a connection that hears nothing, or is shut out, found before anybody complains?
 - `chatlog`   what did people see, by the messenger's own log?
 - `proof`     is a record that was changed found out?

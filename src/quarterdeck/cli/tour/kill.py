@@ -25,12 +25,9 @@ ALL_SECONDS = 100.0
 def kill(stage: Stage, account: Account) -> None:
     """Play it. Raises StageFailed."""
     stage.start()
-    for name in PEOPLE:
-        for text in TEXTS:
-            stage.messenger.write(name, text.format(name=name))
-        time.sleep(PACE_S)
+    write(stage)
     account.did(f"{len(PEOPLE)} people wrote {len(TEXTS)} messages each; the answers come word by word.")
-    until(lambda: _in_the_midst(seen(stage)), BUSY_SECONDS, "the moment when some answers are half written")
+    until(lambda: in_the_midst(seen(stage)), BUSY_SECONDS, "the moment when some answers are half written")
     killed = stage.kill()
     before = seen(stage)
     account.did(
@@ -42,12 +39,20 @@ def kill(stage: Stage, account: Account) -> None:
     begun = stage.start()
     ready = time.monotonic() - begun
     account.did(f"It was started again, and was ready after {ready:.1f} s.")
-    _wait_for_all(stage)
+    wait_for_all(stage)
     stage.stop()
     after = seen(stage)
-    _judge(account, before, after)
+    judge(account, before, after)
     if after.last_answer > begun:
         account.took(after.last_answer - begun, "from the restart to the last answer")
+
+
+def write(stage: Stage) -> None:
+    """All that people say, one after the other."""
+    for name in PEOPLE:
+        for text in TEXTS:
+            stage.messenger.write(name, text.format(name=name))
+        time.sleep(PACE_S)
 
 
 def seen(stage: Stage) -> Seen:
@@ -60,11 +65,12 @@ def _answer(question: str) -> str:
     return f"You said: {question}\n\n{HELP}"
 
 
-def _in_the_midst(now: Seen) -> bool:
+def in_the_midst(now: Seen) -> bool:
+    """Whether a kill now comes in the middle of enough work."""
     return now.answered >= FEW and len(now.half) >= MANY
 
 
-def _wait_for_all(stage: Stage) -> None:
+def wait_for_all(stage: Stage) -> None:
     """Until everybody has an answer and nothing follows, or nothing happens any more."""
     limit = time.monotonic() + ALL_SECONDS
 
@@ -75,7 +81,8 @@ def _wait_for_all(stage: Stage) -> None:
     until(over, ALL_SECONDS + QUIET_SECONDS, "the end of the answers")
 
 
-def _judge(account: Account, before: Seen, after: Seen) -> None:
+def judge(account: Account, before: Seen, after: Seen) -> None:
+    """Tell what people saw before a kill, and after it, and hold the claim against it."""
     begun = {half.id: half.halves[0] for half in before.half}
     finished = sum(begun.get(one.id) in one.whole for one in after.questions)
     total = len(after.questions)

@@ -11,8 +11,9 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from quarterdeck.base.errors import BadInput
 from quarterdeck.cli.command import Command
-from quarterdeck.cli.tour import deaf, kill, proof
+from quarterdeck.cli.tour import deaf, kill, proof, takeover
 from quarterdeck.cli.tour.account import Account, Paper, paper
 from quarterdeck.cli.tour.stage import Stage, StageFailed, stage
 
@@ -27,6 +28,8 @@ Play = Callable[[Stage, Account], None]
 
 def tour(command: Command, given: argparse.Namespace) -> int:
     """Play every scene; 1 when a claim failed. It needs no configuration and touches none."""
+    if given.database and not given.database.startswith("postgresql://"):
+        raise BadInput("--database", "this is no address of a PostgreSQL", "Give one that begins with postgresql://")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     shown = None if given.json else paper()
@@ -34,9 +37,9 @@ def tour(command: Command, given: argparse.Namespace) -> int:
     begun, held, keep = time.monotonic(), False, True
     try:
         if shown:
-            _welcome(shown, given.sabotage)
+            _welcome(shown, given.sabotage, 4 if given.database else 3)
         with stage(folder, swallow=int(given.sabotage == "kill")) as made:
-            held = _play(made, shown, given.sabotage)
+            held = _play(made, shown, scenes(given.sabotage, given.database))
         keep = not held
     except KeyboardInterrupt:
         keep = False
@@ -52,19 +55,20 @@ def tour(command: Command, given: argparse.Namespace) -> int:
     return 0 if held else 1
 
 
-def scenes(sabotage: str | None) -> Sequence[tuple[str, str, Play]]:
-    """Name, claim and play of each scene, in their order."""
+def scenes(sabotage: str | None, server: str | None) -> Sequence[tuple[str, str, Play]]:
+    """Name, claim and play of each scene, in their order; `server` is a PostgreSQL that may be used."""
     return (
         ("kill", kill.CLAIM, kill.kill),
+        *((("takeover", takeover.CLAIM, partial(takeover.takeover, server=server)),) if server else ()),
         ("deaf", deaf.CLAIM, partial(deaf.deaf, swallow_it=sabotage == "deaf")),
         ("proof", proof.CLAIM, partial(proof.proof, leave_it=sabotage == "proof")),
     )
 
 
-def _play(made: Stage, shown: Paper | None, sabotage: str | None) -> bool:
+def _play(made: Stage, shown: Paper | None, programme: Sequence[tuple[str, str, Play]]) -> bool:
     """Every scene, also after one that failed; whether all claims held."""
     held = True
-    for number, (name, claim, play) in enumerate(scenes(sabotage), 1):
+    for number, (name, claim, play) in enumerate(programme, 1):
         if shown:
             shown.title(f"{number}. {name.capitalize()}")
             shown.line("Claim", claim)
@@ -81,8 +85,9 @@ def _play(made: Stage, shown: Paper | None, sabotage: str | None) -> bool:
     return held
 
 
-def _welcome(shown: Paper, sabotage: str | None) -> None:
-    shown.title("Quarterdeck tour: three claims, tried on this machine. A minute, no key, no network.")
+def _welcome(shown: Paper, sabotage: str | None, claims: int) -> None:
+    number = "four" if claims == 4 else "three"
+    shown.title(f"Quarterdeck tour: {number} claims, tried on this machine. A minute, no key, no network.")
     print()
     shown.line("Real", REAL)
     shown.line("Stand-in", STAND_INS)

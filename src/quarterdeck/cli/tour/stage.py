@@ -60,14 +60,21 @@ class Ended:
 
 @dataclass
 class Stage:
-    """The folder and what runs in it. `swallow`: see the messenger's stand-in."""
+    """The folder and what runs in it. `swallow`: see the messenger's stand-in; `database`: where, if not a file."""
 
     folder: Path
     swallow: int = 0
+    database: str = ""
     _children: list[Child] = field(default_factory=list[Child])
     _gateway: Child | None = None
     _token: str = field(default_factory=lambda: secrets.token_hex(16))
     _messenger: Messenger | None = None
+
+    def beside(self, name: str, messenger: Messenger, database: str) -> "Stage":
+        """Another one, for one more gateway that serves a messenger of this one."""
+        folder = self.folder / name
+        folder.mkdir()
+        return Stage(folder, database=database, _token=self._token, _messenger=messenger)
 
     @property
     def config(self) -> Path:
@@ -114,7 +121,7 @@ class Stage:
         begun = time.monotonic()
         child = self._start(self.folder / "gateway.out", "quarterdeck", "up", "--config", str(self.config))
         self._gateway = child
-        self._await(lambda: self._runs(child), "the gateway", child)
+        self._await(lambda: self.runs(child.pid), "the gateway", child)
         return begun
 
     def kill(self) -> bool:
@@ -139,9 +146,10 @@ class Stage:
             raise StageFailed("the gateway does not run")
         return self._gateway
 
-    def _runs(self, child: Child) -> bool:
+    def runs(self, pid: int) -> bool:
+        """Whether the gateway is this process, and ready."""
         runtime = self.data.read_runtime()
-        return runtime is not None and runtime.pid == child.pid
+        return runtime is not None and runtime.pid == pid
 
     def _await(self, condition: Callable[[], bool], what: str, child: Child) -> None:
         """Wait until a child is ready. Raises StageFailed with what was said last when it ends before."""
@@ -181,6 +189,7 @@ class Stage:
         Its standard input stays open as long as this process lives; the messenger ends with it.
         """
         environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
+        environ |= {"QUARTERDECK_DATABASE": self.database} if self.database else {}
         with out.open("wb") as to_out, self._errors.open("ab") as to_errors:
             child = subprocess.Popen(  # noqa: S603  our own program, with our own words
                 (sys.executable, "-P", "-m", module, *words),
