@@ -170,3 +170,26 @@ async def test_a_connection_keeps_a_bounded_number_of_lists(store: PostgresqlSto
 
 def test_hot_operations_are_operations() -> None:
     assert OPERATIONS.keys() >= HOT
+
+
+async def test_where_no_functions_may_be_made_a_list_goes_statement_by_statement(
+    database: PostgresqlDatabase, postgresql: Cluster
+) -> None:
+    name = database.url.rpartition("/")[2]
+    owner = await asyncpg.connect(database.url)
+    await owner.execute(
+        f"CREATE ROLE plain LOGIN; REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC;"
+        " GRANT ALL ON ALL TABLES IN SCHEMA public TO plain; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain"
+    )
+    await owner.close()
+    store = await PostgresqlStore.open(database.url.replace("//quarterdeck@", "//plain@"), CrashPoints(), nobody_hears)
+    try:
+        session = NewSession("default", "web", "a room", "idy", "")
+        await store.commit(operation(APART, sessions.create(session, 1.0)))
+        for kind in ("one", "two"):
+            await store.commit(
+                operation("accept", sessions.advance(session.id, 1, 2.0), events.insert(session.id, 0, kind, {}, 2.0))
+            )
+        assert [kind for _, kind in await seqs(store, session)] == ["one", "two"]
+    finally:
+        await store.close()

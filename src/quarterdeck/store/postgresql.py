@@ -45,6 +45,7 @@ class PostgresqlStore:
     ) -> None:
         self._pool = pool
         self._pooled = pooled
+        self._functions = True  # until the server says that none may be made
         self._crash = crash
         self._on_failure = on_failure
         self._failed: BaseException | None = None
@@ -216,7 +217,7 @@ class PostgresqlStore:
 
     async def _transaction(self, operation: Operation, whole: Listed | None, mark: Mark) -> Receipt:
         async with self._connection(f"the database did not answer {operation.name} in time") as connection:
-            if whole is not None and not await _prepared(connection, whole.shape):
+            if whole is not None and not await self._has(connection, whole.shape):
                 whole = None
             try:
                 await connection.execute(mark.begin, timeout=STATEMENT_S)
@@ -235,6 +236,20 @@ class PostgresqlStore:
             if said != "COMMIT":  # what the server answers where it rolls back
                 raise Retry("the database rolled the operation back", 1.0)
             return receipt
+
+    async def _has(self, connection: Connection, shape: Shape) -> bool:
+        """Make the function of a list, once on each connection; False where there are too many, or none may be made."""
+        if shape.call in connection.functions:
+            return True
+        if not self._functions or len(connection.functions) >= SHAPES:
+            return False
+        try:
+            await connection.execute(shape.make, timeout=STATEMENT_S)
+        except errors.FORBIDDEN:
+            self._functions = False
+            return False
+        connection.functions.add(shape.call)
+        return True
 
     async def _was_committed(self, operation: Operation, mark: Mark) -> bool:
         """Ask what became of an operation until the database says it. Raises StoreFailed where it cannot be asked."""
@@ -262,16 +277,6 @@ async def _read_whole(connection: Connection, text: str, arguments: Sequence[Val
         raise
     await connection.execute("COMMIT", timeout=seconds)
     return [tuple(row) for row in rows]
-
-
-async def _prepared(connection: Connection, shape: Shape) -> bool:
-    """Make the function of a list, once on each connection; whether it has it."""
-    if shape.call not in connection.functions:
-        if len(connection.functions) >= SHAPES:
-            return False
-        await connection.execute(shape.make, timeout=STATEMENT_S)
-        connection.functions.add(shape.call)
-    return True
 
 
 async def _run_whole(connection: Connection, whole: Listed) -> Receipt:

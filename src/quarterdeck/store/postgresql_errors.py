@@ -49,6 +49,7 @@ _CLOSED: Final = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.Invali
 
 
 TAKEN: Final = asyncpg.UniqueViolationError
+FORBIDDEN: Final = asyncpg.InsufficientPrivilegeError
 SAID: Final = asyncpg.PostgresError
 """Whatever the server itself says."""
 
