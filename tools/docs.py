@@ -145,12 +145,30 @@ def channels() -> str:
     return "\n\n".join(("# What channels can do", said, "\n".join(lines))) + "\n"
 
 
+LONG_RUNS = {
+    "crash": "Kills at random times",
+    "crash-points": "Kills at every point of every scenario",
+    "chaos": "Kills and other troubles of three processes on one database",
+}
+
+
 def newest(name: str) -> dict[str, object] | list[dict[str, object]] | None:
     """The result file of a suite, which carries its commit in its name: one is kept, the newest."""
     files = [path for path in RESULTS.glob(f"{name}-*.json") if re.fullmatch("[0-9a-f]+", path.stem[len(name) + 1 :])]
     if len(files) > 1:
         raise SystemExit(f"remove the older of {', '.join(sorted(path.name for path in files))}")
     return json.loads(files[0].read_text()) if files else None
+
+
+def replicas() -> dict[str, str]:
+    """What the newest long run of several processes has measured, by promise; each is the longest that was seen."""
+    seen = newest("chaos")
+    if not isinstance(seen, dict):
+        return {}
+    return {
+        "R1": f"first {seen['failover_first_s']} s, all {seen['failover_all_s']} s ({seen['commit']})",
+        "R3": f"{seen['pause_s']} s; {seen['pause_quiet_s']} s without a restart ({seen['commit']})",
+    }
 
 
 def promises() -> str:
@@ -163,17 +181,18 @@ def promises() -> str:
         "| id | promise | figure | measured | proven by |\n|---|---|---|---|---|",
     ]
     rows: list[str] = []
+    seen = replicas()
     for one in tomllib.loads((ROOT / "tools/promises.toml").read_text())["promise"]:
         tests = proofs.get(one["id"], {})
         passed = [test for test, result in tests.items() if result == "passed"]
         figure = measured.get(one["id"])
-        value = "-" if figure is None else f"{figure['value']} {figure['unit']}"
+        value = seen.get(one["id"], "-") if figure is None else f"{figure['value']} {figure['unit']}"
         if figure is not None:
             value += f" ({'met' if figure['met'] else 'not met'}, load {figure['load1']}, {figure['commit']})"
         proof = "<br>".join(f"`{test}`" for test in sorted(passed)) or ("-" if figure else "**not yet proven**")
         rows.append(f"| {one['id']} | {one['text']} | {one['figure']} | {value} | {proof} |")
     lines[-1] += "\n" + "\n".join(rows)
-    for name, what in (("crash", "Kills at random times"), ("crash-points", "Kills at every point of every scenario")):
+    for name, what in LONG_RUNS.items():
         kills = newest(name)
         if isinstance(kills, dict):
             lines.append(f"{what}, newest long run: `{json.dumps(kills)}`")
