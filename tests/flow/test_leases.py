@@ -178,6 +178,16 @@ async def test_whoever_drains_has_no_share_and_what_it_had_moves_at_once(holders
     assert (a.processes.living.keys(), a.settled) == ({"a"}, [])
 
 
+async def test_whoever_drains_hears_whether_somebody_is_there_to_take_what_it_has(holders: Holders) -> None:
+    """Where nobody is, it goes on with it to the end: somebody with fewer roles takes nothing, nor who ends as well."""
+    a, b = await holders.member("a"), await holders.member("b", roles="worker")
+    assert not await a.processes.drain()
+    c, d = await holders.member("c"), await holders.member("d")
+    assert await c.processes.drain()
+    assert not await d.processes.drain()
+    assert not await b.processes.drain()
+
+
 async def test_what_is_taken_at_the_moment_of_the_drain_is_given_back(holders: Holders) -> None:
     a = await holders.member("a", "audit")
 

@@ -78,7 +78,7 @@ ASKED: list[tuple[str, Ask]] = [
     ("inbox_lane", lambda store: inbox.waiting(store, "s", 50)),
     ("inbox_lane", lambda store: inbox.waiting_steer_first(store, "s", 50)),
     ("inbox_lane", lambda store: inbox.count_waiting(store, "s")),
-    ("inbox_lane", lambda store: inbox.lanes(store, "", 500)),
+    ("inbox_open", lambda store: inbox.lanes(store, "", 500)),
     ("inbox_turn", lambda store: inbox.of_turn(store, "t")),
     ("parts_open", lambda store: outbox.next_of_room(store, "c", "r")),
     ("parts_open", lambda store: outbox.rooms_with_ready(store, 500, 0)),

@@ -41,7 +41,10 @@ class Agreement:
         name = digest(encode(shared(own)))
         before = await processes.written_before(self._store, self._me)
         changed = before != name if before else not await configurations.known(self._store, name)
-        return await self._agree(own, changed, SYSTEM)
+        version = await self._agree(own, changed, SYSTEM)
+        if version.digest != name:
+            self._log.warning("configuration.older", file=name, version=version.number, in_force=version.digest)
+        return version
 
     async def read_again(self, own: Config, actor: Actor) -> Version:
         """The version that a reload of this file by `actor` leads to. Raises Retry."""

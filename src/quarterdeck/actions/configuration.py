@@ -113,6 +113,7 @@ class Configuration:
             try:
                 written = await asyncio.to_thread(self._read)
                 loaded, new = written, in_force(self._started, written.config, self._plugins)
+                await self._files.bring_in(configured.folders(new))  # before others hear of it, and bring in theirs
                 version = await self.agreement.read_again(written.config, actor) if self.agreement else None
                 if version is not None:
                     loaded, new = self._agreed(written, version)
@@ -146,7 +147,7 @@ class Configuration:
         try:
             loaded, new = self._agreed(self._written, version)
             texts = await self._texts(new)
-        except ConfigRefused as refused:
+        except (ConfigRefused, OSError) as refused:  # or a folder of this machine that cannot be read
             await agreement.cannot(version, str(refused))
             return
         if new != self.current:

@@ -63,6 +63,6 @@ class Lanes:
     async def _open_lanes(self) -> AsyncIterator[tuple[str, str]]:
         after = ""
         while page := await inbox.lanes(self._store, after, PAGE):
-            for oldest, session_id, connection in page:
-                after = oldest
+            for row, session_id, connection in page:
+                after = row
                 yield session_id, connection

@@ -342,13 +342,13 @@ async def of_turn(store: Store, turn_id: str) -> list[InboxRow]:
 
 
 async def lanes(store: Store, after: str, limit: int) -> list[tuple[str, str, str]]:
-    """Sessions with rows that are not ended: (its oldest row, to go on behind, session, a connection of them)."""
+    """Rows that are not ended, the oldest first: (id, to go on behind, session, connection)."""
     rows = await store.scan(
-        "SELECT MIN(id), session_id, MIN(connection) FROM inbox WHERE tenant = :tenant AND state <> 'ended'"
-        " GROUP BY session_id HAVING MIN(id) > :after ORDER BY 1 LIMIT :limit",
+        "SELECT id, session_id, connection FROM inbox WHERE tenant = :tenant AND state <> 'ended' AND id > :after"
+        " ORDER BY id LIMIT :limit",
         {"tenant": TENANT, "after": after, "limit": limit},
     )
-    return [(str(oldest), str(session), str(connection)) for oldest, session, connection in rows]
+    return [(str(row), str(session), str(connection)) for row, session, connection in rows]
 
 
 async def listed(store: Store, states: str, limit: int, before: str) -> list[InboxRow]:

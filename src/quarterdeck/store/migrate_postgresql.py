@@ -26,7 +26,9 @@ _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS schema_migrations"
     " (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at DOUBLE PRECISION NOT NULL)"
 )
-_OTHERS: Final = "SELECT id, host, version, beat FROM processes WHERE state = 'live' AND version <> $1 ORDER BY id"
+_OTHERS: Final = (
+    "SELECT id, host, version, beat FROM processes WHERE state IN ('live', 'draining') AND version <> $1 ORDER BY id"
+)
 _NUMBERED: Final = "SELECT 1 FROM pg_class WHERE oid = to_regclass('commit_base')"
 _REBASE: Final = (
     "UPDATE commit_base SET added = newest.number + 1 - pg_current_xact_id()::TEXT::BIGINT FROM (SELECT GREATEST("

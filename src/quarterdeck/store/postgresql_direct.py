@@ -57,13 +57,18 @@ class Direct:
                     raise
 
     async def _made(self) -> Connection:
+        connection = None
         try:
             async with asyncio.timeout(CALL_S):
                 connection = await connect(self._address)
-        except TimeoutError as error:
-            raise Retry("the database does not take a connection in time", 1.0) from error
-        if not self._address.pooled:  # a pgbouncer in transaction mode has nobody who listens
-            await cast(Any, connection).add_listener(CHANNEL, self._heard)
+                if not self._address.pooled:  # a pgbouncer in transaction mode has nobody who listens
+                    await cast(Any, connection).add_listener(CHANNEL, self._heard)
+        except BaseException as error:
+            if connection is not None:
+                connection.terminate()
+            if isinstance(error, TimeoutError):
+                raise Retry("the database does not take a connection in time", 1.0) from error
+            raise
         self._connection = connection
         self._again()
         return connection

@@ -133,11 +133,14 @@ async def known(store: Store, process: str) -> Process | None:
 
 
 async def written_before(store: Store, process: Process) -> str:
-    """The digest of what the file said of the last process with the same data directory; empty where none is known."""
+    """The digest of what the file said of the last process with the same data directory, also before the machine was
+    started again; empty where none is known.
+    """
+    place = process.home.partition("/")[2]
     rows = await store.fetch(
-        "SELECT written FROM processes WHERE home = :home AND home <> '' AND id <> :id AND written <> ''"
-        " ORDER BY started_at DESC, id DESC LIMIT 1",
-        {"home": process.home, "id": process.id},
+        "SELECT written FROM processes WHERE home LIKE :home AND home <> '' AND host = :host AND id <> :id"
+        " AND written <> '' ORDER BY started_at DESC, id DESC LIMIT 1",
+        {"home": f"%/{place}", "host": process.host, "id": process.id},
     )
     return str(rows[0][0]) if rows else ""
 

@@ -103,6 +103,7 @@ class Sharing:
         work.refresh_soon, work.directory.elsewhere = one.refresh_soon, one.health
         one.leases.seen_of = work.seen_of
         one.processes.settle, one.processes.changed, one.refresh = work.settle, work.look_again, work.refresh
+        one.read_again = work.follow
         one.leases.taken, one.leases.quiet = work.taken, work.quiet
         wake = work.lanes.wake if WORKER in self.roles else _nothing
         watching = Watching(work.live, one.news, work.clock)
@@ -145,11 +146,14 @@ class Work:
         """Read again what is kept as a copy, and obey stops: what was said of them may not have been heard."""
         before = self._paused()
         await load_pauses(self.store, self.directory)
-        await self.read_again()
         for connection in before - self._paused():
             await self.outbox.resumed(connection)
         for session_id, position in await turns.stopped(self.store, self.gate.process):
             self.lanes.cut(session_id, "stop", position + 1)
+
+    async def follow(self) -> None:
+        """Put in force what others have configured."""
+        await self.read_again()
 
     def _paused(self) -> set[str]:
         return {name for name in self.directory.channels() if self.directory.pauses.of(name) is not None}

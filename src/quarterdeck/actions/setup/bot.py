@@ -115,12 +115,14 @@ class Bots:
             if trouble is not None:
                 raise Troubled("token", trouble)
             name = _free(config, self._written)
+            begun = self._auditor.record("change.setup", actor, Subject(connection=name), outcome="begun")
+            await self._store.commit(operation("configuration", begun))
             digest, lines = await asyncio.to_thread(self._put, name, token, root)
+            self._written[name] = lines
             about = Subject(connection=name, resource=digest)
             outcome = "by_hand" if lines else "written"
             record = self._auditor.record("change.setup", actor, about, outcome=outcome)
             await self._store.commit(operation("configuration", record))
-            self._written[name] = lines
         return name
 
     async def get(self, name: str) -> Added:

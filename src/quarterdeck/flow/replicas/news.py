@@ -147,11 +147,12 @@ class News:
     async def tell(self, say: Callable[[str], Awaitable[None]]) -> None:
         """Tell what was gathered."""
         self.wanted.clear()
-        while (message := self._growing() or self._next()) is not None:
-            try:
-                await say(msgspec.json.encode(message).decode())
-            except Retry as error:
-                self._log.warning("news.lost", reason=str(error))
+        while messages := [one for one in (self._growing(), self._next()) if one is not None]:  # neither waits for long
+            for message in messages:
+                try:
+                    await say(msgspec.json.encode(message).decode())
+                except Retry as error:
+                    self._log.warning("news.lost", reason=str(error))
 
     def forget(self) -> None:
         """What was gathered concerns nobody."""

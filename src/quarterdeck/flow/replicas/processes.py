@@ -97,17 +97,20 @@ class Processes:
                 await self._bury(one, now)
         await self._beat()
 
-    @property
-    def others(self) -> bool:
-        """Whether somebody else lives who does not end."""
-        return any(one.id != self.me.id and one.state == "live" for one in self.living.values())
+    async def drain(self) -> bool:
+        """Say that this process ends: it lives until it leaves, but nothing is shared out to it.
 
-    async def drain(self) -> None:
-        """Say that this process ends: it lives until it leaves, but nothing is shared out to it."""
+        Whether somebody is there who does all that it does, and does not end. Of those who end at once one is the last
+        to say so, and sees nobody.
+        """
         try:
             await self._store.commit(operation("process", processes.drain(self.me.id)))
+            rows = await processes.living(self._store)
         except (ExpectationFailed, Retry) as error:
             self._log.warning("process.drains_unheard", reason=str(error))
+            return False
+        mine = set(self.me.roles.split(","))
+        return any(row.id != self.me.id and row.state == "live" and mine <= set(row.roles.split(",")) for row in rows)
 
     async def leave(self) -> None:
         """Nothing of this process is left to be settled."""
@@ -142,8 +145,8 @@ class Processes:
             self.joined()
         for row in rows:
             if row.state == "dead" and row.id not in self._settling:
-                self._settling.add(row.id)
                 life.spawn(f"settle {row.id}", self._settled(row.id))
+                self._settling.add(row.id)
 
     async def _beat(self) -> None:
         begun, sent = self._clock.monotonic(), self._standing.send()

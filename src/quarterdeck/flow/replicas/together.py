@@ -46,7 +46,9 @@ class Together:
         self._line = line
         self._log = log
         self._stale = asyncio.Event()
+        self._unread = asyncio.Event()
         self.refresh: Callable[[], Awaitable[None]] = _nothing
+        self.read_again: Callable[[], Awaitable[None]] = _nothing
         self.watch: Callable[[], None] = lambda: None
         self.set_clock: Callable[[], Awaitable[None]] = _nothing
 
@@ -56,7 +58,7 @@ class Together:
         await self.processes.join()
         await self._look(life)
         life.ready()
-        works = (self._hold(), self._tell(), self._renew(), self._watch(), self._keep_time())
+        works = (self._hold(), self._tell(), self._renew(), self._read_again(), self._watch(), self._keep_time())
         with first_error():
             async with asyncio.TaskGroup() as group:
                 beside = [group.create_task(work) for work in works]
@@ -72,8 +74,7 @@ class Together:
 
         Where there are none it keeps that until the end, so that what it still does is sealed, too.
         """
-        await self.processes.drain()
-        if self.processes.others:
+        if await self.processes.drain():
             self.leases.drain()
 
     async def gone(self, process: str) -> bool:
@@ -118,6 +119,7 @@ class Together:
     def refresh_soon(self) -> None:
         """A copy that this process keeps is old."""
         self._stale.set()
+        self._unread.set()
 
     async def _look(self, life: Life) -> None:
         try:
@@ -156,15 +158,22 @@ class Together:
                 self._log.warning("process.time_unheard", reason=str(error))
 
     async def _renew(self) -> None:
+        await self._over_and_over(self._stale, self.refresh)
+
+    async def _read_again(self) -> None:
+        """By itself: what others have configured may take its time, and a stop may not wait for it."""
+        await self._over_and_over(self._unread, self.read_again)
+
+    async def _over_and_over(self, soon: asyncio.Event, look: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
                 async with asyncio.timeout(RENEW_S):
-                    await self._stale.wait()
+                    await soon.wait()
             except TimeoutError:
                 pass
-            self._stale.clear()
+            soon.clear()
             try:
-                await self.refresh()
+                await look()
             except Retry as error:
                 self._log.warning("process.copies_old", reason=str(error))
 

@@ -5,6 +5,7 @@ Each process sees its own, and shows it in its metrics; the watcher, which is on
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 
 from quarterdeck.base.clock import Clock
@@ -24,10 +25,13 @@ class OwnDisk:
         self._clock = clock
         self._metrics = metrics
         self._forecast = Forecast()
+        self._was = free()
 
     def see(self) -> Disk:
-        """How it is now."""
-        disk = self._forecast.see(self._free(), self._clock.monotonic())
+        """How it is now, or was when it last said so."""
+        with suppress(OSError):  # who cannot write there hears of it elsewhere
+            self._was = self._free()
+        disk = self._forecast.see(self._was, self._clock.monotonic())
         self._metrics.gauge("disk_free_bytes", "Free space where the data is", disk.free)
         full_in = inf if disk.full_in is None else disk.full_in
         self._metrics.gauge("disk_full_seconds", "When the free space is used up, as it goes", full_in)
