@@ -65,7 +65,10 @@ class Line:
             both.create_task(self._one_way(answers, self._client, asking=False))
 
     def close(self) -> None:
-        """End both sides."""
+        """End both sides. An answer that was to be lost and had not come yet is lost with the line."""
+        if self._losing is not None:
+            self._proxy.lost += 1
+            self._losing = None
         for side in (self._client, self._server):
             if side is not None:
                 side.close()
