@@ -1,10 +1,10 @@
 """Is every valid request written so that the API takes it? Judged by the stand-in, which knows the vendor's rules."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 from quarterdeck.model.message import Said, ToolResult
-from quarterdeck.ports import ModelRequest
+from quarterdeck.ports import ModelRequest, ProviderFailed
 from quarterdeck.providers.gemini import names, schema, wire
 from quarterdeck.providers.gemini.wire import Dialect
 from tests.providers.gemini_strategies import histories, objects, requests, tool_names
@@ -47,7 +47,13 @@ def test_every_valid_history_is_accepted_and_nothing_that_was_said_is_lost(histo
 @PATIENT
 @given(objects())
 def test_every_schema_is_put_into_what_the_api_knows(text: str) -> None:
-    check_json_schema(schema.of_tool("t", text), "p", root_object=True)
+    try:
+        made = schema.of_tool("t", text)
+    except ProviderFailed as failed:
+        if "a schema is deeper than" not in str(failed):
+            raise
+        reject()  # too many of those are a failure, too
+    check_json_schema(made, "p", root_object=True)
 
 
 @given(tool_names)
