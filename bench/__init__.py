@@ -20,6 +20,7 @@ one round. What needs a program that is not installed is left out with a line th
     latency.py     S1     throughput.py  S2     cpu.py      S3 (stages.py, profiled.py: where it goes)
     start.py       S4     memory.py      S5 (install.py: the size on disk)
     flat.py        S6 (seeding.py: the stored history)             acknowledge.py  M4
+    verifying.py   A4
     pages.py       pages and streams           wires.py  calls by service           finding.py  search
     postgresql.py  several processes on one database (server.py, fleet.py), and one that is killed (failover.py)
 """

@@ -10,7 +10,20 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from bench import acknowledge, cpu, finding, flat, latency, memory, pages, postgresql, start, throughput, wires
+from bench import (
+    acknowledge,
+    cpu,
+    finding,
+    flat,
+    latency,
+    memory,
+    pages,
+    postgresql,
+    start,
+    throughput,
+    verifying,
+    wires,
+)
 from bench.figures import Measured, figures
 from bench.gateway import Failed
 from bench.lab import Lab
@@ -28,6 +41,7 @@ MEASURES: Mapping[str, Callable[[Lab], Awaitable[Measured]]] = {
     "S5": memory.measure,
     "S6": flat.measure,
     "M4": acknowledge.measure,
+    "A4": verifying.measure,
     "pages": pages.measure,
     "wires": wires.measure,
     "search": finding.measure,

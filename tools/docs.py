@@ -9,8 +9,10 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from quarterdeck.base.config_docs import reference_markdown
 from quarterdeck.base.crash import PLACES
@@ -150,53 +152,134 @@ LONG_RUNS = {
     "crash-points": "Kills at every point of every scenario",
     "chaos": "Kills and other troubles of three processes on one database",
 }
+COUNTS = ("kills", "acts", "lost", "doubled", "double_commits", "unclosed_intents", "other")
+NAMED = 4  # tests of one file that are named; of more only their number is told
 
 
-def newest(name: str) -> dict[str, object] | list[dict[str, object]] | None:
-    """The result file of a suite, which carries its commit in its name: one is kept, the newest."""
+def newest(name: str) -> Any:
+    """The result file of a suite, which carries its commit in its name: one is kept, the newest. None without one."""
     files = [path for path in RESULTS.glob(f"{name}-*.json") if re.fullmatch("[0-9a-f]+", path.stem[len(name) + 1 :])]
     if len(files) > 1:
         raise SystemExit(f"remove the older of {', '.join(sorted(path.name for path in files))}")
     return json.loads(files[0].read_text()) if files else None
 
 
-def replicas() -> dict[str, str]:
-    """What the newest long run of several processes has measured, by promise; each is the longest that was seen."""
+class Seen(NamedTuple):
+    """A figure of a promise as it was measured: `target` in words, empty where none is set."""
+
+    promise: str
+    name: str
+    value: str
+    target: str
+    met: bool
+    source: str
+
+
+def measured() -> list[Seen]:
+    """What the newest benchmark and the newest long run have measured."""
+    return [*benchmark(), *replicas(), *findings()]
+
+
+def benchmark() -> Iterator[Seen]:
+    """Every promised figure of the benchmark; those of PostgreSQL belong to two promises."""
+    for one in newest("bench") or []:
+        where = f"benchmark of {one['commit'][:12]}, load {one['load1']}" + ("" if one["judged"] else ", **busy**")
+        for figure in one["figures"]:
+            if figure["target"] is None:
+                continue
+            promise, name = one["id"], figure["name"]
+            if promise == "postgresql":
+                promise, name = ("R1" if name.startswith("failover") else "S2"), f"PostgreSQL, {name}"
+            at_least = figure["met"] == (figure["value"] >= figure["target"])
+            target = f"{'>=' if at_least else '<='} {shown(figure['target'])} {figure['unit']}"
+            yield Seen(promise, name, f"{shown(figure['value'])} {figure['unit']}", target, figure["met"], where)
+
+
+def shown(value: float) -> str:
+    """Three digits say enough."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def replicas() -> Iterator[Seen]:
+    """The longest that was seen in the newest long run of several processes."""
     seen = newest("chaos")
-    if not isinstance(seen, dict):
-        return {}
-    return {
-        "R1": f"first {seen['failover_first_s']} s, all {seen['failover_all_s']} s ({seen['commit']})",
-        "R3": f"{seen['pause_s']} s; {seen['pause_quiet_s']} s without a restart ({seen['commit']})",
-    }
+    if seen is None:
+        return
+    for promise, name, field, most in (
+        ("R1", "first resumed, longest", "failover_first_s", 5),
+        ("R1", "all resumed, longest", "failover_all_s", 10),
+        ("R3", "pause, longest", "pause_s", 2),
+    ):
+        value = seen[field]
+        yield Seen(promise, name, f"{value:g} s", f"<= {most} s", value <= most, f"chaos of {seen['commit'][:12]}")
+
+
+def findings() -> Iterator[Seen]:
+    """What all long runs together have found."""
+    runs = [run for name in LONG_RUNS if (run := newest(name))]
+    kills = sum(run["kills"] for run in runs)
+    for promise, count in (("M1", "lost"), ("M2", "doubled"), ("R2", "double_commits"), ("A1", "unclosed_intents")):
+        found = sum(run[count] for run in runs)
+        yield Seen(promise, count.replace("_", " "), f"{found} in {kills:,} kills", "0", found == 0, "long runs, below")
 
 
 def promises() -> str:
-    """The page of promises."""
+    """The page of promises: the table, then what was measured, the long runs, and the tests."""
     proofs, when = read_proofs()
-    measured = {str(one["id"]): one for one in newest("bench") or [] if isinstance(one, dict)}
-    lines = [
+    figures = measured()
+    rows: list[str] = []
+    tests: list[str] = []
+    for one in tomllib.loads((ROOT / "tools/promises.toml").read_text())["promise"]:
+        mine = [figure for figure in figures if figure.promise == one["id"]]
+        passed = sorted(test for test, result in proofs.get(one["id"], {}).items() if result == "passed")
+        value = "<br>".join(f"{figure.value} {'' if figure.met else '**not met**'}".strip() for figure in mine) or "-"
+        proof = f"[{tests_of(passed)}](#{one['id'].lower()})" if passed else "-" if mine else "**not yet proven**"
+        rows.append(f"| {one['id']} | {one['text']} | {one['figure']} | {value} | {proof} |")
+        if passed:
+            tests.append(f"### {one['id']}\n\n" + "\n".join(by_file(passed)))
+    parts = [
         "# Promises",
         f"Made by `make docs`. Tests last ran {when}. Figures are for 2 cores and local disk.",
-        "| id | promise | figure | measured | proven by |\n|---|---|---|---|---|",
+        "| id | promise | figure | measured | proven by |\n|---|---|---|---|---|\n" + "\n".join(rows),
+        "## Measured",
+        figures_table(figures),
+        "## Long runs",
+        "The newest of each kind; every finding is counted, and none is expected.",
+        long_runs(),
+        "## Tests",
+        *tests,
     ]
-    rows: list[str] = []
-    seen = replicas()
-    for one in tomllib.loads((ROOT / "tools/promises.toml").read_text())["promise"]:
-        tests = proofs.get(one["id"], {})
-        passed = [test for test, result in tests.items() if result == "passed"]
-        figure = measured.get(one["id"])
-        value = seen.get(one["id"], "-") if figure is None else f"{figure['value']} {figure['unit']}"
-        if figure is not None:
-            value += f" ({'met' if figure['met'] else 'not met'}, load {figure['load1']}, {figure['commit']})"
-        proof = "<br>".join(f"`{test}`" for test in sorted(passed)) or ("-" if figure else "**not yet proven**")
-        rows.append(f"| {one['id']} | {one['text']} | {one['figure']} | {value} | {proof} |")
-    lines[-1] += "\n" + "\n".join(rows)
+    return "\n\n".join(parts) + "\n"
+
+
+def figures_table(figures: Sequence[Seen]) -> str:
+    """A row for every promised figure."""
+    lines = ["| id | figure | value | target | met | source |", "|---|---|---|---|---|---|"]
+    for one in sorted(figures, key=lambda one: one.promise):
+        met = "yes" if one.met else "**no**"
+        lines.append(f"| {one.promise} | {one.name} | {one.value} | {one.target} | {met} | {one.source} |")
+    return "\n".join(lines)
+
+
+def tests_of(tests: Sequence[str]) -> str:
+    """How many they are."""
+    return f"{len(tests)} test{'' if len(tests) == 1 else 's'}"
+
+
+def by_file(tests: Sequence[str]) -> Iterator[str]:
+    """A line for every file: its tests, or how many they are."""
+    for file, some in groupby(tests, key=lambda test: test.partition("::")[0]):
+        names = [f"`{test.partition('::')[2]}`" for test in some]
+        yield f"- `{file}`: {', '.join(names) if len(names) <= NAMED else tests_of(names)}"
+
+
+def long_runs() -> str:
+    """A row for the newest run of each kind."""
+    lines = [f"| run | commit | {' | '.join(COUNTS).replace('_', ' ')} |", "|---|---" + "|---" * len(COUNTS) + "|"]
     for name, what in LONG_RUNS.items():
-        kills = newest(name)
-        if isinstance(kills, dict):
-            lines.append(f"{what}, newest long run: `{json.dumps(kills)}`")
-    return "\n\n".join(lines) + "\n"
+        if run := newest(name):
+            lines.append(f"| {what} | {run['commit'][:12]} | {' | '.join(str(run[one]) for one in COUNTS)} |")
+    return "\n".join(lines)
 
 
 def pages() -> dict[Path, str]:
