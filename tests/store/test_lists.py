@@ -1,7 +1,6 @@
 """The list of a hot operation travels in one trip, and does what it does when it goes statement by statement."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
 from typing import Any
 
 import asyncpg
@@ -13,37 +12,17 @@ from quarterdeck.store.operations import OPERATIONS, ExpectationFailed, Operatio
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.postgresql_lists import HOT, SHAPES
 from quarterdeck.store.sessions import NewSession
-from tests.databases import PostgresqlDatabase, new_database, nobody_hears, own_reader
+from tests.databases import PostgresqlDatabase, nobody_hears, own_reader
 from tests.postgresql import Cluster, own_postgresql
-from tests.standins.proxy import Proxy, proxied
+from tests.standins.proxy import Proxy
+from tests.store.behind_a_proxy import database, failures, network, store
 from tests.waiting import until
 
-__all__ = ["own_postgresql", "own_reader"]
+__all__ = ["database", "failures", "network", "own_postgresql", "own_reader", "store"]
 pytestmark = pytest.mark.proves("S2")
 NEW = NewSession("default", "web", "room", "idy", "")
 APART = "start"  # an operation that goes statement by statement
 TRIPS = 3  # BEGIN with the mark, the list, COMMIT
-
-
-@pytest.fixture
-def database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PostgresqlDatabase:
-    made = new_database("postgresql", tmp_path_factory.mktemp("pg"), request)
-    assert isinstance(made, PostgresqlDatabase)
-    return made
-
-
-@pytest.fixture
-def network(postgresql: Cluster) -> Generator[Proxy]:
-    with proxied(postgresql.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def store(database: PostgresqlDatabase, postgresql: Cluster, network: Proxy) -> AsyncIterator[PostgresqlStore]:
-    url = database.url.replace(f":{postgresql.port}/", f":{network.port}/")
-    store = await PostgresqlStore.open(url, CrashPoints(), nobody_hears)
-    yield store
-    await store.close()
 
 
 def told(name: str, session: NewSession, *kinds: str) -> Operation:

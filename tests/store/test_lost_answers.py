@@ -5,55 +5,25 @@ The network between store and server is a proxy that fails when it is told to. A
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator
 from itertools import count
 
 import asyncpg
 import pytest
 
-from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.errors import Retry, StoreFailed
 from quarterdeck.store import postgresql, uploads
 from quarterdeck.store.operations import Receipt, operation
 from quarterdeck.store.postgresql import PostgresqlStore
-from tests.databases import PostgresqlDatabase, new_database, own_reader
+from tests.databases import PostgresqlDatabase, own_reader
 from tests.postgresql import Cluster, own_postgresql
-from tests.standins.proxy import Line, Proxy, proxied
+from tests.standins.proxy import Line, Proxy
+from tests.store.behind_a_proxy import database, failures, network, store
 from tests.waiting import until
 
-__all__ = ["own_postgresql", "own_reader"]
+__all__ = ["database", "failures", "network", "own_postgresql", "own_reader", "store"]
 pytestmark = [pytest.mark.timeout(90), pytest.mark.proves("M1")]
 LOSSES = 12
 DEADLINE = postgresql.CONNECT_S + postgresql.STATEMENT_S + 1.0  # of whoever asks a database that does not answer
-
-
-@pytest.fixture
-def database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PostgresqlDatabase:
-    made = new_database("postgresql", tmp_path_factory.mktemp("pg"), request)
-    assert isinstance(made, PostgresqlDatabase)
-    return made
-
-
-@pytest.fixture
-def network(postgresql: Cluster) -> Generator[Proxy]:
-    with proxied(postgresql.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def failures() -> list[BaseException]:
-    return []
-
-
-@pytest.fixture
-async def store(
-    database: PostgresqlDatabase, postgresql: Cluster, network: Proxy, failures: list[BaseException]
-) -> AsyncIterator[PostgresqlStore]:
-    url = database.url.replace(f":{postgresql.port}/", f":{network.port}/")
-    store = await PostgresqlStore.open(url, CrashPoints(), failures.append)
-    yield store
-    network.heal()
-    await store.close()
 
 
 async def put(store: PostgresqlStore, digest: str) -> Receipt:
