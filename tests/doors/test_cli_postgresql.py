@@ -1,9 +1,11 @@
 """The command line of a gateway on PostgreSQL: its record is checked and exported, its data directory is its own."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
 
@@ -12,6 +14,18 @@ from tests.postgresql import Cluster
 
 pytestmark = pytest.mark.timeout(120)
 BEND = "UPDATE audit SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), 'turn.end', 'turn.bent'), 'UTF8')"
+
+
+async def verified(desk: Desk) -> dict[str, Any]:
+    """What the running gateway finds when it is asked to verify its record."""
+    token = (await desk.run("token", "create", "--name", "auditor", "--scope", "audit", "--json")).row["token"]
+    runtime = json.loads((desk.folder / "data/runtime.json").read_text())
+    async with (
+        aiohttp.ClientSession(headers={"authorization": f"Bearer {token}"}) as http,
+        http.post(f"{runtime['url']}/api/v1/audit/verification") as said,
+    ):
+        assert said.status == 200, await said.text()
+        return await said.json()
 
 
 async def change(url: str, sql: str) -> None:
@@ -45,6 +59,7 @@ async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_f
         assert (beside.code, beside.row["ok"]) == (0, True), beside
         assert (second.code, "another process holds" in second.err) == (3, True)
         assert chat.code == 0, "the gateway that holds it answers"
+        assert (await verified(desk))["state"] == "unchanged"
 
     assert {row["state"] for row in await desk.rows("audit", "list")} == {"sealed"}
     report: dict[str, Any] = (await desk.run("audit", "verify", "--json")).row
@@ -62,6 +77,9 @@ async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_f
     findings: Any = bent.row["findings"]
     assert (bent.code, bent.row["ok"]) == (1, False)
     assert {one["code"] for one in findings} >= {"row", "root"}
+    async with desk.gateway():
+        found = await verified(desk)
+    assert (found["state"], {"row", "root"} <= set(found["counts"])) == ("changed", True)
 
     away = await desk.run("audit", "verify", environ={"QUARTERDECK_DATABASE": "postgresql://nobody@127.0.0.1:1/none"})
     assert (away.code, "the database is not reached" in away.err) == (1, True), away

@@ -6,7 +6,9 @@ loop goes on meanwhile.
 
 import asyncio
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -72,11 +74,18 @@ class Verified(msgspec.Struct, frozen=True):
 class Verification:
     """The use case of verifying, one at a time. `last` is None until one has ended since the start.
 
-    `possible`: the record is in a file, which is what the verifier reads.
+    The verifier reads a file of SQLite: `copy` makes one of a record that is elsewhere, and says whether there is one.
     """
 
-    def __init__(self, store: Store, auditor: Auditor, data: DataDir, clock: Clock, *, possible: bool) -> None:
-        self.possible = possible
+    def __init__(
+        self,
+        store: Store,
+        auditor: Auditor,
+        data: DataDir,
+        clock: Clock,
+        copy: Callable[[Path], Awaitable[bool]] | None,
+    ) -> None:
+        self._copy = copy
         self._store = store
         self._auditor = auditor
         self._data = data
@@ -85,16 +94,12 @@ class Verification:
         self.last: Verified | None = None
 
     async def verify(self, actor: Actor, riding: Riding[Verified] = nothing_rides) -> Verified:
-        """Verify all of it. Raises Conflict while another one runs or when it cannot be done here, Retry when it takes
-        too long.
-        """
-        if not self.possible:
-            raise Conflict("the verifier reads a file of SQLite; a record in PostgreSQL cannot be verified here yet")
+        """Verify all of it. Raises Conflict while another one runs, Retry when it takes too long."""
         if self._one.locked():
             raise Conflict("the record is being verified already")
         async with self._one:
             began = self._clock.now()
-            report = await self._run()
+            report = await self._within()
             now = self._clock.now()
             log = report.logs[0] if report.logs else Log(0, 0, "", 0, 0)
             state = "unchanged" if report.ok else "changed"
@@ -108,10 +113,25 @@ class Verification:
             self.last = verified
             return verified
 
-    async def _run(self) -> _Report:
+    async def _within(self) -> _Report:
+        try:
+            async with asyncio.timeout(SECONDS):
+                if self._copy is None:
+                    return await self._run(self._data.database)
+                with tempfile.TemporaryDirectory(prefix="quarterdeck-audit-") as folder:  # nobody else may read it
+                    copy = Path(folder) / "record.db"
+                    await self._copy(copy)
+                    return await self._run(copy)
+        except TimeoutError:
+            raise Retry(
+                f"the record is too long to be verified here within {SECONDS:.0f} s; "
+                "run `quarterdeck audit verify` on the machine"
+            ) from None
+
+    async def _run(self, record: Path) -> _Report:
         key = self._data.audit_key
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", VERIFIER, str(self._data.database)),
+            *(sys.executable, "-P", "-m", VERIFIER, str(record)),
             *("--key", str(key.with_name(f"{key.name}.pub")), "--json"),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -120,13 +140,7 @@ class Verification:
             start_new_session=True,  # an interrupt typed at the terminal is for the gateway
         )
         try:
-            async with asyncio.timeout(SECONDS):
-                said, complaint = await child.communicate()
-        except TimeoutError:
-            raise Retry(
-                f"the record is too long to be verified here within {SECONDS:.0f} s; "
-                "run `quarterdeck audit verify` on the machine"
-            ) from None
+            said, complaint = await child.communicate()
         finally:
             if child.returncode is None:
                 child.kill()

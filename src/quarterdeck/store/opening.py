@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,6 +87,11 @@ async def copy_record(url: str, path: Path) -> bool:
     with _driver():
         from quarterdeck.store import postgresql_record
     return await postgresql_record.copy_record(url, path)
+
+
+def copying(database: str) -> Callable[[Path], Awaitable[bool]] | None:
+    """Makes a file of SQLite of the record; nothing where it is one already."""
+    return None if database == SQLITE else partial(copy_record, database)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ The file has the rows as they are, of one moment, and none of the rules that the
 to be found, not refused here. Memory does not grow with the entries; until all are read, the server keeps their state.
 """
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -43,11 +44,11 @@ async def copy_record(url: str, path: Path) -> bool:
             if not found[0][0]:
                 return False
             await connection.execute(_CURSORS, timeout=TRIP_S)
-            with closing(sqlite3.connect(path)) as file, file:
+            with closing(sqlite3.connect(path, check_same_thread=False)) as file, file:
                 file.executescript(_TABLES)
                 for fetch, insert in _COPIES.items():
                     await _copy(connection, fetch, file, insert)
-                file.executescript(_INDEXES)
+                await asyncio.to_thread(file.executescript, _INDEXES)
         finally:
             await connection.close(timeout=CLOSE_S)
     return True
@@ -55,4 +56,4 @@ async def copy_record(url: str, path: Path) -> bool:
 
 async def _copy(connection: Connection, fetch: str, file: sqlite3.Connection, insert: str) -> None:
     while rows := await connection.fetch(fetch, timeout=TRIP_S):
-        file.executemany(insert, [tuple(row) for row in rows])
+        await asyncio.to_thread(file.executemany, insert, [tuple(row) for row in rows])

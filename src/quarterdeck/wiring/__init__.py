@@ -67,7 +67,7 @@ from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.instructions import InstructionFiles
-from quarterdeck.store.opening import SQLITE, open_blobs, open_instructions, open_store
+from quarterdeck.store.opening import copying, open_blobs, open_instructions, open_store
 from quarterdeck.store.server_time import set_clock
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, clock_of, share
@@ -185,7 +185,7 @@ async def build(
         plugins.found, secrets, configuration, Connections(store, directory, auditor, outbox, clock, peers),
         Workspaces(configuration, directory, store, auditor, blobs, files, clock, new_id, peers), prices,
         Tokens(store, auditor, clock, new_id), Signin(store, auditor, clock), Restart(read, store, auditor),
-        Verification(store, auditor, data, clock, possible=config.database == SQLITE), clock.now(),
+        Verification(store, auditor, data, clock, copying(config.database)), clock.now(),
     )  # fmt: skip
 
 

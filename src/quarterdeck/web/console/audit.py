@@ -54,7 +54,6 @@ class AuditPage:
             "lag": await self._records.lag(),
             "late": LATE,
             "last": self._verification.last,
-            "possible": self._verification.possible,
             "seconds": SECONDS,
         }
         return Page("audit.html", "Audit", data, lists.address("/api/v1/audit", **asked))
