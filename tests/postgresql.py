@@ -20,6 +20,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.standins import ROOT, small_disk
 from tests.waiting import until_sync
 
 USER = "quarterdeck"
@@ -29,11 +30,13 @@ START_S = 30.0
 class Cluster:
     """A server and its databases; `stop` and `start` are those of an operator, `kill` is a crash.
 
-    `settings` are lines of its configuration, such as `jit=off`.
+    `settings` are lines of its configuration, such as `jit=off`. With `disk` (bytes) the tablespace `small` lies on a
+    disk of so much, which only the server sees; that takes root.
     """
 
-    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str] = (), disk: int = 0) -> None:
         self._folder = folder
+        self._disk = disk
         self._settings = ["max_connections=200", *settings]
         self._bin = programs()
         self._port = free_port()
@@ -59,16 +62,23 @@ class Cluster:
     def start(self) -> None:
         """Start and wait until it answers."""
         assert self._bin is not None
-        log = (self._folder / "log").open("ab")
-        self._process = subprocess.Popen(
-            [
-                str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder),
-                "-h", "127.0.0.1", "-p", str(self._port), *(word for one in self._settings for word in ("-c", one)),
-            ],
-            stdout=log, stderr=log, cwd=self._folder, **as_nobody_important(),
-        )  # fmt: skip
-        log.close()
+        words = [
+            str(self._bin / "postgres"), "-D", str(self._folder / "data"), "-k", str(self._folder),
+            "-h", "127.0.0.1", "-p", str(self._port), *(word for one in self._settings for word in ("-c", one)),
+        ]  # fmt: skip
+        how: dict[str, Any] = {"cwd": self._folder, **as_nobody_important()}
+        if self._disk:
+            words, how = self._on_a_small_disk(words), {"cwd": ROOT}
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(words, stdout=log, stderr=log, **how)
         until_sync(self._answers, START_S)
+        if self._disk:
+            asyncio.run(self._admin(f"CREATE TABLESPACE small LOCATION '{self._folder / 'small'}'"))
+
+    @property
+    def small_disk(self) -> Path:
+        """The small disk as this process sees it."""
+        return Path(f"/proc/{self.pid}/root{self._folder / 'small'}")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT cuts all connections and ends in order; SIGQUIT ends without any."""
@@ -88,9 +98,9 @@ class Cluster:
         self._process = None
 
     def create(self) -> str:
-        """A new database with nothing in it; its address."""
+        """A new database with nothing in it, on the small disk if there is one; its address."""
         name = f"t{next(self._names)}"
-        asyncio.run(self._admin(f"CREATE DATABASE {name}"))
+        asyncio.run(self._admin(f"CREATE DATABASE {name}" + (" TABLESPACE small" if self._disk else "")))
         return self.url(name)
 
     def end(self) -> None:
@@ -102,6 +112,13 @@ class Cluster:
                 process.wait(10)
             process.kill()
             process.wait(10)
+
+    def _on_a_small_disk(self, words: Sequence[str]) -> list[str]:
+        user, small = server_user(), self._folder / "small"
+        small.mkdir()
+        os.chown(small, user.pw_uid, user.pw_gid)
+        become = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        return small_disk.command(small, self._disk, *become, *words)
 
     async def _admin(self, sql: str) -> None:
         connection = await asyncpg.connect(self.url("postgres"), timeout=10)
@@ -158,14 +175,14 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(settings: Sequence[str] = ()) -> Generator[Cluster]:
-    """A started cluster; gone at the end."""
+def running(settings: Sequence[str] = (), disk: int = 0) -> Generator[Cluster]:
+    """A started cluster; gone at the end. For `disk` see Cluster."""
     folder = Path(tempfile.mkdtemp(prefix="quarterdeck-pg-"))
     if os.geteuid() == 0:
         os.chown(folder, server_user().pw_uid, server_user().pw_gid)
     cluster = None
     try:
-        cluster = Cluster(folder, settings)
+        cluster = Cluster(folder, settings, disk)
         cluster.start()
         yield cluster
     finally:

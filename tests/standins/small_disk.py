@@ -3,6 +3,7 @@
     python -m tests.standins.small_disk FOLDER BYTES COMMAND...
 
 FOLDER is that disk for COMMAND alone, which takes the place of this process; the rest of the machine does not see it.
+It belongs to whom the folder belonged to.
 Who may, looks into it at `/proc/PID/root/FOLDER`.
 """
 
@@ -39,7 +40,9 @@ def fill(folder: Path, leave: int = 0) -> Path:
 def main() -> None:
     """Mount, and become the command."""
     folder, size, *words = sys.argv[1:]
+    owner = Path(folder).stat()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder], check=True, timeout=10)
+    os.chown(folder, owner.st_uid, owner.st_gid)
     os.execvp(words[0], words)  # noqa: S606
 
 

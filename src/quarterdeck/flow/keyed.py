@@ -156,6 +156,8 @@ class Keyed:
         delay: float | None = AFTER_FAILURE_S
         try:
             delay = await (first() if first is not None else self._work(key))
+        except Retry as error:  # nothing was kept: the rows are as they were
+            self._log.warning("keyed.later", name=self._name, key=key, reason=str(error))
         finally:
             again = self._end(key)
             if again or delay == 0.0:
