@@ -14,11 +14,11 @@ from quarterdeck.base.ids import IdSource
 from quarterdeck.base.settings import AssistantConfig, Config
 from quarterdeck.governance.audit import SYSTEM, Auditor
 from quarterdeck.store import processes
-from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
 from quarterdeck.store.processes import Process
 from tests.databases import Database, database, postgresql_reader
 from tests.flow.doubles import Log
+from tests.flow.spy import Spy
 
 __all__ = ["database", "postgresql_reader"]
 CLOCK = SystemClock()
@@ -33,7 +33,7 @@ def says(name: str) -> Config:
 class Machine:
     """One process with its store."""
 
-    def __init__(self, store: Store, number: int) -> None:
+    def __init__(self, store: Spy, number: int) -> None:
         home = f"home{number}"
         self.row = Process(f"p{number}", home, platform.node(), number, "1", "", "live", 0, CLOCK.now())
         self.store = store
@@ -55,8 +55,15 @@ async def machines(database: Database) -> AsyncIterator[list[Machine]]:
         for number in range(MANY):
             store = await database.open()
             stack.push_async_callback(store.close)
-            made.append(Machine(store, number))
+            made.append(Machine(Spy(store), number))
         yield made
+
+
+def all_at_once(machines: list[Machine]) -> None:
+    """The next change of each is committed when all have looked and see the same."""
+    together = asyncio.Barrier(len(machines))
+    for one in machines:
+        one.store.before["configuration"].append(together.wait)
 
 
 def versions(database: Database) -> list[tuple[int, str]]:
@@ -73,6 +80,7 @@ async def test_processes_that_start_together_with_one_file_make_one_version(
     machines: list[Machine], database: Database
 ) -> None:
     own = says("ada")
+    all_at_once(machines)
     assert set(await asyncio.gather(*(one.begin(own) for one in machines))) == {1}
     assert versions(database) == [(1, digest(encode(shared(own))))]
     assert records(database) == 1
@@ -83,6 +91,7 @@ async def test_files_that_change_at_once_are_versions_one_after_the_other(
 ) -> None:
     for one in machines:
         await one.begin(says("before"))
+    all_at_once(machines)
     files = [says(f"by{number}") for number in range(MANY)]
     led_to = await asyncio.gather(
         *(one.agreement.read_again(own, SYSTEM) for one, own in zip(machines, files, strict=True))
