@@ -9,7 +9,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs/reference"
 RESULTS = REFERENCE / "results"
 PROOFS = ROOT / "test-results/proofs.json"
+NAMED = 4  # tests that are named in one place; of more only their number is told
 Proofs = Mapping[str, Mapping[str, str]]
 """Feature -> test -> result."""
 
@@ -61,10 +62,23 @@ def table(kind: str, features: Mapping[str, str], proofs: Proofs) -> str:
     lines = [f"| {kind} | what | test | last result |", "|---|---|---|---|"]
     for name, what in features.items():
         tests = proofs.get(f"{kind}.{name}", {})
-        shown = "<br>".join(f"`{test}`" for test in sorted(tests)) or "not built"
         result = "-" if not tests else "failed" if "failed" in tests.values() else "passed"
-        lines.append(f"| {name} | {what} | {shown} | {result} |")
+        lines.append(f"| {name} | {what} | {cell(tests)} | {result} |")
     return "\n".join(lines)
+
+
+def cell(tests: Iterable[str]) -> str:
+    """Tests by name, or if they are many how many of each file."""
+    names = sorted(tests)
+    if len(names) <= NAMED:
+        return "<br>".join(f"`{test}`" for test in names) or "not built"
+    return "<br>".join(f"`{file}`: {tests_of(some)}" for file, some in files_of(names))
+
+
+def files_of(tests: Iterable[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The tests of each file, of some in order."""
+    for file, some in groupby(tests, key=lambda test: test.partition("::")[0]):
+        yield file, list(some)
 
 
 def alerts(proofs: Proofs) -> str:
@@ -74,10 +88,9 @@ def alerts(proofs: Proofs) -> str:
         tests = proofs.get(f"alert.{name}", {})
         faults = sorted(test for test in tests if test.startswith("tests/faults/"))
         rules = sorted(set(tests) - set(faults))
-        shown = ["<br>".join(f"`{test}`" for test in some) or "not built" for some in (rules, faults)]
         result = "-" if not tests else "failed" if "failed" in tests.values() else "passed"
         page = f"[{name}](../{runbook(name).removeprefix('docs/')})"
-        lines.append(f"| {name} | {what} | {page} | {shown[0]} | {shown[1]} | {result} |")
+        lines.append(f"| {name} | {what} | {page} | {cell(rules)} | {cell(faults)} | {result} |")
     return "\n".join(lines)
 
 
@@ -153,7 +166,6 @@ LONG_RUNS = {
     "chaos": "Kills and other troubles of three processes on one database",
 }
 COUNTS = ("kills", "acts", "lost", "doubled", "double_commits", "unclosed_intents", "other")
-NAMED = 4  # tests of one file that are named; of more only their number is told
 
 
 def newest(name: str) -> Any:
@@ -268,7 +280,7 @@ def tests_of(tests: Sequence[str]) -> str:
 
 def by_file(tests: Sequence[str]) -> Iterator[str]:
     """A line for every file: its tests, or how many they are."""
-    for file, some in groupby(tests, key=lambda test: test.partition("::")[0]):
+    for file, some in files_of(tests):
         names = [f"`{test.partition('::')[2]}`" for test in some]
         yield f"- `{file}`: {', '.join(names) if len(names) <= NAMED else tests_of(names)}"
 

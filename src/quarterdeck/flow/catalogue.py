@@ -8,7 +8,7 @@ CHANNELS: Mapping[str, str] = {
     "web": "the chat page",
     "api": "the OpenAI-compatible endpoint",
     "terminal": "`quarterdeck chat`",
-    "telegram": "Telegram bots: direct messages by long poll",
+    "telegram": "Telegram bots: direct messages, groups and topics, by long poll or webhook",
     "loopback": "a messenger over plain HTTP, for tests and bridges of one's own",
 }
 PROVIDERS: Mapping[str, str] = {
