@@ -11,6 +11,7 @@ from bench.lab import Lab
 from bench.world import world
 
 SESSIONS = 50
+SHORT = 30  # messages of each: too few to be summarized
 
 
 class Log(msgspec.Struct, frozen=True):
@@ -28,11 +29,12 @@ class Report(msgspec.Struct, frozen=True):
 
 async def measure(lab: Lab) -> Measured:
     """People write, the gateway ends, and the command that checks the record is timed from its start to its end."""
-    each = lab.count(90, quick=6)
+    rounds = lab.count(3 * SHORT, quick=6)
     async with world(lab.folder("verify")) as here:
         async with here.gateway():
-            for _ in range(each):
-                await here.together(range(SESSIONS))
+            for number in range(rounds):
+                first = SESSIONS * (number // SHORT)
+                await here.together(range(first, first + SESSIONS))
         begun = time.monotonic()
         found = msgspec.convert(await command(here.folder, "audit", "verify"), Report)
         took = time.monotonic() - begun

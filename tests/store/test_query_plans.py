@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quarterdeck.store import events, inbox, intents, outbox, people, turns, usage
+from quarterdeck.store import events, holding, inbox, intents, outbox, people, turns, usage
 from quarterdeck.store.database import Kept, Store
 from quarterdeck.store.migrate import migrate
 from quarterdeck.store.operations import Operation, Receipt, Statement, Value
@@ -110,8 +110,9 @@ CHANGES: list[tuple[str, Statement]] = [
     ("inbox_ref", told(inbox.edited_told(ROW))),
     ("inbox_ref", inbox.supersede_edited(ROW, 0.0)),
     ("inbox_turn", inbox.progressed("t")),
-    ("parts_open", outbox.hold_answers("s", 0.0)),
-    ("parts_open", told(outbox.held_told())),
+    ("parts_open", holding.keep_answers("s")),
+    ("parts_open", holding.hold_answers("s", 0.0)),
+    ("parts_open", told(holding.held_told())),
     (
         "parts_open",
         intents.insert(

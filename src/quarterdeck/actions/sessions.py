@@ -8,7 +8,7 @@ from quarterdeck.flow.menu import HELP
 from quarterdeck.governance.audit import Auditor, Subject
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.button import Choice
-from quarterdeck.store import inbox, outbox, sessions, turns
+from quarterdeck.store import holding, inbox, sessions, turns
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import Statement
 from quarterdeck.words.sentences import phrase
@@ -74,7 +74,7 @@ class SessionCommands:
         return (
             await turns.running(self._store, session) is not None
             or await inbox.count_waiting(self._store, session) > 0
-            or await outbox.has_answers(self._store, session)
+            or await holding.has_answers(self._store, session)
         )
 
     def _stop(self, call: CommandCall, kind: str) -> tuple[Statement, ...]:

@@ -1,6 +1,6 @@
 """What does a stop of a session do? The statements that every door's stop consists of, in their order."""
 
-from quarterdeck.store import events, inbox, outbox, sessions
+from quarterdeck.store import events, holding, inbox, sessions
 from quarterdeck.store.operations import Statement
 
 
@@ -13,7 +13,8 @@ def stop(session_id: str, by: str, now: float) -> list[Statement]:
     return [
         *events.insert_found(session_id, inbox.stopped_told(session_id, by), now),
         inbox.stop_waiting(session_id, by, now),
-        *events.insert_found(session_id, outbox.held_told(), now),
-        outbox.hold_answers(session_id, now),
+        holding.keep_answers(session_id),
+        *events.insert_found(session_id, holding.held_told(), now),
+        holding.hold_answers(session_id, now),
         sessions.stop(session_id),
     ]

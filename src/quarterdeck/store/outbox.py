@@ -57,7 +57,7 @@ class PartRow(msgspec.Struct, frozen=True):
 
 
 _PART = columns(PartRow)
-_OPEN = "state IN ('ready', 'sending', 'streaming')"
+OPEN = "state IN ('ready', 'sending', 'streaming')"
 """The condition of the index `parts_open`, word for word: SQLite uses the index of a part of a table only then."""
 STOPPED = "stopped"
 """The `error` of a part that a stop covers: it is held, or its send was under way and is not tried again."""
@@ -202,12 +202,13 @@ def again(
     )
 
 
-_NAMED, _PARTS = (
+TOLD, OF_PARTS = (
     "SELECT json_object('delivery', p.delivery_id, 'turn', d.turn_id, 'part', p.n, 'state', ",
     ") AS data, p.seq AS place FROM parts p JOIN deliveries d ON d.tenant = p.tenant AND d.id = p.delivery_id WHERE ",
 )
+"""What an event says of parts; the state goes between the two, and behind them which parts."""
 _NOT_AGAIN = (
-    f"{_NAMED}p.state{_PARTS}p.tenant = :tenant AND p.delivery_id = :delivery AND p.n = :n AND p.state <> 'ready'"
+    f"{TOLD}p.state{OF_PARTS}p.tenant = :tenant AND p.delivery_id = :delivery AND p.n = :n AND p.state <> 'ready'"
 )
 
 
@@ -219,38 +220,6 @@ def not_again_told(delivery_id: str, n: int) -> Found:
         ADD + _NOT_AGAIN + ADDED,
         {"delivery": delivery_id, "n": n},
     )
-
-
-_ANSWERS = (
-    "p.tenant = :tenant AND p.connection = (SELECT connection FROM sessions WHERE tenant = :tenant AND id = :session)"
-    " AND p.room_id = (SELECT room_id FROM sessions WHERE tenant = :tenant AND id = :session)"
-    f" AND p.{_OPEN} AND EXISTS (SELECT 1 FROM deliveries d LEFT JOIN turns t ON t.tenant = d.tenant"
-    " AND t.id = d.turn_id WHERE d.tenant = :tenant AND d.id = p.delivery_id AND d.session_id = :session"
-    " AND d.kind = 'answer' AND COALESCE(t.outcome, 'answered') = 'answered')"
-)
-"""Parts of a session's answers that are not sent yet. How a turn that was cut or failed ended is told even so."""
-_HELD = f"{_NAMED}'held'{_PARTS}{_ANSWERS} AND p.state = 'ready'"
-
-
-def hold_answers(session_id: str, now: float) -> Statement:
-    """A stop: answers that are ready are held; one that is being sent now is not tried again."""
-    return Statement(
-        "parts.hold_answers",
-        "UPDATE parts AS p SET state = CASE p.state WHEN 'ready' THEN 'held' ELSE p.state END, error = :mark,"
-        f" updated_at = :now WHERE {_ANSWERS} AND p.state IN ('ready', 'sending')",
-        {"tenant": TENANT, "session": session_id, "mark": STOPPED, "now": now},
-    )
-
-
-async def has_answers(store: Store, session_id: str) -> bool:
-    """Whether a stop would find answers that are not sent yet."""
-    ask = f"SELECT 1 FROM parts AS p WHERE {_ANSWERS} AND p.state IN ('ready', 'sending') LIMIT 1"
-    return bool(await store.fetch(ask, {"tenant": TENANT, "session": session_id}))
-
-
-def held_told() -> Found:
-    """The events of `hold_answers`; they go before it."""
-    return Found("delivery.state", RAISE + _HELD + RAISED, ADD + _HELD + ADDED, {})
 
 
 def fix_text(delivery_id: str, text: str, resends: int, now: float) -> Statement:
@@ -268,7 +237,7 @@ async def next_of_room(store: Store, connection: str, room_id: str) -> PartRow |
     """The oldest part of a room that is not done; `streaming` ones do not hold the room."""
     rows = await store.fetch(
         f"SELECT {_PART} FROM parts WHERE tenant = :tenant AND connection = :connection AND room_id = :room"
-        f" AND {_OPEN} AND state <> 'streaming' ORDER BY seq LIMIT 1",
+        f" AND {OPEN} AND state <> 'streaming' ORDER BY seq LIMIT 1",
         {"tenant": TENANT, "connection": connection, "room": room_id},
     )
     return value(PartRow, rows[0]) if rows else None
@@ -277,7 +246,7 @@ async def next_of_room(store: Store, connection: str, room_id: str) -> PartRow |
 async def rooms_with_ready(store: Store, limit: int, after: int) -> list[tuple[int, str, str]]:
     """Rooms that have something to send: (seq to go on behind, connection, room id)."""
     rows = await store.scan(
-        f"SELECT MIN(seq), connection, room_id FROM parts WHERE tenant = :tenant AND {_OPEN} AND state = 'ready'"
+        f"SELECT MIN(seq), connection, room_id FROM parts WHERE tenant = :tenant AND {OPEN} AND state = 'ready'"
         " GROUP BY connection, room_id HAVING MIN(seq) > :after ORDER BY 1 LIMIT :limit",
         {"tenant": TENANT, "limit": limit, "after": after},
     )

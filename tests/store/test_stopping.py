@@ -1,0 +1,87 @@
+"""A stop counts the events of what it holds, then adds them: does nobody begin a send between the two?"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from quarterdeck.base.crash import CrashPoints
+from quarterdeck.flow import stopping
+from quarterdeck.store import events, outbox, sessions
+from quarterdeck.store.operations import operation
+from quarterdeck.store.outbox import Delivery
+from quarterdeck.store.postgresql import PostgresqlStore
+from quarterdeck.store.sessions import NewSession
+from tests.databases import PostgresqlDatabase, new_database, nobody_hears
+from tests.waiting import until
+
+GATE = 4711
+WAIT = f"""
+CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
+CREATE TRIGGER between BEFORE UPDATE ON sessions FOR EACH ROW WHEN (NEW.head = 2 AND OLD.head = 1)
+EXECUTE FUNCTION wait_for_the_test()"""
+"""The first event is the command's own; whoever raises the head to the second has counted what is held."""
+DONE = "DROP TRIGGER between ON sessions; DROP FUNCTION wait_for_the_test"
+BEGIN = "UPDATE parts SET state = 'sending' WHERE state = 'ready'"
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.fixture
+def database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PostgresqlDatabase:
+    made = new_database("postgresql", tmp_path_factory.mktemp("pg"), request)
+    assert isinstance(made, PostgresqlDatabase)
+    return made
+
+
+@pytest.fixture
+async def store(database: PostgresqlDatabase) -> AsyncIterator[PostgresqlStore]:
+    store = await PostgresqlStore.open(database.url, CrashPoints(), nobody_hears)
+    yield store
+    await store.close()
+
+
+async def waiting(connection: asyncpg.Connection, how_many: int) -> bool:
+    return len(await connection.fetch(WAITS)) == how_many
+
+
+@pytest.mark.proves("M3")
+async def test_a_send_that_begins_in_the_middle_of_a_stop_leaves_no_gap_in_the_events(
+    store: PostgresqlStore, database: PostgresqlDatabase
+) -> None:
+    new = NewSession("default", "tg", "room", "idy", "")
+    answer = Delivery("dlv_1", new.id, "", "tg", "room", "answer", 1.0)
+    await store.commit(
+        operation(
+            "start",
+            sessions.create(new, 1.0),
+            outbox.insert_delivery(answer),
+            outbox.insert_part(answer, 0, "text", "ready", 1.0),
+        )
+    )
+    test, sender = [await asyncpg.connect(database.url, timeout=10) for _ in range(2)]
+    await test.execute(WAIT)
+    try:
+        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+        stop = operation(
+            "accept",
+            sessions.advance(new.id, 1, 2.0),
+            events.insert(new.id, 0, "inbox.accepted", {}, 2.0),
+            *stopping.stop(new.id, "inb_1", 2.0),
+        )
+        stopping_it = asyncio.create_task(store.commit(stop))
+        await until(lambda: waiting(test, 1), 10, "a stop that has counted")
+        sending = asyncio.create_task(sender.execute(BEGIN))
+        await until(lambda: sending.done() or waiting(test, 2), 10, "a send that has begun, or has to wait")
+        await test.execute(f"SELECT pg_advisory_unlock({GATE})")
+        await stopping_it
+        await sending
+    finally:
+        await test.execute(DONE)
+        await test.close()
+        await sender.close()
+    (session,) = await store.fetch("SELECT head FROM sessions", {})
+    told = [one.seq for one in await events.after(store, new.id, 0, 10)]
+    assert told == list(range(1, int(str(session[0])) + 1))
+    assert [row["state"] for row in database.rows("SELECT state FROM parts", {})] == ["held"]
