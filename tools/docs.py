@@ -193,8 +193,8 @@ def measured() -> list[Seen]:
 
 
 def benchmark() -> Iterator[Seen]:
-    """Every promised figure of the benchmark; those of PostgreSQL belong to two promises."""
-    for one in newest("bench") or []:
+    """Every promised figure of the benchmark; those of PostgreSQL, measured apart, belong to two promises."""
+    for one in [*(newest("bench") or []), *(newest("bench-postgresql") or [])]:
         where = f"benchmark of {one['commit'][:12]}, load {one['load1']}" + ("" if one["judged"] else ", **busy**")
         for figure in one["figures"]:
             if figure["target"] is None:
