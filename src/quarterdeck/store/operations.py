@@ -4,6 +4,9 @@ There is no await and no Python decision inside a transaction: reads come before
 on is checked again by the statements. A failed expectation rolls the whole operation back and raises
 `ExpectationFailed` with the statement's name, so that the caller reads again and decides again.
 
+On PostgreSQL each statement sees what others have committed before it. Where two of a list have to see the same rows
+(one counts, one adds), an earlier one has locked them: those of a session by its row, others themselves.
+
 `OPERATIONS` lists every operation there is; each has a crash point before and after its commit.
 """
 
