@@ -45,6 +45,7 @@ STAGES = (
     Stage("shape", python("pytest", *QUIET, *SHAPE)),
     Stage("import weight", python("pytest", *QUIET, *WEIGHT)),
     Stage("docs", (sys.executable, "tools/docs.py", "--check")),
+    Stage("flow on PostgreSQL", python("pytest", *QUIET, *SIDE_BY_SIDE, "tests/flow", "--database", "postgresql")),
     Stage("tests", python("pytest", *SIDE_BY_SIDE, *(f"--ignore={path}" for path in SHAPE + WEIGHT)), shown=True),
 )
 
