@@ -102,6 +102,7 @@ class Group:
         self.database = database if isinstance(database, PostgresqlDatabase) else Shared(folder)
         self.worlds: list[World] = []
         self.hearing: dict[News, None] = {}
+        self.lines: dict[str, Wire] = {}
         self.said: list[str] = []
 
     def world(self, name: str) -> World:
@@ -111,7 +112,7 @@ class Group:
 
         def share(store: Spy, clock: Clock, log: LifeLog) -> Sharing:
             news, standing = News(name, log), Standing(name)
-            line = Wire(store, self, news)
+            line = self.lines[name] = Wire(store, self, news)
             me = Process(name, str(folder), "host", 1, "1", ",".join(ROLES), "live", 0, clock.now())
             among = Processes(me, standing, line, store, clock, log, world._die)
             leases = Leases(store, name, among.gone, clock, log)

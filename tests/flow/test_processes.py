@@ -299,6 +299,34 @@ async def test_a_settlement_that_fails_is_told_and_tried_again(company: Company,
     assert (tried, company.state(b.name)) == (["b", "b"], "settled")
 
 
+async def test_what_a_process_begins_behind_its_end_is_settled_too(company: Company) -> None:
+    """It was paused in the middle of a commit, others have settled what it had, and then it goes on for a moment."""
+    b = (await company.joined("a", "b"))[1]
+    await company.passes(5.0, b)
+    assert (company.state("a"), b.settled) == ("settled", ["a"])
+    await company.store.commit(
+        operation("send_intent", intents.insert(begun_by_a("send", "trn_1"), None, riding=False))
+    )
+
+    async def settle(process: str) -> None:
+        b.settled.append(process)
+        await company.store.commit(operation("recover", intents.close("int_1", "unknown", 2.0)))
+
+    b.processes.settle = settle
+    await company.passes(5.25, b)
+    assert (company.state("a"), b.settled) == ("settled", ["a", "a"])
+    await company.passes(11.0, b)
+    assert b.settled == ["a", "a"]
+    assert len(b.log.named("process.left_behind")) == 1
+
+
+def begun_by_a(kind: str, turn: str) -> IntentRow:
+    return IntentRow(
+        id="int_1", kind=kind, session_id="", turn_id=turn, step="", delivery_id="", part=0, attempt=1, route="r",
+        digest="d", repeatable=0, state="open", created_at=1.0, process="a",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("kind", "turn", "state"),
     [("send", "trn_1", "settled"), ("model", "", "settled"), ("model", "trn_1", "ended"), ("tool", "trn_1", "ended")],
@@ -308,11 +336,8 @@ async def test_what_a_drained_process_could_not_end_is_settled_too(
 ) -> None:
     """Such as a send that took too long. What belongs to a turn is closed by whoever takes the turn up."""
     a, b = await company.joined("a", "b")
-    row = IntentRow(
-        id="int_1", kind=kind, session_id="", turn_id=turn, step="", delivery_id="", part=0, attempt=1, route="r",
-        digest="d", repeatable=0, state="open", created_at=1.0, process="a",
-    )  # fmt: skip
-    await company.store.commit(operation("send_intent", intents.insert(row, None, riding=False)))
+    intent = intents.insert(begun_by_a(kind, turn), None, riding=False)
+    await company.store.commit(operation("send_intent", intent))
     await a.processes.leave()
     await company.passes(0.25, b)
     assert company.state("a") == state

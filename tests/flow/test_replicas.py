@@ -13,7 +13,7 @@ from quarterdeck.flow.watch.watching import Disk
 from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.model.message import Attachment, ToolResult
 from tests.databases import Database
-from tests.flow.doubles import ToolDouble
+from tests.flow.doubles import RETRY_SOON, ToolDouble
 from tests.flow.several import Group, peers
 from tests.flow.world import World
 from tests.waiting import until
@@ -239,6 +239,40 @@ async def test_what_a_dead_process_begins_while_it_is_taken_up_is_closed_too(gro
         {"process": "b", "state": "done"},
     ]
     assert b.log.named("task.failed") == []
+
+
+async def test_a_send_that_a_paused_process_begins_behind_its_end_holds_no_room(group: Group) -> None:
+    """It is paused at the intent of a second attempt, which is committed when others have settled what it had."""
+    a, b = await group.start("a", "b")
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def late() -> None:
+        reached.set()
+        await go.wait()
+
+    async def first() -> None:
+        await until(lambda: b.rows("SELECT state FROM processes WHERE id = 'a'") == [{"state": "settled"}])
+        go.set()
+        await until(lambda: b.rows("SELECT 1 FROM intents WHERE kind = 'send' AND process = 'a' AND state = 'open'"))
+
+    a.store.before["send_intent"].append(late)
+    a.store.after["send_intent"].append(asyncio.Event().wait)
+    b.store.before["send_intent"].append(first)
+    a.platform.answers(RETRY_SOON)
+    one = await a.say("one")
+    async with asyncio.timeout(10):
+        await reached.wait()
+    group.lines["a"].cut = True
+    await until(lambda: group.buried(b, "a"))
+    await until(lambda: b.log.named("recovery.send"), 15, "a look at what was begun behind the end")
+    await a.kill()
+    assert await b.ended(one) == ["answered"]
+    await b.rest()
+    assert b.rows("SELECT state FROM intents WHERE kind = 'send' AND process = 'a' ORDER BY id") == [
+        {"state": "failed"},
+        {"state": "unknown"},
+    ]
+    assert [text.partition("re: ")[2] for text in b.platform.texts()] == ["one"]
 
 
 async def test_the_disk_of_each_process_is_seen_everywhere_while_it_lives(group: Group) -> None:

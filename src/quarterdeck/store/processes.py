@@ -126,6 +126,25 @@ def settle(process: str) -> Statement:
     )
 
 
+LEFT = (
+    "SELECT DISTINCT i.process FROM intents i JOIN processes p ON p.id = i.process WHERE i.tenant = :tenant"
+    " AND i.state = 'open' AND (i.kind = 'send' OR i.turn_id = '') AND p.state IN ('settled', 'ended')"
+)
+"""Processes whose end is settled, and which have begun something since: one that was paused, say, and does not know
+yet that it is held for dead. What belongs to a turn is closed by whoever takes the turn up.
+"""
+
+
+def settle_again(process: str) -> Statement:
+    """A process has begun something behind its end."""
+    return Statement(
+        "processes.settle_again",
+        "UPDATE processes SET state = 'dead' WHERE id = :id AND state IN ('settled', 'ended')",
+        {"id": process},
+        expect=1,
+    )
+
+
 async def known(store: Store, process: str) -> Process | None:
     """One process, in whatever state."""
     rows = await store.fetch(f"SELECT {columns(Process)} FROM processes WHERE id = :id", {"id": process})

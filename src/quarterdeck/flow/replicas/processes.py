@@ -18,9 +18,11 @@ from quarterdeck.store import processes
 from quarterdeck.store.database import Store
 from quarterdeck.store.operations import ExpectationFailed, Value, operation
 from quarterdeck.store.processes import Process
+from quarterdeck.store.tenancy import TENANT
 
 LOOK_S: Final = 0.2
 GAP_S: Final = 1.0  # whoever has not looked for so long has no evidence of anybody's death
+LEFT_S: Final = 5.0  # after which it is looked for what was begun behind an end
 AGAIN_S: Final = 1.0  # before a settlement that failed is tried again
 
 
@@ -79,6 +81,7 @@ class Processes:
         self._sightings = Sightings()
         self._settling: set[str] = set()
         self._beat_at = 0.0
+        self._left_at = clock.monotonic()
         self.settle: Callable[[str], Awaitable[None]] = _nothing
         self.changed: Callable[[], None] = lambda: None
         self.joined: Callable[[], None] = lambda: None
@@ -132,6 +135,8 @@ class Processes:
         """Say that this one lives, when it is time, and see who else does. Raises Retry."""
         if self._clock.monotonic() - self._beat_at >= BEAT_S:
             await self._beat()
+        if self._clock.monotonic() - self._left_at >= LEFT_S:
+            await self._look_behind()
         rows = [msgspec.convert(row, Process) for row in map(_named, await self._line.fetch(processes.LIVING, {}))]
         before, self.living = set(self.living), {row.id: row for row in rows if row.lives}
         others = [row for row in self.living.values() if row.id != self.me.id]
@@ -147,6 +152,17 @@ class Processes:
             if row.state == "dead" and row.id not in self._settling:
                 life.spawn(f"settle {row.id}", self._settled(row.id))
                 self._settling.add(row.id)
+
+    async def _look_behind(self) -> None:
+        """Whoever has begun something behind its own end is to be settled once more: no fence held it back."""
+        self._left_at = self._clock.monotonic()
+        for row in await self._line.fetch(processes.LEFT, {"tenant": TENANT}):
+            process = str(row[0])
+            self._log.warning("process.left_behind", process=process)
+            try:
+                await self._store.commit(operation("process", processes.settle_again(process)))
+            except ExpectationFailed:
+                continue  # another was faster
 
     async def _beat(self) -> None:
         begun, sent = self._clock.monotonic(), self._standing.send()
