@@ -28,6 +28,10 @@ HALF_DONE = (
     " WHERE t.state = 'running' AND p.version = ? AND w.step = 'm1.t0'"
 )
 """Turns that a process of some version runs and that have a tool's result in their journal."""
+HOLDS = (
+    "SELECT p.id AS id FROM leases l JOIN processes p ON p.id = l.process"
+    " WHERE l.name = 'connection:loop' AND p.version = ?"
+)
 ENDED = "SELECT id FROM turns WHERE state = 'ended' AND outcome = 'answered'"
 FORMS = "SELECT turn_id, form FROM steps ORDER BY created_at"
 TURNS = "SELECT id, session_id FROM turns"
@@ -55,7 +59,10 @@ class Rollout:
             await new.ready()
             await slowly(TOGETHER_S)
             assert (await new.command("migrate", "--contract"))[0] == 3, "older ones live"
-            await asyncio.gather(old.kill(), older.stop(last=False))  # so that the new one has all for a moment
+            older.down = 2 * AWAY_S  # so long the new one is alone, and has all
+            await asyncio.gather(old.kill(down=2 * AWAY_S), older.stop(last=False))
+            older.down = 0.0
+            assert reader.rows(HOLDS, (LATER,)), "the connection moved"
             await storm.fleet.ready()  # they begin again, on a schema that they have never heard of
             self.taken_over += await _killed_half_way(storm, reader, new, LATER)
             await slowly(TOGETHER_S)
