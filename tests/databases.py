@@ -143,3 +143,11 @@ def new_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Dat
 def database(tmp_path: Path, request: pytest.FixtureRequest) -> Database:
     """Each of the two, migrated."""
     return new_database(str(request.param), tmp_path, request)
+
+
+@pytest.fixture(name="database")
+def only_postgresql(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PostgresqlDatabase:
+    """For tests of PostgreSQL alone: an empty one, migrated."""
+    made = new_database("postgresql", tmp_path_factory.mktemp("pg"), request)
+    assert isinstance(made, PostgresqlDatabase)
+    return made

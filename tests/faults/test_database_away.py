@@ -4,7 +4,7 @@ The gateway is one on PostgreSQL, through a proxy whose network fails; a message
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,32 +12,20 @@ from typing import Any
 
 import pytest
 
-from tests.databases import PostgresqlDatabase, new_database, own_reader
+from tests.databases import PostgresqlDatabase, only_postgresql, own_reader
 from tests.doors.commands import Desk
 from tests.doors.running import Answer
 from tests.faults.gateway import Faulty, faulty
 from tests.flow.rest import broken_rules
 from tests.postgresql import Cluster, free_port, own_postgresql
-from tests.standins.proxy import Proxy, proxied
+from tests.standins.proxy import Proxy
 from tests.standins.telegram import in_process
+from tests.store.behind_a_proxy import network
 from tests.waiting import until
 
-__all__ = ["own_postgresql", "own_reader"]
+__all__ = ["network", "only_postgresql", "own_postgresql", "own_reader"]
 pytestmark = [pytest.mark.timeout(120), pytest.mark.proves("M1", "M2", "M3")]
 BACK_S = 20.0  # from the return of the database to the last answer, on a busy machine; a quiet one takes 5
-
-
-@pytest.fixture
-def database(tmp_path: Path, request: pytest.FixtureRequest) -> PostgresqlDatabase:
-    made = new_database("postgresql", tmp_path, request)
-    assert isinstance(made, PostgresqlDatabase)
-    return made
-
-
-@pytest.fixture
-def network(postgresql: Cluster) -> Generator[Proxy]:
-    with proxied(postgresql.port) as proxy:
-        yield proxy
 
 
 @dataclass

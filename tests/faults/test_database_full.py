@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.databases import PostgresqlDatabase, new_database, reading
+from tests.databases import PostgresqlDatabase, only_postgresql, reading
 from tests.faults.gateway import Faulty, faulty
 from tests.flow.rest import broken_rules
 from tests.postgresql import Cluster, programs, running
@@ -19,6 +19,7 @@ from tests.reading import Reader
 from tests.standins.small_disk import fill, permitted
 from tests.waiting import until
 
+__all__ = ["only_postgresql"]
 pytestmark = [
     pytest.mark.timeout(120),
     pytest.mark.proves("M1", "M2"),
@@ -40,13 +41,6 @@ def server() -> Generator[Cluster]:
 @pytest.fixture(scope="module")
 def postgresql_reader(server: Cluster) -> Generator[Reader]:
     yield from reading(server)
-
-
-@pytest.fixture
-def database(tmp_path: Path, request: pytest.FixtureRequest) -> PostgresqlDatabase:
-    made = new_database("postgresql", tmp_path, request)
-    assert isinstance(made, PostgresqlDatabase)
-    return made
 
 
 async def status(f: Faulty, session: str, text: str) -> int:

@@ -6,17 +6,11 @@ import pytest
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.store.postgresql import PostgresqlStore
-from tests.databases import PostgresqlDatabase, new_database
+from tests.databases import PostgresqlDatabase, only_postgresql
 from tests.postgresql import Cluster
 from tests.standins.proxy import Proxy, proxied
 
-
-@pytest.fixture
-def database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PostgresqlDatabase:
-    """An empty one, on the module's own server."""
-    made = new_database("postgresql", tmp_path_factory.mktemp("pg"), request)
-    assert isinstance(made, PostgresqlDatabase)
-    return made
+__all__ = ["only_postgresql"]
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from quarterdeck.store.operations import OPERATIONS, ExpectationFailed, Operatio
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.postgresql_lists import HOT, SHAPES
 from quarterdeck.store.sessions import NewSession
-from tests.databases import PostgresqlDatabase, nobody_hears, own_reader
+from tests.databases import PostgresqlDatabase, nobody_hears, only_postgresql, own_reader
 from tests.postgresql import Cluster, own_postgresql
 from tests.standins.proxy import Proxy
-from tests.store.behind_a_proxy import database, failures, network, store
+from tests.store.behind_a_proxy import failures, network, store
 from tests.waiting import until
 
-__all__ = ["database", "failures", "network", "own_postgresql", "own_reader", "store"]
+__all__ = ["failures", "network", "only_postgresql", "own_postgresql", "own_reader", "store"]
 pytestmark = pytest.mark.proves("S2")
 NEW = NewSession("default", "web", "room", "idy", "")
 APART = "start"  # an operation that goes statement by statement

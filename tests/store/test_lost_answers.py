@@ -14,13 +14,13 @@ from quarterdeck.base.errors import Retry, StoreFailed
 from quarterdeck.store import postgresql, uploads
 from quarterdeck.store.operations import Receipt, operation
 from quarterdeck.store.postgresql import PostgresqlStore
-from tests.databases import PostgresqlDatabase, own_reader
+from tests.databases import PostgresqlDatabase, only_postgresql, own_reader
 from tests.postgresql import Cluster, own_postgresql
 from tests.standins.proxy import Line, Proxy
-from tests.store.behind_a_proxy import database, failures, network, store
+from tests.store.behind_a_proxy import failures, network, store
 from tests.waiting import until
 
-__all__ = ["database", "failures", "network", "own_postgresql", "own_reader", "store"]
+__all__ = ["failures", "network", "only_postgresql", "own_postgresql", "own_reader", "store"]
 pytestmark = [pytest.mark.timeout(90), pytest.mark.proves("M1")]
 LOSSES = 12
 DEADLINE = postgresql.CONNECT_S + postgresql.STATEMENT_S + 1.0  # of whoever asks a database that does not answer

@@ -17,19 +17,12 @@ from quarterdeck.store.migrate_postgresql import migrate
 from quarterdeck.store.operations import Receipt, operation
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
-from tests.databases import PostgresqlDatabase, new_database, nobody_hears, own_reader
+from tests.databases import PostgresqlDatabase, nobody_hears, only_postgresql, own_reader
 from tests.postgresql import Cluster, own_postgresql
 from tests.waiting import until
 
-__all__ = ["own_postgresql", "own_reader"]
+__all__ = ["only_postgresql", "own_postgresql", "own_reader"]
 NEW = NewSession("default", "web", "room", "idy", "")
-
-
-@pytest.fixture
-def database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PostgresqlDatabase:
-    made = new_database("postgresql", tmp_path_factory.mktemp("pg"), request)
-    assert isinstance(made, PostgresqlDatabase)
-    return made
 
 
 @pytest.fixture

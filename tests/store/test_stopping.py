@@ -13,9 +13,10 @@ from quarterdeck.store.operations import operation
 from quarterdeck.store.outbox import Delivery
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
-from tests.databases import PostgresqlDatabase, new_database, nobody_hears
+from tests.databases import PostgresqlDatabase, nobody_hears, only_postgresql
 from tests.waiting import until
 
+__all__ = ["only_postgresql"]
 GATE = 4711
 WAIT = f"""
 CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
@@ -26,13 +27,6 @@ EXECUTE FUNCTION wait_for_the_test()"""
 DONE = "DROP TRIGGER between ON sessions; DROP FUNCTION wait_for_the_test"
 BEGIN = "UPDATE parts SET state = 'sending' WHERE state = 'ready'"
 WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-
-
-@pytest.fixture
-def database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> PostgresqlDatabase:
-    made = new_database("postgresql", tmp_path_factory.mktemp("pg"), request)
-    assert isinstance(made, PostgresqlDatabase)
-    return made
 
 
 @pytest.fixture
