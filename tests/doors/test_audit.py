@@ -1,12 +1,20 @@
 """Is the record shown whole, narrowed truly, and verified by the same verifier, over the API and in the terminal?"""
 
+import asyncio
+import os
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from quarterdeck.actions import records
+from quarterdeck.actions.verification import VERIFIER, Verification
+from quarterdeck.base.errors import Retry
 from quarterdeck.cli.verify_audit import read_key, read_note
 from quarterdeck.governance.audit import SYSTEM, Subject
 from quarterdeck.store.operations import operation
@@ -134,6 +142,37 @@ async def test_verifying_tells_what_was_changed_and_stands_on_record(gateway: Ru
     assert {"row", "root"} <= set(changed["counts"])
     assert 0 in {one["position"] for one in changed["findings"]}
     assert (await gateway.call("GET", path, token=token)).json()["state"] == "changed"
+
+
+def verifiers() -> list[str]:
+    """The verifiers that run as children of this process, by pid."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [pid for pid in children if VERIFIER in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+async def test_a_verifier_that_takes_too_long_is_ended_and_leaves_nothing(
+    gateway: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    parts = gateway.parts
+    copied: list[Path] = []
+
+    async def copy(file: Path) -> bool:
+        await asyncio.to_thread(shutil.copyfile, parts.data.database, file)
+        copied.append(file)
+        return await asyncio.Event().wait()
+
+    for how, limit in ((None, 0.01), (copy, 0.5)):  # a process needs longer than the first to start
+        slow = Verification(parts.store, parts.auditor, parts.data, parts.clock, how, limit=limit)
+        with pytest.raises(Retry, match=rf"within {limit} s; run `quarterdeck audit verify`"):
+            await slow.verify(SYSTEM)
+        with pytest.raises(Retry):  # and not Conflict: the next one may begin
+            await slow.verify(SYSTEM)
+        assert (slow.last, verifiers()) == (None, [])
+    assert len(copied) == 2
+    assert [file.parent.exists() for file in copied] == [False, False]
+    said = await gateway.call("GET", "/api/v1/audit?type=audit.verified", token=await gateway.token("audit"))
+    assert said.json()["items"] == []
 
 
 async def test_the_record_in_the_terminal(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ class Verification:
     """The use case of verifying, one at a time. `last` is None until one has ended since the start.
 
     The verifier reads a file of SQLite: `copy` makes one of a record that is elsewhere, and says whether there is one.
+    Both together may take `limit` seconds; what was begun is ended then.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Verification:
         data: DataDir,
         clock: Clock,
         copy: Callable[[Path], Awaitable[bool]] | None,
+        limit: float = SECONDS,
     ) -> None:
         self._copy = copy
+        self._limit = limit
         self._store = store
         self._auditor = auditor
         self._data = data
@@ -115,7 +118,7 @@ class Verification:
 
     async def _within(self) -> _Report:
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self._limit):
                 if self._copy is None:
                     return await self._run(self._data.database)
                 with tempfile.TemporaryDirectory(prefix="quarterdeck-audit-") as folder:  # nobody else may read it
@@ -124,7 +127,7 @@ class Verification:
                     return await self._run(copy)
         except TimeoutError:
             raise Retry(
-                f"the record is too long to be verified here within {SECONDS:.0f} s; "
+                f"the record is too long to be verified here within {self._limit:g} s; "
                 "run `quarterdeck audit verify` on the machine"
             ) from None
 
