@@ -79,20 +79,24 @@ def gateway(folder: Path, more: str = "") -> Iterator[Gateway]:
 
 
 @contextmanager
-def bare_gateway(folder: Path) -> Iterator[Gateway]:
-    """One without any configuration file, on a port that a restart finds free again: a script answers."""
+def bare_gateway(folder: Path, *through: str) -> Iterator[Gateway]:
+    """One with the configuration file that is there, or without one (a script answers), on a port that a restart finds
+    free again. `through` is the command that becomes it.
+    """
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with _started(folder, [], {"QUARTERDECK_SERVER__PORT": str(port)}) as running:
+    with _started(folder, [], {"QUARTERDECK_SERVER__PORT": str(port)}, through) as running:
         yield running
 
 
 @contextmanager
-def _started(folder: Path, words: list[str], environ: dict[str, str]) -> Iterator[Gateway]:
+def _started(
+    folder: Path, words: list[str], environ: dict[str, str], through: tuple[str, ...] = ()
+) -> Iterator[Gateway]:
     with (folder / "gateway.log").open("wb") as log:
         process = subprocess.Popen(
-            [*COMMAND, "up", *words],
+            [*through, *COMMAND, "up", *words],
             cwd=folder,
             env=_environment() | environ,
             stdin=subprocess.DEVNULL,

@@ -3,12 +3,14 @@
 import tomllib
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.chat import SOON
 from tests.browser.conftest import sign_in
 from tests.browser.console import PHONE, WIDTHS, Console, Messenger, opened
 from tests.browser.gateway import bare_gateway, standin
+from tests.standins.small_disk import permitted
 from tests.standins.telegram.state import DEFAULT_TOKEN
 
 MINE = """data_dir = "./data"
@@ -104,6 +106,32 @@ def test_from_a_token_to_an_answer(browser: Browser, tmp_path: Path) -> None:
         for console in (desk, phone):
             console.page.context.close()
         assert DEFAULT_TOKEN not in (tmp_path / "gateway.log").read_text()
+
+
+@pytest.mark.skipif(not permitted(), reason="this machine lets nobody mount anything")
+def test_a_configuration_file_that_is_mounted_by_itself_is_for_its_owner_to_change(
+    browser: Browser, tmp_path: Path
+) -> None:
+    file = tmp_path / "quarterdeck.toml"
+    file.write_text(MINE)
+    mounted = ("unshare", "-m", "sh", "-c", 'mount --bind "$0" "$0" && exec "$@"', str(file))
+    with standin("telegram", tmp_path) as url, bare_gateway(tmp_path, *mounted) as gateway:
+        bot, console = Messenger(url), opened(browser, gateway, sign_in(browser, gateway), PHONE)
+        page = console.open("/setup/bot").page
+        page.get_by_text("Another Bot API server").click()
+        page.get_by_label("Address").fill(bot.url)
+        give(console, DEFAULT_TOKEN)
+        expect(page.get_by_text("cannot be replaced by the gateway")).to_be_visible(timeout=SOON)
+        assert DEFAULT_TOKEN not in page.content()
+        console.look_over()
+        assert file.read_text() == MINE
+        with file.open("a") as handle:
+            handle.write("\n" + page.get_by_role("region").locator("pre").inner_text())
+        written(tmp_path, bot)
+        restart(console)
+        come_in(console, bot, "Show the link", 7001)
+        page.context.close()
+        assert console.errors == []
 
 
 def test_without_a_configuration_file_a_model_comes_first(browser: Browser, tmp_path: Path) -> None:
