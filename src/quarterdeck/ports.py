@@ -111,7 +111,8 @@ class IntakePort(Protocol):
     async def accept(self, inbound: Inbound) -> Acceptance:
         """Returns only after the inbox row is committed; then, and only then, acknowledge the platform.
 
-        Raises Retry when the store cannot take it now: do not acknowledge, the platform will bring it again.
+        Raises Retry when the store cannot take it now: do not acknowledge, the platform will bring it again. Raises
+        MovedOn where it was to follow a turn that something else has followed.
         """
         ...
 

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from quarterdeck.model.inbound import Acceptance
+from quarterdeck.base.errors import MovedOn
+from quarterdeck.model.inbound import Acceptance, Inbound
 from quarterdeck.model.message import Attachment
 from quarterdeck.ports import Capabilities
 from tests.flow.doubles import Held, ToolDouble
@@ -143,3 +144,27 @@ async def test_a_stop_does_not_stop_what_was_accepted_after_it(world: World) -> 
 
 def ask(world: World, text: str, **more: Any) -> asyncio.Task[Acceptance]:
     return asyncio.create_task(world.say(text, **more))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_of_two_that_are_to_follow_a_turn_one_is_accepted(world: World, *, ended: bool) -> None:
+    first = await world.say("one")
+    await world.ended(first)
+    (turn,) = world.rows("SELECT id FROM turns")
+
+    def following(text: str) -> Inbound:
+        return msgspec.structs.replace(world.act(text), follows=turn["id"])
+
+    async def be_faster() -> None:
+        faster = await world.accept(following("faster"))
+        if ended:
+            await world.ended(faster)
+
+    world.store.before["accept"].append(be_faster)
+    slower = following("slower")
+    with pytest.raises(MovedOn):
+        await world.accept(slower)
+    await world.rest()
+    assert [text for _, text in world.history()][::2] == ["one", "faster"]
+    with pytest.raises(MovedOn):
+        await world.accept(msgspec.structs.replace(slower, act_key="once more"))

@@ -70,6 +70,12 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class MovedOn(Conflict):
+    """Something has come after what this was to follow."""
+
+    code = "moved_on"
+
+
 class Retry(QuarterdeckError):
     """The same thing may work later; `retry_after` is in seconds, None when nobody said."""
 

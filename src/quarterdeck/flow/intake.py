@@ -11,7 +11,7 @@ import msgspec
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.errors import Conflict, Retry
+from quarterdeck.base.errors import Conflict, MovedOn, Retry
 from quarterdeck.flow.acquaintance import Acquaintance
 from quarterdeck.flow.admission import judge
 from quarterdeck.flow.arrivals import Made, arrived, row_of
@@ -33,7 +33,7 @@ from quarterdeck.governance.leaf import Actor
 from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Acceptance, Accepted, Due, Duplicate, Inbound, RoomChange
 from quarterdeck.model.schedule import reset_due
-from quarterdeck.store import events, inbox, people, sessions, timers
+from quarterdeck.store import events, inbox, people, sessions, timers, turns
 from quarterdeck.store.choices import Offered
 from quarterdeck.store.database import Store
 from quarterdeck.store.inbox import NewRow
@@ -115,6 +115,8 @@ class Intake:
                     # whoever accepted it may not have lived to say so
                     self._hints.wake(seen.session_id, inbound.connection)
                     return seen
+                if failed.statement == "turns.nothing_after":
+                    raise MovedOn("something else was said there meanwhile") from failed
                 continue  # a pairing was asked or a session changed meanwhile: read again
             return self._accepted(draft, receipt)
         raise Conflict("the conversation kept changing while this was accepted; send it again")
@@ -250,6 +252,8 @@ class Intake:
         """An act that waits for its turn."""
         row, now, mode = draft.row, self._clock.now(), draft.row.mode
         statements = [*draft.operation.statements, *self._arrival(inbound, draft, now, steer=int(mode == "steer"))]
+        if inbound.follows:
+            statements.append(turns.nothing_after(inbound.follows, row.session_id, row.id))
         if inbound.kind == "edit":
             statements += events.insert_found(row.session_id, inbox.edited_told(row), now)
             statements += [inbox.uncount_steer(row), inbox.supersede_edited(row, now)]

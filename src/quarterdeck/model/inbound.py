@@ -70,6 +70,7 @@ class Inbound(msgspec.Struct, frozen=True):
     `addressed` is whether it was said to the bot; in private everything is. `quoted` is the message that it answers.
     `gather_ms` is how long it waits for more of the same act (the pictures of an album), all taken together.
     `press`: a button was pressed, and this is its value; `message_ref` is the message that has it, the text is empty.
+    `follows`: it is accepted only while this turn is the newest of its session, and nothing else waits there.
     """
 
     connection: str
@@ -93,6 +94,7 @@ class Inbound(msgspec.Struct, frozen=True):
     quoted: Quoted | None = None
     gather_ms: int = 0
     press: str = ""
+    follows: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True):

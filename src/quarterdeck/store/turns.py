@@ -118,11 +118,26 @@ async def listed(store: Store, session_id: str, limit: int, before: str) -> list
     return values(Turn, rows)
 
 
+_NEWEST = (
+    "SELECT t.id FROM turns t WHERE t.tenant = :tenant AND t.session_id = :session"
+    " ORDER BY t.started_at DESC, t.id DESC LIMIT 1"
+)
+"""The turn of a session that began last."""
+
+
 async def newest(store: Store, session_id: str) -> str:
     """The id of the turn of a session that began last; empty when it had none."""
-    rows = await store.fetch(
-        "SELECT id FROM turns WHERE tenant = :tenant AND session_id = :session"
-        " ORDER BY started_at DESC, id DESC LIMIT 1",
-        {"tenant": TENANT, "session": session_id},
+    rows = await store.fetch(f"SELECT ({_NEWEST})", {"tenant": TENANT, "session": session_id})
+    return str(rows[0][0] or "")
+
+
+def nothing_after(turn_id: str, session_id: str, row_id: str) -> Statement:
+    """Expects, where the session's row is locked, that this turn is its newest and that only this inbox row waits."""
+    return Statement(
+        "turns.nothing_after",
+        "UPDATE sessions SET updated_at = updated_at WHERE tenant = :tenant AND id = :session"
+        f" AND :turn = ({_NEWEST}) AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.tenant = :tenant"
+        " AND i.session_id = :session AND i.state <> 'ended' AND i.id <> :row)",
+        {"tenant": TENANT, "session": session_id, "turn": turn_id, "row": row_id},
+        expect=1,
     )
-    return str(rows[0][0]) if rows else ""

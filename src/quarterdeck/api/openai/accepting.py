@@ -30,7 +30,8 @@ NAME_LENGTH = 200
 class Asked(msgspec.Struct, frozen=True):
     """What a client asks, in no vendor's words. `field` is where its words stand.
 
-    `conversation` names a durable one; `room` is that of an earlier act, to go on there. Without both the session is
+    `conversation` names a durable one; `room` is that of an earlier act, to go on there if its turn, `follows`, is the
+    last. Without both the session is
     new, and `before` was said in another one that it goes on from, or the items are all that there is. `key` makes a
     retry the same act. `record` is kept with the act.
     """
@@ -42,6 +43,7 @@ class Asked(msgspec.Struct, frozen=True):
     options: Options
     conversation: str = ""
     room: str = ""
+    follows: str = ""
     key: str = ""
     record: bytes = b""
     language: str = ""
@@ -85,6 +87,7 @@ class Accepting:
             options=asked.options,
             results=talk.results,
             asked=asked.record,
+            follows=asked.follows,
         )
 
     async def accept(self, inbound: Inbound, stack: ExitStack) -> tuple[InboxRow, Watcher]:

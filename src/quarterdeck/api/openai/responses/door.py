@@ -1,9 +1,7 @@
 """Handlers of `/v1/responses`. A response belongs to the access token that it was asked with; nobody else sees it."""
 
-import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, ExitStack
-from weakref import WeakValueDictionary
+from contextlib import ExitStack, suppress
 
 import msgspec
 from starlette.responses import Response as HttpResponse
@@ -25,7 +23,7 @@ from quarterdeck.api.openai.responses.wire import (
 )
 from quarterdeck.api.problems import AnswerFailed, TooMany, openai_error_of
 from quarterdeck.api.streams import Stream, Streams
-from quarterdeck.base.errors import BadInput, Conflict, NotFound, QuarterdeckError
+from quarterdeck.base.errors import BadInput, Conflict, MovedOn, NotFound, QuarterdeckError
 from quarterdeck.flow.budget import CUT_MARK
 from quarterdeck.flow.history import KEEP
 from quarterdeck.flow.live import Watcher
@@ -34,6 +32,7 @@ from quarterdeck.model.inbound import Inbound, Room, Sender
 from quarterdeck.model.message import Message, UserMessage, decode
 from quarterdeck.store import inbox, messages, people, sessions, turns
 from quarterdeck.store.inbox import InboxRow
+from quarterdeck.store.sessions import Session
 
 WAIT_SECONDS = 300.0  # for a turn's place, beside the time that the turn itself may take
 CANCEL_SECONDS = 30.0
@@ -48,13 +47,6 @@ class NoResponse(NotFound):
     code = "response_not_found"
 
 
-class GoesOn(msgspec.Struct, frozen=True):
-    """What a response goes on from: the room of a session, or what was said before, for a session of its own."""
-
-    room: str = ""
-    before: tuple[Message, ...] = ()
-
-
 class ResponsesDoor:
     """Responses over turns."""
 
@@ -64,7 +56,6 @@ class ResponsesDoor:
         self._accepting = Accepting(doors, streams)
         self._answers = Answers(doors.store, streams, doors.clock)
         self._responses = Responses(doors.store, doors.auditor)
-        self._one: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by session
 
     async def create_response(self, call: Call, ask: ResponseRequest) -> HttpResponse:
         """POST /v1/responses."""
@@ -136,28 +127,25 @@ class ResponsesDoor:
         """Accept the act. Of two that go on from one response, only one goes on in its session."""
         items = asking.items(ask)
         options = asking.options(ask, assistant, self._accepting.profile(assistant))
-        async with AsyncExitStack() as locks:
-            previous = await self._previous(call, ask)
-            if previous is not None:
-                lock = self._one.setdefault(previous.session_id, asyncio.Lock())
-                await locks.enter_async_context(lock)
-            on = GoesOn() if previous is None else await self._goes_on(previous, assistant)
-            inbound = await self._accepting.inbound(
-                Asked(
-                    principal=call.principal,
-                    assistant=assistant,
-                    field="input",
-                    items=items,
-                    options=options,
-                    room=on.room,
-                    before=on.before,
-                    key=key,
-                    record=asking.record(ask),
-                    language=call.language,
-                )
-            )
-            row, watcher = await self._accepting.accept(inbound, stack)
-        return inbound, row, watcher
+        asked = Asked(call.principal, assistant, "input", items, options, key=key, language=call.language)
+        asked = msgspec.structs.replace(asked, record=asking.record(ask))
+        if (previous := await self._previous(call, ask)) is None:
+            return await self._accept(asked, stack)
+        session = await sessions.get(self._doors.store, previous.session_id)
+        assert session is not None  # its row is in it
+        last = await turns.newest(self._doors.store, session.id)
+        if last and last == previous.turn_id and session.assistant == assistant.id:
+            room = await people.room(self._doors.store, session.room_id)
+            assert room is not None  # a session's room is written with it
+            there = msgspec.structs.replace(asked, room=room.native_id, follows=last)
+            with suppress(MovedOn):
+                return await self._accept(there, stack)
+        said = await self._said(session, previous)
+        return await self._accept(msgspec.structs.replace(asked, before=said), stack)
+
+    async def _accept(self, asked: Asked, stack: ExitStack) -> tuple[Inbound, InboxRow, Watcher]:
+        inbound = await self._accepting.inbound(asked)
+        return inbound, *await self._accepting.accept(inbound, stack)
 
     async def _previous(self, call: Call, ask: ResponseRequest) -> InboxRow | None:
         if not ask.previous_response_id:
@@ -170,16 +158,8 @@ class ResponsesDoor:
             raise Conflict(f"{ask.previous_response_id} is not finished")
         return row
 
-    async def _goes_on(self, previous: InboxRow, assistant: Assistant) -> GoesOn:
-        """In the session of the response before, where nothing came after it; else with a copy of what was said."""
-        session = await sessions.get(self._doors.store, previous.session_id)
-        assert session is not None  # its row is in it
-        last = await turns.newest(self._doors.store, session.id) == previous.turn_id
-        alone = last and not await inbox.count_waiting(self._doors.store, session.id)
-        if alone and session.assistant == assistant.id:
-            room = await people.room(self._doors.store, session.room_id)
-            assert room is not None  # a session's room is written with it
-            return GoesOn(room.native_id)
+    async def _said(self, session: Session, previous: InboxRow) -> tuple[Message, ...]:
+        """What was said up to a response, for a session of its own that goes on from there."""
         rows = await messages.up_to_turn(
             self._doors.store, session.id, session.history_from, previous.turn_id or "", previous.position, KEEP + 1
         )
@@ -187,7 +167,7 @@ class ResponsesDoor:
         if len(said) > KEEP:
             start = next((n for n, one in enumerate(said) if n and isinstance(one, UserMessage)), len(said))
             said = [CUT_MARK, *said[start:]]
-        return GoesOn(before=tuple(said) or (CUT_MARK,))
+        return tuple(said) or (CUT_MARK,)
 
     # --- what is stored ---------------------------------------------------------------------------------------
 
