@@ -32,7 +32,8 @@ class Command:
     """One command. `handler` is `module:function` below `quarterdeck.cli`, imported when it runs.
 
     `columns` are those of a table for people; a row whose state is not in `good` (if that is given) makes the
-    exit status 1. A `wired` one needs the connections' secrets also without a running gateway.
+    exit status 1. A `wired` one needs the connections' secrets also without a running gateway; what an `acting` one
+    does is an effect, for which a process has to say that it lives.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Command:
     columns: tuple[str, ...] = ()
     good: tuple[str, ...] = ()
     wired: bool = False
+    acting: bool = False
 
 
 CONFIG = Argument("--config", "The configuration file; else QUARTERDECK_CONFIG, else ./quarterdeck.toml.", local=True)

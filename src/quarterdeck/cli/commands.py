@@ -108,11 +108,18 @@ PROOF = (
 
 
 def listed(
-    name: str, text: str, arguments: tuple[Argument, ...], columns: str, good: str = "", *, wired: bool = False
+    name: str,
+    text: str,
+    arguments: tuple[Argument, ...],
+    columns: str,
+    good: str = "",
+    *,
+    wired: bool = False,
+    acting: bool = False,
 ) -> Command:
     """A command of which the gateway gives rows; people see id, state and `columns`."""
     shown, fine = ("id", "state", *columns.split()), tuple(good.split())
-    return Command(name, text, "remote:listed", arguments, shown, fine, wired)
+    return Command(name, text, "remote:listed", arguments, shown, fine, wired, acting)
 
 
 def asked(name: str, text: str, *arguments: Argument) -> Command:
@@ -170,7 +177,7 @@ COMMANDS: tuple[Command, ...] = (
     asked("connections resume", "Receive there again, and send what waited.", ID),
     listed("models list", "List the models that the configured keys can reach.", (), "detail"),
     Command("models pull", "Fetch the small local demo model.", "pull:pull", (MODEL,)),
-    listed("models test", "Make one small live call to each model in use.", (WHICH,), "detail fix", "ok"),
+    listed("models test", "Make one small live call to each model in use.", (WHICH,), "detail fix", "ok", acting=True),
     Command("usage", "Show tokens and cost of model calls, summed.", "usage:usage", USED),
     asked("token create", "Make an access token; it is shown once.", *TOKEN),
     listed("token list", "List access tokens.", PAGE, "created_at expires_at used_at name scopes"),

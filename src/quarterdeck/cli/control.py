@@ -90,12 +90,15 @@ class Line:
 
 
 @contextmanager
-def gateway(loaded: LoadedConfig, *, serving: bool = False, wired: bool = False, only: str = "") -> Generator[Open]:
+def gateway(
+    loaded: LoadedConfig, *, serving: bool = False, wired: bool = False, acting: bool = False, only: str = ""
+) -> Generator[Open]:
     """A way to open connections to the gateway of this configuration.
 
     Without a running one its parts live in this process until the end of the `with`. `serving`: turns run and
-    deliveries leave, too; `wired`: connections are built, which needs their secrets; `only`: just this one, and what
-    it receives is taken in. Raises Locked when another process holds the data directory and opens no socket.
+    deliveries leave, too; `wired`: connections are built, which needs their secrets; `acting`: models may be called;
+    `only`: just this connection, and what it receives is taken in. Raises Locked when another process holds the data
+    directory and opens no socket.
     """
     data, until = DataDir(Path(loaded.config.data_dir)), time.monotonic() + ANSWER_SECONDS
     with ExitStack() as stack:
@@ -110,7 +113,7 @@ def gateway(loaded: LoadedConfig, *, serving: bool = False, wired: bool = False,
             try:
                 from quarterdeck.cli.offline import offline
 
-                opened = stack.enter_context(offline(loaded, serving=serving, wired=wired, only=only))
+                opened = stack.enter_context(offline(loaded, serving=serving, wired=wired, acting=acting, only=only))
             except Locked as error:
                 if time.monotonic() >= until:
                     raise CommandFailed(f"{error}; it opened no control socket", LOCKED) from error

@@ -53,7 +53,7 @@ def _checks(file: str | None, only: str) -> Iterator[Row]:
     if not only:
         yield from _machine(loaded)
     try:
-        with gateway(loaded, wired=True) as opened:
+        with gateway(loaded, wired=True, acting=True) as opened:
             if not only:
                 yield from _running(loaded, opened)
             with opened() as peer:

@@ -21,16 +21,19 @@ from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.sealer import SLICE
 from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build
 from quarterdeck.wiring.receiving import receiving
-from quarterdeck.wiring.running import begin, control_parts
+from quarterdeck.wiring.running import begin, control_parts, join
+from quarterdeck.wiring.sharing import ROLES
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 60.0
 
 
 @contextmanager
-def offline(loaded: LoadedConfig, *, serving: bool, wired: bool, only: str) -> Generator[Callable[[], socket.socket]]:
+def offline(
+    loaded: LoadedConfig, *, serving: bool, wired: bool, acting: bool, only: str
+) -> Generator[Callable[[], socket.socket]]:
     """Open the data directory here; yields how to connect. Raises what building raises, such as Locked."""
-    parts = _Parts(_quiet(loaded), serving, wired, only)
+    parts = _Parts(_quiet(loaded), serving, wired, acting, only)
     with ThreadPoolExecutor(1, "gateway") as thread:
         ended = thread.submit(parts.run)
         wait((parts.ready, ended), return_when=FIRST_COMPLETED)
@@ -46,10 +49,11 @@ def offline(loaded: LoadedConfig, *, serving: bool, wired: bool, only: str) -> G
 class _Parts:
     """What runs on the thread."""
 
-    def __init__(self, loaded: LoadedConfig, serving: bool, wired: bool, only: str) -> None:
+    def __init__(self, loaded: LoadedConfig, serving: bool, wired: bool, acting: bool, only: str) -> None:
         self._loaded = loaded
         self._serving = serving
         self._wired = wired
+        self._acting = acting
         self._only = only
         self._loop: asyncio.AbstractEventLoop | None = None
         self._gateway: Gateway | None = None
@@ -77,11 +81,16 @@ class _Parts:
 
     async def _main(self) -> None:
         async with AsyncExitStack() as stack:
-            self._gateway = g = await build(self._loaded, os.environ, stack, channels=self._wired, only=self._only)
+            roles = () if self._acting and not self._serving else ROLES
+            self._gateway = g = await build(
+                self._loaded, os.environ, stack, channels=self._wired, only=self._only, roles=roles
+            )
             async with Supervisor(g.log, g.clock) as self._supervisor:
                 supervisor = self._supervisor
                 if self._serving:
                     await self._start(g, supervisor)
+                elif self._acting:
+                    await join(g, supervisor)
                 await supervisor.start(Service(name="control", run=self._keep, max_tasks=MOST))
                 self.ready.set_result(None)
                 await supervisor.wait()  # raises when a service has failed: whoever waits for it is cut off

@@ -42,5 +42,5 @@ def asked(command: Command, given: argparse.Namespace) -> Iterator[Row]:
         for argument in command.arguments
         if not argument.local and getattr(given, argument.field) is not None
     }
-    with gateway(load(given.config), wired=command.wired) as opened, opened() as peer:
+    with gateway(load(given.config), wired=command.wired, acting=command.acting) as opened, opened() as peer:
         yield from Line(peer, command.name, arguments).rows()

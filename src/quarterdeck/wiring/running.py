@@ -124,11 +124,17 @@ async def _open(g: Gateway, supervisor: Supervisor) -> None:
 
 async def begin(g: Gateway, supervisor: Supervisor) -> None:
     """Be one of the processes of the database; alone on it, first give an outcome to what the last one had begun."""
-    if g.shared.together is not None:
-        await supervisor.start(Service(name="processes", run=g.shared.together.run))
+    if await join(g, supervisor):
         await g.configuration.agree()
     else:
         await recover(g.store, g.directory, g.gate, g.outbox, g.log)
+
+
+async def join(g: Gateway, supervisor: Supervisor) -> bool:
+    """Say to the other processes of the database that this one lives; False where there can be no others."""
+    if g.shared.together is not None:
+        await supervisor.start(Service(name="processes", run=g.shared.together.run))
+    return g.shared.together is not None
 
 
 def control_parts(g: Gateway, url: str) -> Parts:

@@ -210,7 +210,7 @@ def _models_in_words(number: int) -> str:
 
 
 def _probe(config: LoadedConfig, route: str) -> Mapping[str, object]:
-    with gateway(config) as opened, opened() as peer:
+    with gateway(config, acting=True) as opened, opened() as peer:
         return next(Line(peer, "models test", {"id": route}).rows())
 
 
