@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.gateway_database import gateways_live_on, gateways_of_a_test  # noqa: F401  fixtures for all
 from tests.postgresql import postgresql  # noqa: F401  a fixture for all
 
 PROVES = "proves"
@@ -128,7 +129,7 @@ def commit() -> str:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--database", choices=("sqlite", "postgresql"), default="sqlite", help="what the worlds of tests/flow live on"
+        "--database", choices=("sqlite", "postgresql"), default="sqlite", help="what worlds and gateways live on"
     )
 
 
@@ -136,3 +137,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Proofs(), "proofs")
     if COMPLETE:
         config.pluginmanager.register(Missing(), "left-out")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--database") == "postgresql":
+        others = [item for item in items if item.get_closest_marker("own_database")]
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=others)

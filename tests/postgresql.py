@@ -12,10 +12,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Coroutine, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import pytest
@@ -23,6 +24,7 @@ import pytest
 from tests.standins import ROOT, small_disk
 from tests.waiting import until_sync
 
+T = TypeVar("T")
 USER = "quarterdeck"
 START_S = 30.0
 
@@ -97,11 +99,16 @@ class Cluster:
         self._process.wait(START_S)
         self._process = None
 
-    def create(self) -> str:
-        """A new database with nothing in it, on the small disk if there is one; its address."""
+    def create(self, template: str = "template1") -> str:
+        """A new database, a copy of `template`, on the small disk if there is one; its address."""
         name = f"t{next(self._names)}"
-        asyncio.run(self._admin(f"CREATE DATABASE {name}" + (" TABLESPACE small" if self._disk else "")))
+        where = " TABLESPACE small" if self._disk else ""
+        apart(self._admin(f"CREATE DATABASE {name} TEMPLATE {template}{where}"))
         return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Take a database away, whoever is connected to it."""
+        apart(self._admin(f"DROP DATABASE {name} WITH (FORCE)"))
 
     def end(self) -> None:
         """Stop; a server that does not is killed."""
@@ -140,6 +147,12 @@ class Cluster:
             **as_nobody_important(),
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
+
+
+def apart(work: Coroutine[Any, Any, T]) -> T:
+    """What it comes to, also where a loop runs already."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def programs() -> Path | None:

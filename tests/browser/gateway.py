@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import gateway_database
 from tests.standins import ROOT
 from tests.standins.model import KEY
 from tests.standins.telegram.state import DEFAULT_TOKEN
@@ -60,7 +61,7 @@ class Gateway:
         said = subprocess.run(
             [*COMMAND, "signin", "--json"],
             cwd=self.folder,
-            env=_environment(),
+            env=_environment(self.folder),
             check=True,
             capture_output=True,
             text=True,
@@ -98,7 +99,7 @@ def _started(
         process = subprocess.Popen(
             [*through, *COMMAND, "up", *words],
             cwd=folder,
-            env=_environment() | environ,
+            env=_environment(folder) | environ,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -144,6 +145,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(STOP_SECONDS)
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-    return environ | {"MODEL_KEY": KEY, "BOT_TOKEN": DEFAULT_TOKEN}
+    return environ | gateway_database.environ(folder) | {"MODEL_KEY": KEY, "BOT_TOKEN": DEFAULT_TOKEN}

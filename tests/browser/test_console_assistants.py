@@ -50,7 +50,7 @@ def test_a_text_is_saved_compared_and_restored(new_console: NewConsole) -> None:
     expect(console.section("History").get_by_role("listitem")).to_have_count(3)
 
 
-def test_who_was_faster_costs_nobody_a_word(new_console: NewConsole, operated: Gateway) -> None:
+def test_who_was_faster_costs_nobody_a_word(new_console: NewConsole) -> None:
     first, second = new_console().open(OWN), new_console().open(OWN)
     first.page.get_by_label("USER.md").fill("Ada's text\n")
     second.page.get_by_label("USER.md").fill("Bo's text\n")
@@ -64,8 +64,16 @@ def test_who_was_faster_costs_nobody_a_word(new_console: NewConsole, operated: G
     second.page.get_by_label("also over").check()
     second.page.get_by_role("button", name="Save").click()
     expect(second.section("History").get_by_role("listitem")).to_have_count(2, timeout=SOON)
+
+
+@pytest.mark.own_database
+def test_what_an_editor_has_changed_is_in_the_history(new_console: NewConsole, operated: Gateway) -> None:
+    console = new_console().open(OWN)
+    console.page.get_by_label("USER.md").fill("Cy's text\n")
+    console.page.get_by_role("button", name="Save").click()
+    expect(console.page.get_by_role("status").first).to_contain_text("is saved", timeout=SOON)
     (file,) = Path(operated.folder).rglob("small/USER.md")
-    assert file.read_text() == "Bo's text\n"
+    assert file.read_text() == "Cy's text\n"
     file.write_text("From an editor\n")
-    second.open(OWN)
-    expect(second.section("History").get_by_role("listitem").first).to_contain_text("changed on disk")
+    console.open(OWN)
+    expect(console.section("History").get_by_role("listitem").first).to_contain_text("changed on disk")

@@ -1,11 +1,9 @@
 """Audit: is everything that was done listed, narrowed, led to its checkpoint, and verified, by everybody?"""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 from playwright.sync_api import expect
 
+from tests import gateway_database
 from tests.browser.chat import SOON
 from tests.browser.conftest import NewConsole
 from tests.browser.console import PHONE, WIDTHS, expected
@@ -65,9 +63,7 @@ def test_the_record_is_verified(new_console: NewConsole, operated: Gateway, widt
     expect(proof).to_contain_text("unchanged", timeout=SOON)
     expect(proof).to_contain_text("verified now by owner")
     console.look_over()
-    edit = "UPDATE audit SET leaf = CAST(replace(leaf, :old, :new) AS BLOB) WHERE rowid = 1"
-    with closing(sqlite3.connect(operated.folder / "data/quarterdeck.db", timeout=10)) as store, store:
-        store.execute(edit, {"old": "config.start", "new": "config.stars"})
+    gateway_database.bend(operated.folder, "config.start", "config.stars")
     try:
         console.page.get_by_role("button", name="Verify now").click()
         expect(console.page.get_by_role("status").first).to_contain_text("Changed:", timeout=SOON)
@@ -79,8 +75,7 @@ def test_the_record_is_verified(new_console: NewConsole, operated: Gateway, widt
         expect(console.page.get_by_role("alert")).to_contain_text("edited, or is damaged")
         console.look_over()
     finally:
-        with closing(sqlite3.connect(operated.folder / "data/quarterdeck.db", timeout=10)) as store, store:
-            store.execute(edit, {"old": "config.stars", "new": "config.start"})
+        gateway_database.bend(operated.folder, "config.stars", "config.start")
     console.open(PAGE)
     console.page.get_by_role("button", name="Verify now").click()
     expect(proof).not_to_contain_text("Entry 0:", timeout=SOON)

@@ -1,13 +1,12 @@
 """Conversations: can an operator find one, read all that was said and done in it, and stop it or begin it anew?"""
 
 import re
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from tests import gateway_database
 from tests.browser.chat import LONG, SOON, Chat
 from tests.browser.conftest import NewConsole
 from tests.browser.console import WIDTHS, Console, expected
@@ -163,16 +162,18 @@ def test_a_conversation_is_begun_anew(new_console: NewConsole, operated: Gateway
     console.page.get_by_role("button", name="Begin anew").click()
     expect(console.page.get_by_role("status")).to_contain_text("sees nothing of what was said before", timeout=SOON)
     expect(console.section("Transcript")).to_contain_text("before")
-    with closing(sqlite3.connect(operated.folder / "data/quarterdeck.db", timeout=10)) as store:
-        hidden = store.execute(
-            "SELECT history_from >= (SELECT MAX(position) FROM messages WHERE session_id = s.id)"
-            " FROM sessions s WHERE id = ?",
-            (session,),
-        ).fetchone()
-        noted = store.execute(
-            "SELECT COUNT(*) FROM audit WHERE INSTR(leaf, 'change.session.reset') AND INSTR(leaf, ?)", (session,)
-        ).fetchone()
-    assert (hidden, noted) == ((1,), (1,))
+    (hidden,) = gateway_database.rows(
+        operated.folder,
+        "SELECT history_from >= (SELECT MAX(position) FROM messages WHERE session_id = s.id) AS all_of_it"
+        " FROM sessions s WHERE id = :session",
+        session=session,
+    )
+    noted = gateway_database.rows(
+        operated.folder,
+        "SELECT leaf FROM audit WHERE INSTR(leaf, 'change.session.reset') AND INSTR(leaf, :session)",
+        session=session,
+    )
+    assert (hidden["all_of_it"], len(noted)) == (1, 1)
 
 
 def test_a_pin_is_shown(new_console: NewConsole) -> None:

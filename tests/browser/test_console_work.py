@@ -1,11 +1,9 @@
 """Deliveries and inbox: is what is in trouble shown, on Home too, and can a person decide about it?"""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests import gateway_database
 from tests.browser.chat import LONG, SOON, Chat
 from tests.browser.conftest import NewConsole
 from tests.browser.console import PHONE, WIDTHS, Console, Messenger
@@ -175,12 +173,9 @@ def test_what_was_put_aside_is_tried_again_from_home(new_console: NewConsole, op
     chat.choose("worker")
     chat.say(text)
     expect(chat.page.locator(".turn.bad")).to_have_count(1, timeout=SOON)
-    with closing(sqlite3.connect(operated.folder / "data/quarterdeck.db", timeout=10)) as store, store:
-        # what a process that dies three times in a turn leaves behind; how it comes about is proven by the crash tests
-        done = store.execute(
-            "UPDATE inbox SET outcome = 'dead_lettered', detail = 'broke off' WHERE outcome = 'failed'"
-        )
-        assert done.rowcount == 1
+    # what a process that dies three times in a turn leaves behind; how it comes about is proven by the crash tests
+    aside = "UPDATE inbox SET outcome = 'dead_lettered', detail = 'broke off' WHERE outcome = 'failed'"
+    assert gateway_database.change(operated.folder, aside) == 1
     console.page.bring_to_front()
     console.open()
     expect(console.section("What is wrong")).to_contain_text("1 message was put aside")

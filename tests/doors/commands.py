@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import gateway_database
 from tests.waiting import until
 
 COMMAND_SECONDS = 45.0
@@ -76,7 +77,7 @@ class Desk:
     def environ(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """A child's environment: nothing of ours but the secrets of the stand-ins."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
-        return kept | self.secrets | dict(more or {})
+        return kept | gateway_database.environ(self.folder) | self.secrets | dict(more or {})
 
     async def run(
         self, *words: str, stdin: str = "", environ: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from quarterdeck.base.config import load_config
 from quarterdeck.base.supervise import Service, Supervisor
 from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.wiring.running import application, begin
+from tests import gateway_database
 
 CONFIG = """
 data_dir = "./data"
@@ -79,6 +80,11 @@ class Running:
 
     async def token(self, *scopes: str) -> str:
         return (await self.parts.tokens.create("test", scopes, None, SYSTEM)).token
+
+    async def record(self) -> list[dict[str, Any]]:
+        """The leaves of its audit record, the oldest first."""
+        rows = await self.parts.store.fetch("SELECT leaf FROM audit ORDER BY rowid", {})
+        return [json.loads(leaf) for (leaf,) in rows if isinstance(leaf, bytes)]
 
     async def call(
         self, method: str, path: str, *, token: str = "", headers: dict[str, str] | None = None, **body: Any
@@ -166,6 +172,7 @@ async def running(
     folder: Path, config: str = CONFIG, environ: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncIterator[Running]:
     (folder / "quarterdeck.toml").write_text(config)
+    environ = {**gateway_database.environ(folder), **environ}
     loaded = load_config(folder / "quarterdeck.toml", environ, cwd=folder)
     async with AsyncExitStack() as stack:
         parts = await wiring.build(loaded, environ, stack)

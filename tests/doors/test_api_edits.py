@@ -4,6 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.doors.running import CONFIG, Running, running
 from tests.doors.test_api_sessions import answered, begin, write
 
@@ -83,17 +85,25 @@ async def test_an_instruction_file_is_written_as_it_was_read(gateway: Running) -
     assert (await gateway.call("PUT", FILE, token=token, json={"text": "x"}, headers=tag)).status == 412
     again = await gateway.call("GET", FILE, token=token)
     assert (again.body, again.headers["etag"]) == (put.body, put.headers["etag"])
-    folder = Path(gateway.parts.configuration.current.assistants["default"].workspace)
-    assert os.listdir(folder) == ["AGENTS.md"]
-    assert (folder / "AGENTS.md").read_text() == "Be brief. \u00e9\n"
     session = await begin(gateway, token)
     await write(gateway, token, session, "hello")
     await answered(gateway, token, session, 1)
     (turn,) = (await gateway.call("GET", "/api/v1/turns", token=token)).json()["items"]
     assert turn["release"] == put.json()["release"]
-    begun, written = await leaves(gateway, b"change.workspace")
-    assert b'"begun"' in begun
+    *_, written = await leaves(gateway, b"change.workspace")
     assert b'"written"' in written
+
+
+@pytest.mark.own_database
+async def test_an_instruction_file_is_in_its_workspace(gateway: Running) -> None:
+    token = await gateway.token("operate")
+    sent = {"json": {"text": "Be brief. \u00e9\n"}, "headers": {"If-Match": "*"}}
+    assert (await gateway.call("PUT", FILE, token=token, **sent)).status == 200
+    folder = Path(gateway.parts.configuration.current.assistants["default"].workspace)
+    assert os.listdir(folder) == ["AGENTS.md"]
+    assert (folder / "AGENTS.md").read_text() == "Be brief. \u00e9\n"
+    begun, _ = await leaves(gateway, b"change.workspace")
+    assert b'"begun"' in begun
 
 
 async def test_no_other_file_can_be_reached(gateway: Running) -> None:

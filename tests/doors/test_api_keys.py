@@ -11,6 +11,7 @@ from quarterdeck.store.answers import KEPT_SECONDS
 from quarterdeck.store.operations import operation
 from tests.doors.running import Answer, Running
 from tests.doors.test_api_sessions import begin
+from tests.gateway_database import everything
 
 KEY = "5a0d9c1e-64a1-4b6f-9c55-2f0a3ad7a001"
 
@@ -80,7 +81,7 @@ async def test_a_tokens_text_is_in_no_database(gateway: Running) -> None:
     again = await post(gateway, f"/api/v1/tokens/{made.json()['id']}/rotate", admin, {})
     assert turned.status == 200
     assert turned.body == again.body
-    database = b"".join(path.read_bytes() for path in gateway.parts.data.root.glob("quarterdeck.db*"))
+    database = everything(gateway.parts.data.root.parent)
     for secret in (made.json()["token"], turned.json()["token"], KEY):
         assert secret.encode() not in database
 

@@ -1,6 +1,5 @@
 """Histories over the native API: found, given out as files, and begun anew from."""
 
-import json
 from typing import Any
 
 import pytest
@@ -28,12 +27,6 @@ async def said(gateway: Running, token: str, *texts: str) -> str:
 
 async def get(gateway: Running, token: str, path: str) -> Answer:
     return await gateway.call("GET", f"/api/v1{path}", token=token)
-
-
-async def records(gateway: Running) -> list[dict[str, Any]]:
-    """The audit record."""
-    rows = await gateway.parts.store.fetch("SELECT CAST(leaf AS TEXT) FROM audit", {})
-    return [json.loads(str(row[0])) for row in rows]
 
 
 async def test_what_was_said_is_found(gateway: Running) -> None:
@@ -90,7 +83,7 @@ async def test_an_export_in_json_has_everything(gateway: Running) -> None:
     ]
     assert [(one["outcome"], one["model"]) for one in found["turns"]] == [("answered", "script/echo")] * 2
     assert {one["turn"] for one in found["messages"]} == {one["id"] for one in found["turns"]}
-    assert [(one["session"], one["outcome"]) for one in await records(gateway) if one["type"] == "export.session"] == [
+    assert [(one["session"], one["outcome"]) for one in await gateway.record() if one["type"] == "export.session"] == [
         (session, "json")
     ]
 
@@ -152,7 +145,7 @@ async def test_a_fork_goes_on_from_a_copy(gateway: Running) -> None:
     ]
     told = [
         (one["session"], one["resource"], one["outcome"])
-        for one in await records(gateway)
+        for one in await gateway.record()
         if one["type"] == "change.session.fork"
     ]
     assert told == [(new["id"], session, "begun"), (new["id"], session, "done")]

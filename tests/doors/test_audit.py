@@ -119,6 +119,7 @@ async def test_an_entry_leads_to_the_checkpoint_that_signs_it(gateway: Running) 
     assert (await gateway.call("GET", "/api/v1/audit/aud_nobody", token=token)).status == 404
 
 
+@pytest.mark.own_database
 async def test_verifying_tells_what_was_changed_and_stands_on_record(gateway: Running) -> None:
     token = await gateway.token("audit")
     path = "/api/v1/audit/verification"
@@ -150,6 +151,7 @@ def verifiers() -> list[str]:
     return [pid for pid in children if VERIFIER in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
+@pytest.mark.own_database
 async def test_a_verifier_that_takes_too_long_is_ended_and_leaves_nothing(
     gateway: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,12 @@
 """Alerts on the command line: listed with what a person needs, shown by the status, taken on."""
 
+import socket
 from pathlib import Path
 
 from tests.doors.commands import SCRIPTED, Desk
 from tests.waiting import until
 
+DISKS = ("data", socket.gethostname())  # where one of several processes fills its disk, the host is named
 FULL = "[alerts]\nevery_seconds = 0.1\ndisk_free_mb = 1000000000\n"
 
 
@@ -14,7 +16,7 @@ async def test_an_alert_is_listed_shown_and_taken_on(tmp_path: Path) -> None:
     async with desk.gateway():
         await until(lambda: desk.rows("alerts", "list", "--state", "firing"), 30, "an alert")
         (alert,) = await desk.rows("alerts", "list")
-        assert (alert["rule"], alert["state"], alert["subject"]) == ("disk_filling", "firing", "data")
+        assert (alert["rule"], alert["state"], alert["subject"] in DISKS) == ("disk_filling", "firing", True)
         assert alert["next_step"]
         (status,) = await desk.rows("status")
         assert [one["rule"] for one in status["alerts"]] == ["disk_filling"]  # type: ignore[attr-defined]

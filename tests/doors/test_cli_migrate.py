@@ -13,6 +13,8 @@ import pytest
 from tests.doors.commands import SCRIPTED, Desk
 from tests.postgresql import Cluster
 
+pytestmark = pytest.mark.own_database
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest) -> str:

@@ -105,6 +105,7 @@ async def test_tokens_and_sign_in_work_before_the_first_start(desk: Desk) -> Non
     assert re.fullmatch(r"http://127\.0\.0\.1:8421/signin#[\w-]{22}", str(link["url"]))
 
 
+@pytest.mark.own_database
 async def test_the_record_is_sealed_and_can_be_verified_and_exported(desk: Desk) -> None:
     none = await desk.run("audit", "verify")
     assert (none.code, "no record" in none.err) == (1, True)
@@ -150,6 +151,7 @@ async def test_a_directory_that_another_process_holds_is_3(desk: Desk) -> None:
     assert (await desk.run("sessions", "list")).code == 0
 
 
+@pytest.mark.own_database
 async def test_a_newer_database_is_4(desk: Desk) -> None:
     assert (await desk.run("sessions", "list")).code == 0
     with closing(sqlite3.connect(desk.data / "quarterdeck.db")) as file, file:
@@ -191,6 +193,7 @@ async def test_a_gateway_that_does_not_answer_is_told_from_one_that_does(desk: D
     assert "does not answer within 5 s" in said.err
 
 
+@pytest.mark.own_database
 async def test_an_unforeseen_error_is_one_line_unless_it_is_asked_for(desk: Desk) -> None:
     desk.data.mkdir()
     (desk.data / "quarterdeck.db").write_text("this is no database at all" * 100)

@@ -12,7 +12,7 @@ import pytest
 from tests.doors.commands import SCRIPTED, Desk
 from tests.postgresql import Cluster
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.own_database]
 BEND = "UPDATE audit SET leaf = convert_to(replace(convert_from(leaf, 'UTF8'), 'turn.end', 'turn.bent'), 'UTF8')"
 
 

@@ -85,7 +85,6 @@ async def test_usage_errors(desk: Desk) -> None:
         (("deliveries", "settle", "dlv_1", "lost"), "invalid choice"),
         (("token", "create", "--name", "x", "--scope", "everything"), "'everything' is no scope"),
         (("token", "create", "--name", "x", "--scope", "chat", "--expires", "soon"), "is no time"),
-        (("up", "--role", "worker"), "Leave it out, or use PostgreSQL"),
         (("init",), "Say --yes"),
         (("chat",), "nothing to say"),
     ):
@@ -94,6 +93,12 @@ async def test_usage_errors(desk: Desk) -> None:
         assert told in said.err, (words, said)
         assert "Traceback" not in said.err
         assert said.out == ""
+
+
+@pytest.mark.own_database
+async def test_one_process_on_sqlite_does_everything(desk: Desk) -> None:
+    said = await desk.run("up", "--role", "worker")
+    assert (said.code, "Leave it out, or use PostgreSQL" in said.err) == (2, True)
 
 
 async def test_crash_points(desk: Desk) -> None:

@@ -19,6 +19,7 @@ from tests.postgresql import Cluster
 from tests.standins import ROOT
 from tests.waiting import until
 
+pytestmark = pytest.mark.own_database
 TOUR_SECONDS = 180.0
 MARK = "(This may be a repeat.)\n"
 

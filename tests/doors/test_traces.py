@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 from opentelemetry.semconv.attributes import error_attributes
 
-from quarterdeck.base.supervise import Service
+from quarterdeck.wiring.receiving import receiving
 from quarterdeck.wiring.tracing import address
 from tests.doors.running import Running, running
 from tests.standins.model import KEY, ModelStandin, model_standin
@@ -92,8 +92,8 @@ async def traced(folder: Path) -> AsyncIterator[Traced]:
         config = CONFIG.format(model=model.url, telegram=telegram.url, collector=standin.url)
         async with running(folder, config, {"TG": telegram.token, "MODEL": KEY, **USUAL}) as gateway:
             parts = gateway.parts
-            receiving = parts.directory.pauses.receiving("tg", parts.directory.channels()["tg"], parts.intake)
-            await gateway.supervisor.start(Service(name="channel.tg", run=receiving, restart="backoff"))
+            for service in receiving(parts.directory, parts.intake, parts.shared.peers):
+                await gateway.supervisor.start(service)
             await telegram.driver.until_polling()
             yield Traced(gateway, telegram.driver, model, standin)
 

@@ -47,10 +47,11 @@ async def test_what_was_written_can_be_looked_up_compared_and_written_again(gate
     for path in (other, f"{FILE}/versions/ver_0"):
         assert (await gateway.call("GET", path, token=token)).status == 404
     await gateway.parts.workspaces.restore("default", "AGENTS.md", oldest["id"], SYSTEM, anything)
-    assert on_disk(gateway).read_text() == "Be brief.\n"
+    assert (await gateway.call("GET", FILE, token=token)).json()["text"] == "Be brief.\n"
     assert len(await states(gateway.parts.workspaces)) == 3
 
 
+@pytest.mark.own_database
 async def test_what_an_editor_did_is_a_version_without_a_name(gateway: Running) -> None:
     use, file = gateway.parts.workspaces, on_disk(gateway)
     assert await states(use) == []
@@ -70,6 +71,7 @@ async def test_what_an_editor_did_is_a_version_without_a_name(gateway: Running) 
     assert (await states(use))[-1] == ("written", "")
 
 
+@pytest.mark.own_database
 async def test_whoever_saw_another_text_changes_nothing(gateway: Running) -> None:
     use, file = gateway.parts.workspaces, on_disk(gateway)
 
@@ -89,6 +91,7 @@ async def test_whoever_saw_another_text_changes_nothing(gateway: Running) -> Non
     assert file.read_text() == "Theirs.\n"
 
 
+@pytest.mark.own_database
 @pytest.mark.parametrize(
     ("side", "commit", "kept", "then"),
     [
