@@ -1,15 +1,16 @@
 """A stop counts the events of what it holds, then adds them: does nobody begin a send between the two?"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import asyncpg
 import pytest
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.flow import stopping
-from quarterdeck.store import events, outbox, sessions
-from quarterdeck.store.operations import operation
+from quarterdeck.store import events, inbox, outbox, sessions
+from quarterdeck.store.inbox import NewRow
+from quarterdeck.store.operations import Operation, operation
 from quarterdeck.store.outbox import Delivery
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
@@ -79,3 +80,69 @@ async def test_a_send_that_begins_in_the_middle_of_a_stop_leaves_no_gap_in_the_e
     told = [one.seq for one in await events.after(store, new.id, 0, 10)]
     assert told == list(range(1, int(str(session[0])) + 1))
     assert [row["state"] for row in database.rows("SELECT state FROM parts", {})] == ["held"]
+
+
+ACCEPTED, TAKEN = "inbox.accepted", "turn.started"
+WAIT_TO_TELL = f"""
+CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
+CREATE TRIGGER telling BEFORE INSERT ON events FOR EACH ROW WHEN (NEW.kind IN ('{ACCEPTED}', '{TAKEN}'))
+EXECUTE FUNCTION wait_for_the_test()"""
+"""Whoever tells of a row that comes in or is taken has the session, and has changed the row."""
+TOLD = "DROP TRIGGER telling ON events; DROP FUNCTION wait_for_the_test"
+
+
+def act(session: str) -> NewRow:
+    return NewRow("inb_1", "tg", "act", session, "room", "idy", "message", "followup", "", b"", None, 0.0, 9.0, 1.0)
+
+
+def accepting(session: str) -> Operation:
+    return operation(
+        "accept",
+        sessions.advance(session, 1, 1.0),
+        inbox.insert(act(session), 1.0),
+        events.insert(session, 0, ACCEPTED, {}, 1.0),
+    )
+
+
+def taking(session: str) -> Operation:
+    return operation(
+        "take",
+        sessions.take(session, 0, 1, 0, 2.0),
+        inbox.take(["inb_1"], "turn_1"),
+        events.insert(session, 0, TAKEN, {}, 2.0),
+    )
+
+
+@pytest.mark.proves("M3")
+@pytest.mark.parametrize(("before", "beside", "ends"), [((), accepting, "stopped"), ((accepting,), taking, None)])
+async def test_a_stop_from_outside_counts_what_was_committed_before_it(
+    store: PostgresqlStore,
+    database: PostgresqlDatabase,
+    before: Sequence[Callable[[str], Operation]],
+    beside: Callable[[str], Operation],
+    ends: str | None,
+) -> None:
+    """A stop from the console or the API is no act: nothing of its operation has the session before it counts."""
+    new = NewSession("default", "tg", "room", "idy", "")
+    await store.commit(operation("start", sessions.create(new, 1.0)))
+    for one in before:
+        await store.commit(one(new.id))
+    test = await asyncpg.connect(database.url, timeout=10)
+    await test.execute(WAIT_TO_TELL)
+    try:
+        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+        first = asyncio.create_task(store.commit(beside(new.id)))
+        await until(lambda: waiting(test, 1), 10, "an operation that has the session")
+        stop = asyncio.create_task(store.commit(operation("session", *stopping.stop(new.id, "p", 3.0))))
+        await until(lambda: waiting(test, 2), 10, "a stop that waits for the session")
+        await test.execute(f"SELECT pg_advisory_unlock({GATE})")
+        await first
+        await stop
+    finally:
+        await test.execute(TOLD)
+        await test.close()
+    (session,) = await store.fetch("SELECT head FROM sessions", {})
+    told = [one.seq for one in await events.after(store, new.id, 0, 10)]
+    assert told == list(range(1, int(str(session[0])) + 1))
+    assert [row["outcome"] for row in database.rows("SELECT outcome FROM inbox", {})] == [ends]
