@@ -264,12 +264,13 @@ def end(ids: Sequence[str], outcome: str, detail: str, now: float, *, state: str
 
 
 def bring_back(inbox_id: str, expires_at: float) -> Statement:
-    """A dead-lettered or failed row waits again."""
+    """A dead-lettered or failed row waits again, unless a stop covers it; the operation has its session before."""
     return Statement(
         "inbox.bring_back",
         "UPDATE inbox SET state = 'waiting', outcome = NULL, detail = NULL, ended_at = NULL, takes = 0,"
         " turn_id = NULL, not_before = 0, expires_at = :expires WHERE tenant = :tenant AND id = :id"
-        " AND state = 'ended' AND outcome IN ('dead_lettered', 'failed')",
+        " AND state = 'ended' AND outcome IN ('dead_lettered', 'failed')"
+        " AND position > (SELECT s.stop_at FROM sessions s WHERE s.tenant = :tenant AND s.id = inbox.session_id)",
         {"tenant": TENANT, "id": inbox_id, "expires": expires_at},
         expect=1,
     )
