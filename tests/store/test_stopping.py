@@ -1,7 +1,8 @@
-"""A stop counts the events of what it holds, then adds them: does nobody begin a send between the two?"""
+"""What is committed beside a stop: do the two see the same rows, and does neither wait for the other in turn?"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -15,6 +16,7 @@ from quarterdeck.store.outbox import Delivery
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
 from tests.databases import PostgresqlDatabase, nobody_hears, only_postgresql
+from tests.flow.world import World
 from tests.waiting import until
 
 __all__ = ["only_postgresql"]
@@ -146,3 +148,39 @@ async def test_a_stop_from_outside_counts_what_was_committed_before_it(
     told = [one.seq for one in await events.after(store, new.id, 0, 10)]
     assert told == list(range(1, int(str(session[0])) + 1))
     assert [row["outcome"] for row in database.rows("SELECT outcome FROM inbox", {})] == [ends]
+
+
+WAIT_TO_SETTLE = f"""
+CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
+CREATE TRIGGER settling BEFORE UPDATE ON parts FOR EACH ROW WHEN (NEW.state = 'sent')
+EXECUTE FUNCTION wait_for_the_test()"""
+SETTLED = "DROP TRIGGER settling ON parts; DROP FUNCTION wait_for_the_test"
+
+
+async def test_a_stop_and_the_outcome_of_a_send_do_not_wait_for_each_other(
+    tmp_path: Path, database: PostgresqlDatabase
+) -> None:
+    """The server would find that out after a second and give one of them up: it would be carried out twice."""
+    world = World(tmp_path, database)
+    await world.start()
+    held = world.platform.hold()
+    await world.say("one")
+    await held.reached()
+    test = await asyncpg.connect(database.url, timeout=10)
+    await test.execute(WAIT_TO_SETTLE)
+    try:
+        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+        held.release()
+        await until(lambda: waiting(test, 1), 10, "an outcome that has the part")
+        stop = asyncio.create_task(world.say("/stop"))
+        await until(lambda: waiting(test, 2), 10, "a stop that waits")
+        await test.execute(f"SELECT pg_advisory_unlock({GATE})")
+        await stop
+        await world.rest()
+        carried_out = await test.fetchval("SELECT MAX(operation) FROM commit_marks")
+        assert carried_out == len(world.store.committed)
+    finally:
+        await test.execute(SETTLED)
+        await test.close()
+        await world.stop()
