@@ -143,3 +143,24 @@ async def test_a_stop_does_not_stop_what_was_accepted_after_it(world: World) -> 
 
 def ask(world: World, text: str, **more: Any) -> asyncio.Task[Acceptance]:
     return asyncio.create_task(world.say(text, **more))
+
+
+# --- several acts at once -------------------------------------------------------------------------------------
+
+
+async def test_a_lane_takes_no_more_when_several_come_at_once(idle_world: World) -> None:
+    world = idle_world
+    world.settings.limit(queue_per_session=1)
+    await world.start()
+    held = world.main.hold("first")
+    taken = await world.say("one")
+    await held.reached()
+    between: list[Acceptance] = []
+
+    async def another() -> None:
+        between.append(await world.say("two"))
+
+    world.store.before["accept"].append(another)
+    refused = await world.say("three")
+    held.release()
+    assert list(await world.ended(taken, *between, refused)) == ["answered", "answered", "refused"]

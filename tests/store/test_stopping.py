@@ -102,7 +102,7 @@ def accepting(session: str) -> Operation:
     return operation(
         "accept",
         sessions.advance(session, 1, 1.0),
-        inbox.insert(act(session), 1.0),
+        inbox.insert(act(session), 1.0, 9),
         events.insert(session, 0, ACCEPTED, {}, 1.0),
     )
 

@@ -115,7 +115,7 @@ class Intake:
                     # whoever accepted it may not have lived to say so
                     self._hints.wake(seen.session_id, inbound.connection)
                     return seen
-                continue  # a pairing was asked or a session changed meanwhile: read again
+                continue  # a pairing was asked, a session changed or its lane is full meanwhile: read again
             return self._accepted(draft, receipt)
         raise Conflict("the conversation kept changing while this was accepted; send it again")
 
@@ -269,7 +269,7 @@ class Intake:
         """The row under its session's new head, with the events: what is said before it, itself, its reply."""
         row, before, after = draft.row, draft.replies, (reply,) if reply is not None else ()
         count = len(before) + 1 + len(after)
-        statements = [sessions.advance(row.session_id, count, now, steer=steer), inbox.insert(row, now)]
+        statements = [sessions.advance(row.session_id, count, now, steer=steer), self._insert(row, now)]
         for back, one in enumerate(before):
             statements += [*one.statements, delivery_event(row.session_id, count - 1 - back, one, now)]
         statements.append(arrived(inbound, row, now, back=len(after)))
@@ -345,7 +345,7 @@ class Intake:
         row = self._row(inbound, session.id, session.identity_id, "followup", now, "command", detail)
         row = msgspec.structs.replace(row, room_id=session.room_id)
         effect = await self._timed[due.kind](CommandCall(session.id, session, assistant, row.id, "", "", due))
-        statements = [sessions.count(session.id, 1), inbox.insert(row, now), *effect.statements]
+        statements = [sessions.count(session.id, 1), self._insert(row, now), *effect.statements]
         statements += [arrived(inbound, row, now), *self._record(inbound, row, row.outcome)]
         return _Draft(operation("accept", statements), row)
 
@@ -362,6 +362,9 @@ class Intake:
         return _Draft(operation("accept", [*statements, *self._record(inbound, row, row.outcome)]), row, known=known)
 
     # --- parts of the operation -------------------------------------------------------------------------------
+
+    def _insert(self, row: NewRow, now: float) -> Statement:
+        return inbox.insert(row, now, self._directory.limits.queue_per_session)
 
     def _row(
         self, inbound: Inbound, session: str, identity: str, mode: str, now: float, outcome: str, detail: str

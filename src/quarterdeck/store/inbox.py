@@ -74,14 +74,15 @@ class NewRow(msgspec.Struct, frozen=True):
     language: str = ""
 
 
-def insert(new: NewRow, now: float) -> Statement:
-    """Accept an act under the session's new head; touches no row when the act was accepted before.
+def insert(new: NewRow, now: float, most: int) -> Statement:
+    """Accept an act under the session's new head; touches no row when the act was accepted before, or when as many as
+    `most` wait already and it would wait, too.
 
     An edit takes the place in the lane of the waiting row that it replaces; an edit of a row that was taken is
     marked as a correction.
     """
     params: dict[str, Value] = {name: getattr(new, name) for name in new.__struct_fields__}
-    params.update(tenant=TENANT, now=now, state="ended" if new.outcome else "waiting")
+    params.update(tenant=TENANT, now=now, state="ended" if new.outcome else "waiting", most=most)
     earlier = (
         "FROM inbox o WHERE o.tenant = :tenant AND o.connection = :connection AND o.room_id = :room_id"
         " AND o.session_id = :session_id"
@@ -100,7 +101,8 @@ def insert(new: NewRow, now: float) -> Statement:
         " AND (o.state = 'taken' OR o.outcome = 'answered' OR o.outcome = 'absorbed')) THEN 1 ELSE 0 END,"
         " :state, NULLIF(:outcome, ''), NULLIF(:detail, ''), 0, :not_before, :expires_at, :sent_at, :now,"
         " CASE WHEN :outcome = '' THEN NULL ELSE :now END, :options, :asked, :language"
-        " FROM sessions s WHERE s.tenant = :tenant AND s.id = :session_id"
+        " FROM sessions s WHERE s.tenant = :tenant AND s.id = :session_id AND (:outcome <> '' OR :most >"
+        f" (SELECT COUNT(*) FROM inbox w WHERE w.tenant = :tenant AND w.session_id = :session_id AND {_WAITING}))"
         " ON CONFLICT (tenant, connection, act_key) DO NOTHING",
         params,
         expect=1,
