@@ -222,6 +222,22 @@ async def test_a_person_may_have_a_held_answer_sent(world: World, tried: bool) -
     assert states[3:] == [(0, "ready"), (1, "ready"), (0, "sent"), (1, "sent")]
 
 
+async def test_a_repeat_that_a_person_asks_for_beside_the_next_attempt_is_marked(world: World) -> None:
+    await backed_off(world)
+    p = world.parts
+    deliveries = Deliveries(world.store, p.auditor, p.outbox, p.live, world.clock)
+
+    async def held_and_sent_again() -> None:
+        await world.say("/stop")
+        await deliveries.resend(world.rows("SELECT delivery_id FROM parts ORDER BY seq")[0]["delivery_id"], PERSON)
+
+    world.store.before["send_intent"].append(held_and_sent_again)
+    world.jump(3601)
+    await world.rest()
+    (again,) = [text for text in world.platform.texts() if text.endswith("re: one")]
+    assert again != "re: one", "what it was cut to before has no mark"
+
+
 @pytest.mark.parametrize("mode", ["followup", "steer"])
 async def test_what_is_brought_back_beside_a_stop_stays_where_it_is(world: World, mode: Any) -> None:
     """It would wait behind a stop that covers it: no turn could take it, and none of what comes behind it."""

@@ -220,7 +220,7 @@ class Outbox:
         return await self._idle(part)
 
     async def _take_off(self, part: PartRow) -> Flight | None:
-        """Commit the intent of the next attempt; None where a stop has come before it."""
+        """Commit the intent of the next attempt; None where a stop or a repeat has come before it."""
         delivery = await outbox.get(self._store, part.delivery_id)
         assert delivery is not None
         call = await self._sending.part(
@@ -228,7 +228,8 @@ class Outbox:
         )
         call = await with_buttons(self._store, call, delivery, part)
         intent = self._sending.intent(call, delivery, part.n, "", attempt=part.attempts + 1)
-        begin = outbox.move(part.delivery_id, part.n, "ready", "sending", self._clock.now(), attempt=True)
+        now = self._clock.now()
+        begin = outbox.move(part.delivery_id, part.n, "ready", "sending", now, attempt=True, resends=part.resends)
         try:
             receipt = await self._store.commit(operation("send_intent", begin, intent.statements))
         except ExpectationFailed as failed:
