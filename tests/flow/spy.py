@@ -8,7 +8,15 @@ from quarterdeck.base.crash import CrashPoints
 from quarterdeck.store.database import Kept, Row, Store
 from quarterdeck.store.operations import Operation, Receipt, Value
 
+OF_A_SESSION = {"inbox", "turns", "intents", "parts"}
 Hook = Callable[[], Awaitable[object]]
+
+
+def waits_backwards(operation: Operation) -> str:
+    """What an operation may wait for and have before the row of its session: others wait in the other order."""
+    named = [statement.sql.split(maxsplit=2)[1] for statement in operation.statements if "UPDATE" in statement.sql[:6]]
+    before = named[: named.index("sessions")] if "sessions" in named else []
+    return ", ".join(sorted(OF_A_SESSION & set(before)))
 
 
 class Spy:
@@ -28,6 +36,7 @@ class Spy:
 
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         await self._live()
+        assert not (late := waits_backwards(operation)), f"{operation.name} has {late} before its session"
         if self.before[operation.name]:
             await self.before[operation.name].popleft()()
         receipt = await self.inner.commit(operation)

@@ -146,6 +146,27 @@ def ask(world: World, text: str, **more: Any) -> asyncio.Task[Acceptance]:
     return asyncio.create_task(world.say(text, **more))
 
 
+# --- several acts at once -------------------------------------------------------------------------------------
+
+
+async def test_a_lane_takes_no_more_when_several_come_at_once(idle_world: World) -> None:
+    world = idle_world
+    world.settings.limit(queue_per_session=1)
+    await world.start()
+    held = world.main.hold("first")
+    taken = await world.say("one")
+    await held.reached()
+    between: list[Acceptance] = []
+
+    async def another() -> None:
+        between.append(await world.say("two"))
+
+    world.store.before["accept"].append(another)
+    refused = await world.say("three")
+    held.release()
+    assert list(await world.ended(taken, *between, refused)) == ["answered", "answered", "refused"]
+
+
 @pytest.mark.parametrize("ended", [False, True])
 async def test_of_two_that_are_to_follow_a_turn_one_is_accepted(world: World, *, ended: bool) -> None:
     first = await world.say("one")

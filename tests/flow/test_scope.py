@@ -342,3 +342,23 @@ async def test_what_waits_too_long_is_told_where_it_was_said(idle_world: World) 
     await world.rest()
     notices = world.rows("SELECT connection FROM deliveries WHERE kind = 'notice' ORDER BY id")
     assert [row["connection"] for row in notices] == ["wire", "wire2"]
+
+
+@pytest.mark.parametrize(
+    ("late", "faster"), [(("p1", "p2"), ("p2", "p3")), (("p2", "p3"), ("p1", "p2"))], ids=["whole", "single"]
+)
+async def test_of_two_links_at_once_none_leaves_anybody_behind(world: World, late: Any, faster: Any) -> None:
+    """The identities that are moved to another person are those that were read; one more may have come to them."""
+    for who in ("p1", "p2", "p3", "p4", "p5"):
+        await say(world, "hello", who=who, room=who)
+
+    async def link(one: str, other: str) -> None:
+        await persons(world).link(identity(one), identity(other), SYSTEM)
+
+    await link("p1", "p5")
+    await link("p2", "p4")
+    world.store.before["person"].append(lambda: link(*faster))
+    with pytest.raises(Conflict, match="look again"):
+        await link(*late)
+    await link(*late)
+    assert len(world.rows("SELECT DISTINCT person_id FROM identities")) == 1

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from quarterdeck.actions.deliveries import Deliveries
+from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.resets import Resets
+from quarterdeck.base.errors import Conflict
 from quarterdeck.governance.leaf import Actor
 from quarterdeck.ports import Capabilities, MaybeSent, ModelProfile, NotSent
 from quarterdeck.store import events
@@ -218,6 +220,37 @@ async def test_a_person_may_have_a_held_answer_sent(world: World, tried: bool) -
     assert second == "b"  # never tried: certainly no repeat
     states = [(one["part"], one["state"]) for one in await told(world, session, "delivery.state")]
     assert states[3:] == [(0, "ready"), (1, "ready"), (0, "sent"), (1, "sent")]
+
+
+async def test_a_repeat_that_a_person_asks_for_beside_the_next_attempt_is_marked(world: World) -> None:
+    await backed_off(world)
+    p = world.parts
+    deliveries = Deliveries(world.store, p.auditor, p.outbox, p.live, world.clock)
+
+    async def held_and_sent_again() -> None:
+        await world.say("/stop")
+        await deliveries.resend(world.rows("SELECT delivery_id FROM parts ORDER BY seq")[0]["delivery_id"], PERSON)
+
+    world.store.before["send_intent"].append(held_and_sent_again)
+    world.jump(3601)
+    await world.rest()
+    (again,) = [text for text in world.platform.texts() if text.endswith("re: one")]
+    assert again != "re: one", "what it was cut to before has no mark"
+
+
+@pytest.mark.parametrize("mode", ["followup", "steer"])
+async def test_what_is_brought_back_beside_a_stop_stays_where_it_is(world: World, mode: Any) -> None:
+    """It would wait behind a stop that covers it: no turn could take it, and none of what comes behind it."""
+    world.main.fail("server", retryable=False)
+    first = await world.say("one", mode=mode)
+    assert list(await world.ended(first)) == ["failed"]
+    p = world.parts
+    letters = Inbox(world.store, p.directory, p.auditor, world.clock, p.lanes.wake)
+    world.store.before["retry_inbox"].append(lambda: world.say("/stop"))
+    with pytest.raises(Conflict, match="stopped"):
+        await letters.retry(first.inbox_id, PERSON)
+    assert list(await world.ended(await world.say("two"))) == ["answered"]
+    assert world.outcome(first) == "failed"
 
 
 # --- what was seen stays --------------------------------------------------------------------------------------

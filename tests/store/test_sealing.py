@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.base.ids import IdSource
+from quarterdeck.base.supervise import Service, Supervisor
 from quarterdeck.cli.verify_audit import verify
 from quarterdeck.governance import sealer as sealing
 from quarterdeck.governance.audit import SYSTEM, Auditor, Subject
@@ -20,6 +22,8 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.operations import operation
 from tests.channels.support import KeptLog
 from tests.databases import Database
+from tests.flow.spy import Spy
+from tests.waiting import until
 
 HOUR = 3_600.0
 BATCHES = (1, 3, sealing.SLICE + 5)
@@ -80,3 +84,23 @@ async def test_every_row_is_sealed_in_the_order_of_its_commit(store: Store) -> N
     hashes = [leaf_hash for _, leaf_hash in rows if isinstance(leaf_hash, bytes)]
     (newest,) = await store.fetch("SELECT size, root FROM audit_checkpoints ORDER BY size DESC LIMIT 1", {})
     assert newest == (len(rows), Frontier(0, ()).extend(hashes).root())
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # beside SQLite there is one process
+async def test_a_sealer_goes_on_where_another_was_faster(store: Store) -> None:
+    """Such as one in a process that was paused: it commits what it had begun when another has its place already."""
+    clock, log, key, late = SystemClock(), KeptLog(), Ed25519PrivateKey.generate(), Spy(store)
+    auditor = Auditor(clock, IdSource(clock))
+    late.before["seal"].append(Sealer(store, key, clock, CrashPoints(), log).seal)
+    sealer = Sealer(late, key, clock, CrashPoints(), log)
+
+    async def sealed(count: int) -> bool:
+        return len(await store.fetch("SELECT position FROM audit_positions", {})) == count
+
+    async with Supervisor(log) as supervisor:
+        await supervisor.start(Service(name="audit", run=sealer.run))
+        for count in (1, 2):
+            await store.commit(operation("start", auditor.record("test.done", SYSTEM, Subject())))
+            await until(partial(sealed, count), what=f"{count} sealed")
+    assert not late.before["seal"]
+    assert "service.fatal" not in log.events()

@@ -1,19 +1,22 @@
-"""A stop counts the events of what it holds, then adds them: does nobody begin a send between the two?"""
+"""What is committed beside a stop: do the two see the same rows, and does neither wait for the other in turn?"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from quarterdeck.base.crash import CrashPoints
 from quarterdeck.flow import stopping
-from quarterdeck.store import events, outbox, sessions
-from quarterdeck.store.operations import operation
+from quarterdeck.store import events, inbox, outbox, sessions
+from quarterdeck.store.inbox import NewRow
+from quarterdeck.store.operations import Operation, operation
 from quarterdeck.store.outbox import Delivery
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
 from tests.databases import PostgresqlDatabase, nobody_hears, only_postgresql
+from tests.flow.world import World
 from tests.waiting import until
 
 __all__ = ["only_postgresql"]
@@ -79,3 +82,105 @@ async def test_a_send_that_begins_in_the_middle_of_a_stop_leaves_no_gap_in_the_e
     told = [one.seq for one in await events.after(store, new.id, 0, 10)]
     assert told == list(range(1, int(str(session[0])) + 1))
     assert [row["state"] for row in database.rows("SELECT state FROM parts", {})] == ["held"]
+
+
+ACCEPTED, TAKEN = "inbox.accepted", "turn.started"
+WAIT_TO_TELL = f"""
+CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
+CREATE TRIGGER telling BEFORE INSERT ON events FOR EACH ROW WHEN (NEW.kind IN ('{ACCEPTED}', '{TAKEN}'))
+EXECUTE FUNCTION wait_for_the_test()"""
+"""Whoever tells of a row that comes in or is taken has the session, and has changed the row."""
+TOLD = "DROP TRIGGER telling ON events; DROP FUNCTION wait_for_the_test"
+
+
+def act(session: str) -> NewRow:
+    return NewRow("inb_1", "tg", "act", session, "room", "idy", "message", "followup", "", b"", None, 0.0, 9.0, 1.0)
+
+
+def accepting(session: str) -> Operation:
+    return operation(
+        "accept",
+        sessions.advance(session, 1, 1.0),
+        inbox.insert(act(session), 1.0, 9),
+        events.insert(session, 0, ACCEPTED, {}, 1.0),
+    )
+
+
+def taking(session: str) -> Operation:
+    return operation(
+        "take",
+        sessions.take(session, 0, 1, 0, 2.0),
+        inbox.take(["inb_1"], "turn_1"),
+        events.insert(session, 0, TAKEN, {}, 2.0),
+    )
+
+
+@pytest.mark.proves("M3")
+@pytest.mark.parametrize(("before", "beside", "ends"), [((), accepting, "stopped"), ((accepting,), taking, None)])
+async def test_a_stop_from_outside_counts_what_was_committed_before_it(
+    store: PostgresqlStore,
+    database: PostgresqlDatabase,
+    before: Sequence[Callable[[str], Operation]],
+    beside: Callable[[str], Operation],
+    ends: str | None,
+) -> None:
+    """A stop from the console or the API is no act: nothing of its operation has the session before it counts."""
+    new = NewSession("default", "tg", "room", "idy", "")
+    await store.commit(operation("start", sessions.create(new, 1.0)))
+    for one in before:
+        await store.commit(one(new.id))
+    test = await asyncpg.connect(database.url, timeout=10)
+    await test.execute(WAIT_TO_TELL)
+    try:
+        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+        first = asyncio.create_task(store.commit(beside(new.id)))
+        await until(lambda: waiting(test, 1), 10, "an operation that has the session")
+        stop = asyncio.create_task(store.commit(operation("session", *stopping.stop(new.id, "p", 3.0))))
+        await until(lambda: waiting(test, 2), 10, "a stop that waits for the session")
+        await test.execute(f"SELECT pg_advisory_unlock({GATE})")
+        await first
+        await stop
+    finally:
+        await test.execute(TOLD)
+        await test.close()
+    (session,) = await store.fetch("SELECT head FROM sessions", {})
+    told = [one.seq for one in await events.after(store, new.id, 0, 10)]
+    assert told == list(range(1, int(str(session[0])) + 1))
+    assert [row["outcome"] for row in database.rows("SELECT outcome FROM inbox", {})] == [ends]
+
+
+WAIT_TO_SETTLE = f"""
+CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
+CREATE TRIGGER settling BEFORE UPDATE ON parts FOR EACH ROW WHEN (NEW.state = 'sent')
+EXECUTE FUNCTION wait_for_the_test()"""
+SETTLED = "DROP TRIGGER settling ON parts; DROP FUNCTION wait_for_the_test"
+
+
+async def test_a_stop_and_the_outcome_of_a_send_do_not_wait_for_each_other(
+    tmp_path: Path, database: PostgresqlDatabase
+) -> None:
+    """The server would find that out after a second and give one of them up: it would be carried out twice."""
+    world = World(tmp_path, database)
+    await world.start()
+    held = world.platform.hold()
+    await world.say("one")
+    await held.reached()
+    test = await asyncpg.connect(database.url, timeout=10)
+    await test.execute(WAIT_TO_SETTLE)
+    try:
+        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+        held.release()
+        await until(lambda: waiting(test, 1), 10, "an outcome that has the part")
+        stop = asyncio.create_task(world.say("/stop"))
+        await until(lambda: waiting(test, 2), 10, "a stop that waits")
+        await test.execute(f"SELECT pg_advisory_unlock({GATE})")
+        await stop
+        await world.rest()
+        carried_out = await test.fetchval("SELECT MAX(operation) FROM commit_marks")
+        assert carried_out == len(world.store.committed)
+    finally:
+        await test.execute(SETTLED)
+        await test.close()
+        await world.stop()

@@ -72,7 +72,7 @@ class Deliveries:
         ]
         record = self._record("change.delivery.settle", actor, delivery, found, reason)
         shown = self._events(delivery, parts, found, now)
-        await self._store.commit(operation("settle", moves, record, shown, riding(len(parts))))
+        await self._store.commit(operation("settle", shown, moves, record, riding(len(parts))))
         self._live.committed(delivery.session_id)
         return len(parts)
 
@@ -88,7 +88,7 @@ class Deliveries:
         moves = [outbox.move(delivery.id, part.n, part.state, "ready", now, resend=part.attempts > 0) for part in parts]
         record = self._record("change.delivery.resend", actor, delivery, "ready", reason)
         shown = self._events(delivery, parts, "ready", now)
-        await self._store.commit(operation("settle", moves, record, shown, riding(len(parts))))
+        await self._store.commit(operation("settle", shown, moves, record, riding(len(parts))))
         self._outbox.enqueued(Outgoing(delivery, (), (), {}, wired=True))
         self._live.committed(delivery.session_id)
         return len(parts)
@@ -105,7 +105,7 @@ class Deliveries:
         moves = [outbox.move(delivery.id, part.n, part.state, "dismissed", now, error=part.error) for part in parts]
         record = self._record("change.delivery.dismiss", actor, delivery, "dismissed", reason)
         shown = self._events(delivery, parts, "dismissed", now)
-        await self._store.commit(operation("settle", moves, record, shown, riding(len(parts))))
+        await self._store.commit(operation("settle", shown, moves, record, riding(len(parts))))
         self._live.committed(delivery.session_id)
         return len(parts)
 

@@ -62,6 +62,8 @@ class Inbox:
         row = await inbox.get(self._store, inbox_id)
         if row is None:
             raise NotFound(f"there is no inbox row {inbox_id}")
+        if row.outcome not in ("dead_lettered", "failed"):
+            raise Conflict(f"{inbox_id} is {row.outcome or row.state}, neither dead_lettered nor failed")
         session = await sessions.get(self._store, row.session_id)
         if session is not None and session.stop_at >= row.position:
             raise Conflict(f"{inbox_id} was stopped by its person since; it has to be sent again")
@@ -76,9 +78,9 @@ class Inbox:
         )  # fmt: skip
         count = sessions.advance(row.session_id, 0, now, steer=int(row.mode == "steer"))  # its take counts down again
         try:
-            await self._store.commit(operation("retry_inbox", back, count, record, riding(waiting)))
+            await self._store.commit(operation("retry_inbox", count, back, record, riding(waiting)))
         except ExpectationFailed as error:
-            raise Conflict(f"{inbox_id} is {row.outcome or row.state}, neither dead_lettered nor failed") from error
+            raise Conflict(f"{inbox_id} was stopped or brought back in this moment; look again") from error
         self._wake(row.session_id)
         return waiting
 

@@ -46,7 +46,9 @@ class People:
         person = first.person_id or second.person_id or self._new_id("per")
         everybody = [*await self._with(first), *await self._with(second)]
         going_on = await self._newest(everybody)
-        statements = [persons.belongs(who, person) for who in everybody if who.person_id != person]
+        statements = [persons.belongs(who, person) for who in everybody]  # also who stays: nobody else may move them
+        if second.person_id and second.person_id != person:
+            statements.append(persons.nobody_left(second.person_id))
         statements += [persons.goes_on(person, assistant, one.id) for assistant, one in going_on.items()]
         told: dict[str, object] = {
             "reason": reason,

@@ -117,7 +117,7 @@ class Intake:
                     return seen
                 if failed.statement == "turns.nothing_after":
                     raise MovedOn("something else was said there meanwhile") from failed
-                continue  # a pairing was asked or a session changed meanwhile: read again
+                continue  # a pairing was asked, a session changed or its lane is full meanwhile: read again
             return self._accepted(draft, receipt)
         raise Conflict("the conversation kept changing while this was accepted; send it again")
 
@@ -262,8 +262,7 @@ class Intake:
         if assistant.resets.on:
             statements.append(timers.arm("reset", row.session_id, reset_due(assistant.resets, now, now), now))
         statements += self._record(inbound, row, "")
-        if draft.routed is not None:
-            statements += draft.routed.statements
+        statements += draft.routed.statements if draft.routed else ()
         cut: CutReason | None = "interrupt" if mode == "interrupt" else None
         return msgspec.structs.replace(draft, operation=operation("accept", statements), cut=cut)
 
@@ -272,8 +271,8 @@ class Intake:
     ) -> list[Statement]:
         """The row under its session's new head, with the events: what is said before it, itself, its reply."""
         row, before, after = draft.row, draft.replies, (reply,) if reply is not None else ()
-        count = len(before) + 1 + len(after)
-        statements = [sessions.advance(row.session_id, count, now, steer=steer), inbox.insert(row, now)]
+        count, most = len(before) + 1 + len(after), self._directory.limits.queue_per_session
+        statements = [sessions.advance(row.session_id, count, now, steer=steer), inbox.insert(row, now, most)]
         for back, one in enumerate(before):
             statements += [*one.statements, delivery_event(row.session_id, count - 1 - back, one, now)]
         statements.append(arrived(inbound, row, now, back=len(after)))
@@ -349,7 +348,7 @@ class Intake:
         row = self._row(inbound, session.id, session.identity_id, "followup", now, "command", detail)
         row = msgspec.structs.replace(row, room_id=session.room_id)
         effect = await self._timed[due.kind](CommandCall(session.id, session, assistant, row.id, "", "", due))
-        statements = [sessions.count(session.id, 1), inbox.insert(row, now), *effect.statements]
+        statements = [sessions.count(session.id, 1), inbox.insert(row, now, 0), *effect.statements]
         statements += [arrived(inbound, row, now), *self._record(inbound, row, row.outcome)]
         return _Draft(operation("accept", statements), row)
 

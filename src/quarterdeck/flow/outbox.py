@@ -220,7 +220,7 @@ class Outbox:
         return await self._idle(part)
 
     async def _take_off(self, part: PartRow) -> Flight | None:
-        """Commit the intent of the next attempt; None where a stop has come before it."""
+        """Commit the intent of the next attempt; None where a stop or a repeat has come before it."""
         delivery = await outbox.get(self._store, part.delivery_id)
         assert delivery is not None
         call = await self._sending.part(
@@ -228,7 +228,8 @@ class Outbox:
         )
         call = await with_buttons(self._store, call, delivery, part)
         intent = self._sending.intent(call, delivery, part.n, "", attempt=part.attempts + 1)
-        begin = outbox.move(part.delivery_id, part.n, "ready", "sending", self._clock.now(), attempt=True)
+        now = self._clock.now()
+        begin = outbox.move(part.delivery_id, part.n, "ready", "sending", now, attempt=True, resends=part.resends)
         try:
             receipt = await self._store.commit(operation("send_intent", begin, intent.statements))
         except ExpectationFailed as failed:
@@ -295,9 +296,9 @@ class Outbox:
             case MaybeSent():
                 close = self._gate.close(flight.intent.row, "unknown", detail=result.reason)
                 state, move = self.fate_unknown(part, channel, result.reason)
-        statements: list[Statement] = [*close, move]
+        statements = [*close, move]
         if flight.session:
-            statements += self._event(flight, state, now)
+            statements = self._told(flight, statements, state, now)
         receipt = await commit_patiently(self._store, operation("send_outcome", statements), self._log)
         if state == "ready":
             state = str(receipt.one(move.name)[0])
@@ -351,21 +352,21 @@ class Outbox:
         self._log.error("send.unknown", delivery=part.delivery_id, reason=reason, action="held for a person")
         return "unknown", outbox.move(part.delivery_id, part.n, "sending", "unknown", now, error=reason)
 
-    def _event(self, flight: Flight, state: str, now: float) -> list[Statement]:
-        """What watchers are told; nothing of a part that is tried again, unless a stop has come before that."""
+    def _told(self, flight: Flight, outcome: list[Statement], state: str, now: float) -> list[Statement]:
+        """An outcome with what watchers are told; nothing of a part that is tried again, unless a stop has come before
+        that. It has the session first, as a stop does, which waits for parts then.
+        """
         if state == "ready":
             found = outbox.not_again_told(flight.part.delivery_id, flight.part.n)
-            return events.insert_found(flight.session, found, now)
+            return [sessions.count(flight.session, 0), *outcome, *events.insert_found(flight.session, found, now)]
         data: dict[str, object] = {
             "delivery": flight.part.delivery_id,
             "turn": flight.turn,
             "part": flight.part.n,
             "state": state,
         }
-        return [
-            sessions.advance(flight.session, 1, now),
-            events.insert(flight.session, 0, "delivery.state", data, now),
-        ]
+        event = events.insert(flight.session, 0, "delivery.state", data, now)
+        return [sessions.advance(flight.session, 1, now), *outcome, event]
 
     def _sends(self, connection: str) -> Channel | None:
         """The channel of a connection for which something may be sent now and here."""

@@ -9,12 +9,14 @@ def stop(session_id: str, by: str, now: float) -> list[Statement]:
 
     Put behind the operation's events that are numbered from the head. The running turn is cut by a hint; should it
     be lost, the turn finds the stop at its next intent or its end.
+
+    It has the session before it counts: who waits for the row in the statement that counts has counted too early.
     """
     return [
+        sessions.stop(session_id),
         *events.insert_found(session_id, inbox.stopped_told(session_id, by), now),
         inbox.stop_waiting(session_id, by, now),
         holding.keep_answers(session_id),
         *events.insert_found(session_id, holding.held_told(), now),
         holding.hold_answers(session_id, now),
-        sessions.stop(session_id),
     ]

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from quarterdeck.base.clock import Clock
 from quarterdeck.base.crash import CrashPoints
-from quarterdeck.base.errors import Retry
+from quarterdeck.base.errors import Conflict, Retry
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.governance.checkpoint import Checkpoint, origin_of, sign
 from quarterdeck.governance.tree import Frontier
@@ -20,7 +20,9 @@ SLICE = 400  # rows in one operation, so that it stays within a few milliseconds
 
 
 class Sealer:
-    """One per database. What it writes is checked again by its statements: two sealers cannot both succeed."""
+    """One per database. What it writes is checked again by its statements: two sealers cannot both succeed, and the one
+    that does not reads again.
+    """
 
     def __init__(self, store: Store, key: Ed25519PrivateKey, clock: Clock, crash: CrashPoints, log: EventLog) -> None:
         self._store = store
@@ -44,7 +46,7 @@ class Sealer:
         try:
             while await self.seal() == SLICE:
                 pass
-        except Retry as error:
+        except (Retry, Conflict) as error:  # or another was faster: what it left is sealed at the next look
             self._log.warning("audit.seal_late", reason=str(error))
 
     async def seal(self) -> int:

@@ -74,14 +74,15 @@ class NewRow(msgspec.Struct, frozen=True):
     language: str = ""
 
 
-def insert(new: NewRow, now: float) -> Statement:
-    """Accept an act under the session's new head; touches no row when the act was accepted before.
+def insert(new: NewRow, now: float, most: int) -> Statement:
+    """Accept an act under the session's new head; touches no row when the act was accepted before, or when as many as
+    `most` wait already and it would wait, too.
 
     An edit takes the place in the lane of the waiting row that it replaces; an edit of a row that was taken is
     marked as a correction.
     """
     params: dict[str, Value] = {name: getattr(new, name) for name in new.__struct_fields__}
-    params.update(tenant=TENANT, now=now, state="ended" if new.outcome else "waiting")
+    params.update(tenant=TENANT, now=now, state="ended" if new.outcome else "waiting", most=most)
     earlier = (
         "FROM inbox o WHERE o.tenant = :tenant AND o.connection = :connection AND o.room_id = :room_id"
         " AND o.session_id = :session_id"
@@ -100,7 +101,8 @@ def insert(new: NewRow, now: float) -> Statement:
         " AND (o.state = 'taken' OR o.outcome = 'answered' OR o.outcome = 'absorbed')) THEN 1 ELSE 0 END,"
         " :state, NULLIF(:outcome, ''), NULLIF(:detail, ''), 0, :not_before, :expires_at, :sent_at, :now,"
         " CASE WHEN :outcome = '' THEN NULL ELSE :now END, :options, :asked, :language"
-        " FROM sessions s WHERE s.tenant = :tenant AND s.id = :session_id"
+        " FROM sessions s WHERE s.tenant = :tenant AND s.id = :session_id AND (:outcome <> '' OR :most >"
+        f" (SELECT COUNT(*) FROM inbox w WHERE w.tenant = :tenant AND w.session_id = :session_id AND {_WAITING}))"
         " ON CONFLICT (tenant, connection, act_key) DO NOTHING",
         params,
         expect=1,
@@ -264,12 +266,13 @@ def end(ids: Sequence[str], outcome: str, detail: str, now: float, *, state: str
 
 
 def bring_back(inbox_id: str, expires_at: float) -> Statement:
-    """A dead-lettered or failed row waits again."""
+    """A dead-lettered or failed row waits again, unless a stop covers it; the operation has its session before."""
     return Statement(
         "inbox.bring_back",
         "UPDATE inbox SET state = 'waiting', outcome = NULL, detail = NULL, ended_at = NULL, takes = 0,"
         " turn_id = NULL, not_before = 0, expires_at = :expires WHERE tenant = :tenant AND id = :id"
-        " AND state = 'ended' AND outcome IN ('dead_lettered', 'failed')",
+        " AND state = 'ended' AND outcome IN ('dead_lettered', 'failed')"
+        " AND position > (SELECT s.stop_at FROM sessions s WHERE s.tenant = :tenant AND s.id = inbox.session_id)",
         {"tenant": TENANT, "id": inbox_id, "expires": expires_at},
         expect=1,
     )

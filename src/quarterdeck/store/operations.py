@@ -5,7 +5,9 @@ on is checked again by the statements. A failed expectation rolls the whole oper
 `ExpectationFailed` with the statement's name, so that the caller reads again and decides again.
 
 On PostgreSQL each statement sees what others have committed before it. Where two of a list have to see the same rows
-(one counts, one adds), an earlier one has locked them: those of a session by its row, others themselves.
+(one counts, one adds), an earlier one has locked them: those of a session by its row, others themselves. The row of a
+session comes before all that belongs to it, so that no two operations wait for each other; where two do so all the
+same, the server gives one of them up after a second, and the store carries it out again.
 
 `OPERATIONS` lists every operation there is; each has a crash point before and after its commit.
 """

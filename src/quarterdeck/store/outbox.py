@@ -142,12 +142,14 @@ def move(
     attempt: bool = False,
     resend: bool = False,
     riding_intent: str = "",
+    resends: int | None = None,
 ) -> Statement:
     """Move a part from one state to the next, exactly once; a native id that is known stays.
 
-    With the id of a riding intent: only if that was not left out.
+    With the id of a riding intent: only if that was not left out. With `resends`: only if it still is that repeat.
     """
     guard = " AND EXISTS (SELECT 1 FROM intents WHERE tenant = :tenant AND id = :intent)" if riding_intent else ""
+    guard += "" if resends is None else " AND resends = :resends"
     return Statement(
         "parts.move",
         "UPDATE parts SET state = :target, native_id = CASE WHEN :native = '' THEN native_id ELSE :native END,"
@@ -159,6 +161,7 @@ def move(
             "delivery": delivery_id,
             "n": n,
             "intent": riding_intent,
+            "resends": resends,
             "source": source,
             "target": target,
             "native": native_id,

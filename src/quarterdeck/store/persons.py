@@ -19,6 +19,16 @@ def belongs(identity: Identity, person: str) -> Statement:
     )
 
 
+def nobody_left(person: str) -> Statement:
+    """A person has no identity any more; it goes behind what takes them away, all of which has their rows."""
+    return Statement(
+        "identities.nobody_left",
+        "UPDATE identities SET person_id = person_id WHERE tenant = :tenant AND person_id = :person",
+        {"tenant": TENANT, "person": person},
+        expect=0,
+    )
+
+
 def goes_on(person: str, assistant: str, session_id: str) -> Statement:
     """The session in which a person talks to an assistant from now on."""
     return Statement(
