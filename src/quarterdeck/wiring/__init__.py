@@ -68,9 +68,10 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.instructions import InstructionFiles
 from quarterdeck.store.opening import copying, open_blobs, open_instructions, open_store
+from quarterdeck.store.processes import GATEWAY, ROLES
 from quarterdeck.store.server_time import set_clock
 from quarterdeck.wiring.builtin import Builder
-from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, clock_of, share
+from quarterdeck.wiring.sharing import Sharing, Work, clock_of, share
 from quarterdeck.wiring.tracing import traced
 from quarterdeck.wiring.watching import watching
 
