@@ -68,6 +68,13 @@ async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_f
     assert log["size"] > 0
     assert log["unsealed"] == 0
 
+    elsewhere = {"QUARTERDECK_DATA_DIR": str(desk.folder / "elsewhere")}
+    for words in (("verify",), ("export", str(desk.folder / "none"))):
+        keyless = await desk.run("audit", *words, environ=elsewhere)
+        assert (keyless.code, "audit.key.pub is not here yet" in keyless.err) == (1, True), keyless
+    key = str(desk.data / "keys" / "audit.key.pub")
+    assert (await desk.run("audit", "verify", "--key", key, environ=elsewhere)).code == 0
+
     bundle = desk.folder / "bundle"
     assert (await desk.run("audit", "export", str(bundle))).code == 0
     assert (bundle / "0.jsonl").read_bytes().count(b"\n") == log["size"]
