@@ -65,12 +65,11 @@ def state(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def told(slow: str = "the database did not answer in time") -> Generator[None]:
-    """Say it in our words: not reached, too slow, not to be written now, no way in. Anything else is what it is."""
+    """Say it in our words: not reached, too slow, not to be written now. Anything else is what it is."""
     try:
         yield
-    except _CLOSED as error:
-        fix = "Correct the user, password and name in the address, or create the database"
-        raise ConfigRefused("database", f"PostgreSQL refuses: {error}", fix) from error
+    except _CLOSED as error:  # who was let in before waits: a password that is changed is changed in several places
+        raise Unreached(f"the database is not reached: {error}", 1.0) from error
     except (asyncpg.QueryCanceledError, TimeoutError) as error:
         raise Unreached(slow, 1.0) from error
     except _FULL as error:
@@ -83,10 +82,13 @@ def told(slow: str = "the database did not answer in time") -> Generator[None]:
 
 @contextlib.contextmanager
 def entering() -> Generator[None]:
-    """The same for whoever opens a database: what its user may not do is a matter of the configuration, too."""
+    """The same for whoever opens a database, where no way in, or too few rights, is a matter of the configuration."""
     with told():
         try:
             yield
+        except _CLOSED as error:
+            fix = "Correct the user, password and name in the address, or create the database"
+            raise ConfigRefused("database", f"PostgreSQL refuses: {error}", fix) from error
         except FORBIDDEN as error:
             fix = "Let its user own the database (ALTER DATABASE ... OWNER TO ...), or grant what is missing"
             raise ConfigRefused("database", f"PostgreSQL refuses: {error}", fix) from error
