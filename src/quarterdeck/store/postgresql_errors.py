@@ -102,6 +102,11 @@ def connecting() -> Generator[None]:
     except _MISSPELT as error:
         reason = f"an option in its address cannot be used: {error}"
         raise ConfigRefused("database", reason, "Correct what stands behind the ?") from error
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" not in str(error):
+            raise
+        reason = f"a pgbouncer answers there, which refuses to be spoken to as PostgreSQL ({error})"
+        raise ConfigRefused("database", reason, "Write ?pgbouncer=true behind its address") from error
 
 
 def check_server(version: int, encoding: str) -> None:
