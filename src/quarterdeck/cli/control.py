@@ -113,7 +113,8 @@ def gateway(loaded: LoadedConfig, *, serving: bool = False, wired: bool = False,
                 opened = stack.enter_context(offline(loaded, serving=serving, wired=wired, only=only))
             except Locked as error:
                 if time.monotonic() >= until:
-                    raise CommandFailed(f"{error}; it opened no control socket", LOCKED) from error
+                    told = f"another process holds {data.root} and takes no commands: it starts, or it ends within a minute"
+                    raise CommandFailed(told, LOCKED) from error
                 time.sleep(PAUSE)  # it is starting, or a short command that ends soon
             else:
                 yield opened
