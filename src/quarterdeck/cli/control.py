@@ -113,7 +113,7 @@ def gateway(loaded: LoadedConfig, *, serving: bool = False, wired: bool = False,
                 opened = stack.enter_context(offline(loaded, serving=serving, wired=wired, only=only))
             except Locked as error:
                 if time.monotonic() >= until:
-                    told = f"another process holds {data.root} and takes no commands: it starts, or it ends within a minute"
+                    told = f"another process holds {data.root} and takes no commands: it starts, or it ends"
                     raise CommandFailed(told, LOCKED) from error
                 time.sleep(PAUSE)  # it is starting, or a short command that ends soon
             else:

@@ -41,10 +41,11 @@ def bring_up(command: Command, given: argparse.Namespace) -> int:
         }
         for number, name, sql in known()
     ]
-    rows += [
+    newer: list[dict[str, object]] = [
         {"id": f"{number:04d}", "state": "newer", "created_at": shown.moment_or_none(at[number])}
         for number in sorted(at.keys() - {number for number, _, _ in known()})
     ]
+    rows += newer
     for line in [msgspec.json.encode(row).decode() for row in rows] if given.json else table(rows, command.columns):
         print(line)
     return 0

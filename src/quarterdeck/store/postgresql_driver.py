@@ -101,7 +101,7 @@ class Address:
 async def connect(address: Address) -> Connection:
     """One connection, for whoever needs no more. Raises ConfigRefused for an option or a server that cannot be used."""
     with errors.connecting():
-        made: Any = await asyncpg.connect(address.dsn, **address.options)  # pyright: ignore[reportUnknownMemberType]
+        made = cast(Any, await asyncpg.connect(address.dsn, **address.options))  # pyright: ignore[reportUnknownMemberType]
     try:
         errors.check_server(made.get_server_version().major, str(getattr(made.get_settings(), "server_encoding", "")))
     except ConfigRefused:
