@@ -19,7 +19,8 @@ from quarterdeck.flow.state import TurnState
 from quarterdeck.flow.taking import Taking
 from quarterdeck.store import inbox, sessions, turns
 from quarterdeck.store.operations import ExpectationFailed, Statement, operation
-from quarterdeck.wiring.sharing import ROLES, Sharing
+from quarterdeck.store.processes import ROLES
+from quarterdeck.wiring.sharing import Sharing
 from tests.flow.doubles import LifeLog
 from tests.flow.members import GivenUp, Member, Virtual
 from tests.flow.several import Shared

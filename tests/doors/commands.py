@@ -112,11 +112,11 @@ class Desk:
         return said.rows
 
     @asynccontextmanager
-    async def gateway(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def gateway(self, *more: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """A running gateway, ready; drained at the end."""
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(self.python, "-m", "quarterdeck", "up"),
+                *(self.python, "-m", "quarterdeck", "up", *more),
                 cwd=self.folder,
                 env=self.environ(),
                 stdin=asyncio.subprocess.DEVNULL,

@@ -61,6 +61,9 @@ async def test_a_newer_database_is_status_4(desk: Desk, address: str) -> None:
         connection = await asyncpg.connect(address, timeout=10)
         await connection.execute(newer)
         await connection.close()
+    shown = await desk.rows("migrate", "--show")
+    assert [row["id"] for row in shown if row["state"] == "newer"] == ["9999"]
+    assert {row["state"] for row in shown} == {"applied", "newer"}
     for command in (("migrate",), ("chat", "hello")):
         said = await desk.run(*command)
         assert said.code == 4, said.err

@@ -1,7 +1,8 @@
-"""The command line of a gateway on PostgreSQL: its record is checked and exported, its data directory is its own."""
+"""The command line of a gateway on PostgreSQL: its record, its data directory, what `doctor` says of it."""
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,13 @@ async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_f
     assert log["size"] > 0
     assert log["unsealed"] == 0
 
+    elsewhere = {"QUARTERDECK_DATA_DIR": str(desk.folder / "elsewhere")}
+    for words in (("verify",), ("export", str(desk.folder / "none"))):
+        keyless = await desk.run("audit", *words, environ=elsewhere)
+        assert (keyless.code, "audit.key.pub is not here yet" in keyless.err) == (1, True), keyless
+    key = str(desk.data / "keys" / "audit.key.pub")
+    assert (await desk.run("audit", "verify", "--key", key, environ=elsewhere)).code == 0
+
     bundle = desk.folder / "bundle"
     assert (await desk.run("audit", "export", str(bundle))).code == 0
     assert (bundle / "0.jsonl").read_bytes().count(b"\n") == log["size"]
@@ -83,3 +91,34 @@ async def test_a_record_in_postgresql_is_verified_and_exported_and_a_change_is_f
 
     away = await desk.run("audit", "verify", environ={"QUARTERDECK_DATABASE": "postgresql://nobody@127.0.0.1:1/none"})
     assert (away.code, "the database is not reached" in away.err) == (1, True), away
+
+
+async def checks(desk: Desk, environ: Mapping[str, str] | None = None) -> dict[str, dict[str, object]]:
+    said = await desk.run("doctor", "--json", environ=environ)
+    return {str(row["id"]): row for row in said.rows}
+
+
+async def test_doctor_looks_at_the_database_in_use_and_not_at_a_file_that_was_left(desk: Desk) -> None:
+    assert (await desk.run("chat", "hello", environ={"QUARTERDECK_DATABASE": "sqlite"})).code == 0
+    left = desk.data / "quarterdeck.db"
+    left.write_bytes(b"no database" * 1000)
+    found = (await checks(desk))["database"]
+    assert (found["state"], found["detail"]) == ("OK", "a server of its own")
+
+
+async def test_doctor_says_which_role_nobody_has(desk: Desk) -> None:
+    async with desk.gateway("--role", "gateway"):
+        found = (await checks(desk))["processes"]
+        assert (found["state"], found["detail"]) == ("FAIL", "none of 1 has the role worker or scheduler")
+        assert "quarterdeck up --role worker,scheduler" in str(found["fix"])
+    async with desk.gateway():
+        found = (await checks(desk))["processes"]
+        assert (found["state"], found["detail"]) == ("OK", "1, all roles")
+
+
+async def test_doctor_says_why_it_is_not_let_in_and_what_to_do(desk: Desk, url: str) -> None:
+    said = await desk.run("doctor", "--json", environ={"QUARTERDECK_DATABASE": url + "_nowhere"})
+    refused = said.rows[-1]
+    assert (said.code, refused["id"], refused["state"]) == (78, "configuration", "FAIL")
+    assert "does not exist" in str(refused["detail"])
+    assert str(refused["fix"]).startswith("Correct the user, password and name in the address")

@@ -4,6 +4,7 @@ The gateway is one on PostgreSQL, through a proxy whose network fails; a message
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.databases import PostgresqlDatabase, only_postgresql, own_reader
-from tests.doors.commands import Desk
+from tests.doors.commands import SCRIPTED, Desk
 from tests.doors.running import Answer
 from tests.faults.gateway import Faulty, faulty
 from tests.flow.rest import broken_rules
@@ -174,3 +175,27 @@ async def test_a_process_lives_through_an_outage_and_a_webhook_is_not_answered_w
             assert process.returncode is None
             await until(lambda: desk.logged("store.recovered"), 5, "the end of the outage in the log")
     assert not desk.logged("service.fatal")
+    unheard = Counter(str(line["reason"]) for line in desk.logged("process.unheard"))
+    assert max(unheard.values()) <= 3, "said five times a second, and not written each time"
+
+
+async def test_a_server_that_is_not_there_yet_is_waited_for_and_that_is_said(
+    tmp_path: Path, database: PostgresqlDatabase, postgresql: Cluster
+) -> None:
+    desk = Desk(tmp_path)
+    desk.write(f'database = "{database.url}"\n' + SCRIPTED.format(model="scripted/echo"))
+    await asyncio.to_thread(postgresql.stop)
+    migrating = asyncio.create_task(desk.run("migrate"))
+    begun = asyncio.create_task(begun_when_missed(desk, postgresql))
+    async with desk.gateway():
+        await begun
+    (line,) = desk.logged("store.awaited")
+    assert "the database is not reached" in str(line["reason"])
+    said = await migrating
+    assert (said.code, said.err.count("it is tried again for 30 s")) == (0, 1), said
+
+
+async def begun_when_missed(desk: Desk, server: Cluster) -> None:
+    """Start the server once a gateway has said that it waits for it."""
+    await until(lambda: desk.log.exists() and desk.logged("store.awaited"), 20, "a gateway that waits")
+    await asyncio.to_thread(server.start)

@@ -14,8 +14,8 @@ from quarterdeck.flow.replicas.together import CONNECTION, Together
 from quarterdeck.store import processes
 from quarterdeck.store.database import Kept, Row, Store
 from quarterdeck.store.operations import Operation, Receipt, Value, operation
-from quarterdeck.store.processes import Process
-from quarterdeck.wiring.sharing import ROLES, Sharing
+from quarterdeck.store.processes import ROLES, Process
+from quarterdeck.wiring.sharing import Sharing
 from tests.databases import Database, Failed, PostgresqlDatabase, SqliteFile
 from tests.flow.doubles import LifeLog
 from tests.flow.members import StoreLine

@@ -1,11 +1,13 @@
 """The watcher over a real database on a clock that runs as the test says: what fires, when, how often it is told."""
 
+import asyncio
 from functools import partial
 
 import msgspec
 import pytest
 
 from quarterdeck.base.ids import IdSource
+from quarterdeck.base.supervise import Life, Service
 from quarterdeck.flow.pauses import Pause
 from quarterdeck.flow.watch.answerable import answerable
 from quarterdeck.flow.watch.looking import Looking
@@ -290,3 +292,18 @@ async def test_a_watcher_that_does_not_look_is_in_trouble_itself(world: World) -
     await watched.passes(EVERY)
     world.clock.ahead += BLIND + 1
     assert "no look for 61 s" in watched.watcher.trouble
+
+
+async def test_a_watcher_whose_work_another_process_has_is_in_no_trouble_and_shows_nothing_old(world: World) -> None:
+    watched = Watched(world)
+    bare = watched.metrics.exposition()
+    life = Life(Service(name="watch", run=watched.watcher.run), lambda error: None, world.log)
+    running = asyncio.create_task(watched.watcher.run(life))
+    await until(lambda: b"quarterdeck_watch_timestamp_seconds" in watched.metrics.exposition(), 5, "a look")
+    life.stopping.set()
+    await running
+    world.clock.ahead += BLIND + 1
+    assert watched.watcher.trouble == ""
+    assert watched.metrics.exposition() == bare
+    await watched.passes(EVERY)  # it may come back
+    assert b"quarterdeck_watch_timestamp_seconds" in watched.metrics.exposition()

@@ -43,9 +43,10 @@ from quarterdeck.observe.traces import Traces
 from quarterdeck.ports import Capabilities, Channel, Provider, Tool
 from quarterdeck.store import people
 from quarterdeck.store.blobs import Blobs
+from quarterdeck.store.processes import ROLES
 from quarterdeck.store.sessions import NewSession
 from quarterdeck.tools.rooms.tool import SendMessageTool
-from quarterdeck.wiring.sharing import ROLES, Sharing, Work
+from quarterdeck.wiring.sharing import Sharing, Work
 from tests.databases import Database, SqliteFile
 from tests.flow.doubles import LifeLog, Log, Model, Platform, PlatformChannel, TestClock, ToolDouble
 from tests.flow.money import PRICES

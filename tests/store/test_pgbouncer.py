@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from quarterdeck.base.crash import CrashPoints
+from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.store import events, sessions, uploads
 from quarterdeck.store.migrate import known
 from quarterdeck.store.migrate_postgresql import migrate
@@ -101,3 +102,8 @@ async def test_many_operations_and_reads_share_few_connections(bouncer: int, pos
     assert not await uploads.is_of(store, "x", "p")
     assert [one.seq for one in await events.after(store, new.id, 0, 100)] == list(range(1, 61))
     await store.close()
+
+
+async def test_whoever_does_not_say_that_it_is_a_pgbouncer_hears_what_to_write(bouncer: int) -> None:
+    with pytest.raises(ConfigRefused, match=r"a pgbouncer answers there.*\?pgbouncer=true"):
+        await migrate(f"postgresql://{USER}@127.0.0.1:{bouncer}/postgres")

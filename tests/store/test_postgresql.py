@@ -169,6 +169,28 @@ async def test_whoever_is_not_let_in_hears_what_to_correct(database: PostgresqlD
         await PostgresqlStore.open(database.url.rpartition("/")[0] + "/nowhere", CrashPoints(), nobody_hears)
 
 
+async def test_whoever_was_let_in_and_is_not_any_more_waits_until_it_is(database: PostgresqlDatabase) -> None:
+    other, name = await connected(database), database.url.rpartition("/")[2]
+    await other.execute(f"CREATE ROLE {name}_guest SUPERUSER LOGIN")
+    store = await PostgresqlStore.open(
+        database.url.replace("//quarterdeck@", f"//{name}_guest@"), CrashPoints(), nobody_hears
+    )
+    try:
+        await other.execute(f"ALTER ROLE {name}_guest NOLOGIN")
+        await other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{name}_guest'")
+        for _ in range(2):  # the first may find a connection that is cut
+            with pytest.raises(Retry, match="not reached"):
+                await store.fetch("SELECT 1", {})
+        with pytest.raises(Retry, match="not permitted to log in"):
+            await store.commit(operation("blob", uploads.insert("x", "p", 1.0)))
+        assert "not permitted to log in" in store.trouble
+        await other.execute(f"ALTER ROLE {name}_guest LOGIN")
+        assert list(await store.fetch("SELECT 1", {})) == [(1,)]
+    finally:
+        await store.close()
+        await other.close()
+
+
 async def test_an_address_without_a_server_is_a_retry() -> None:
     with pytest.raises(Retry, match="not reached"):
         await PostgresqlStore.open("postgresql://nobody@127.0.0.1:9/nothing", CrashPoints(), nobody_hears)

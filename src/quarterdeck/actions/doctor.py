@@ -21,9 +21,12 @@ from quarterdeck.flow.directory import Directory
 from quarterdeck.model.finding import Finding
 from quarterdeck.model.plugin import Plugin
 from quarterdeck.ports import Provider, ProviderFailed
+from quarterdeck.store import processes
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
+from quarterdeck.store.opening import SQLITE
 from quarterdeck.store.overview import overview
+from quarterdeck.store.processes import ROLES
 from quarterdeck.store.sqlite import connect
 
 DATABASE_SECONDS = 20.0
@@ -84,11 +87,13 @@ class Doctor:
             async for check in self._wires(only, running):
                 yield check
             return
-        if self._data.database.exists():
+        if self._configuration.current.database == SQLITE:
             problem = await asyncio.to_thread(database_problem, self._data.database)
             yield _check("database", not problem, problem or "whole", "Stop it, and restore the newest backup.")
         else:  # elsewhere, and looked after there; that it answers is shown by the next check
             yield _check("database", True, "a server of its own", "")
+            if running:
+                yield await self._processes()
         counts, now = await overview(self._store, self._clock.now()), self._clock.now()
         ahead = counts.newest - now
         told = f"behind the newest record by {ahead:.0f} s" if ahead > AHEAD_SECONDS else "goes with the records"
@@ -109,6 +114,13 @@ class Doctor:
                 "See `quarterdeck deliveries list --state unknown` and `quarterdeck inbox list --state dead_lettered`."
             )
             yield Check("waiting for a person", "WARN", what, fix)
+
+    async def _processes(self) -> Check:
+        """Of several on one database, each role needs somebody; nobody else would say that it has nobody."""
+        living = [one for one in await processes.living(self._store) if one.state == "live"]
+        missing = [role for role in ROLES if not any(one.does(role) for one in living)]
+        told = f"none of {len(living)} has the role {' or '.join(missing)}" if missing else f"{len(living)}, all roles"
+        return _check("processes", not missing, told, f"Start one: `quarterdeck up --role {','.join(missing)}`.")
 
     async def _wires(self, only: str, running: bool) -> AsyncIterator[Check]:
         """What is wrong with connections, and the one thing to do about it."""

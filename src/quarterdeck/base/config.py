@@ -12,12 +12,12 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import msgspec
 
 from quarterdeck.base.config_checks import Installed, check_config, check_document, config_notes, mountinfo, no_plugins
 from quarterdeck.base.config_env import apply_environment, passed_over, pick_up
+from quarterdeck.base.database_address import hidden
 from quarterdeck.base.decode import ConfigRefusals, annotations, decode_settings, decode_struct, is_struct
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.program import called
@@ -240,7 +240,5 @@ def _plain(path: str) -> str:
 
 
 def _digest(config: Config) -> str:
-    password = urlsplit(config.database).password
-    shown = config.database.replace(f":{password}@", "@", 1) if password else config.database
-    plain = msgspec.structs.replace(config, database=shown)
+    plain = msgspec.structs.replace(config, database=hidden(config.database))
     return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()

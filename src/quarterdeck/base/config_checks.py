@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
+from quarterdeck.base.database_address import holds_password, mistake
 from quarterdeck.base.decode import join, suggestion
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.secrets import WRITE_A_REFERENCE, find_references, mode_problem
@@ -52,9 +53,8 @@ def check_config(config: Config, plugins: Installed, mounts: str) -> Iterator[Co
     yield from _check_prices(config)
     if config.observe.otlp_endpoint:
         yield from _check_url(config.observe.otlp_endpoint, "observe.otlp_endpoint")
-    if config.database != "sqlite" and urlsplit(config.database).scheme not in ("postgresql", "postgres"):
-        fix = 'Write "sqlite" or "postgresql://..."'
-        yield ConfigRefused("database", "this is not a known database", fix)
+    if config.database != "sqlite" and (wrong := mistake(config.database)) is not None:
+        yield ConfigRefused("database", *wrong)
     kind = network_filesystem(config.data_dir, mounts)
     if kind is not None:
         reason = f"{config.data_dir} is on a network file system ({kind}), where locks and syncs do not hold"
@@ -83,7 +83,7 @@ def config_notes(config: Config) -> Iterator[str]:
             yield f"connections.{name}: dm_policy is open, anybody may talk to {connection.assistant}"
         if connection.group_policy == "open":
             yield f"connections.{name}: group_policy is open, it answers in every group that it is added to"
-    if urlsplit(config.database).password:
+    if holds_password(config.database):
         yield "database: the address holds a password; PGPASSFILE keeps it out of the configuration"
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
-from urllib.parse import urlsplit
 
 import msgspec
 
 from quarterdeck.base.config import LoadedConfig, leaves
+from quarterdeck.base.database_address import hidden
 from quarterdeck.base.secrets import SecretRef, find_references
 
 TOP = "Top level"
@@ -63,7 +63,7 @@ def text(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return _masked(value)
+            return hidden(value)
         case SecretRef(env=str(name)):
             return f"env {name}"
         case SecretRef(file=str(path)):
@@ -98,14 +98,6 @@ def _table(table: dict[str, object]) -> str:
 
 def _pairs(table: Mapping[str, object]) -> str:
     return ", ".join(f"{key} = {shown}" for key, item in table.items() if (shown := text(item)))
-
-
-def _masked(address: str) -> str:
-    try:
-        password = urlsplit(address).password
-    except ValueError:
-        return address
-    return address.replace(f":{password}@", ":***@", 1) if password else address
 
 
 def _secrets(path: str, value: object) -> Iterator[tuple[str, SecretRef]]:

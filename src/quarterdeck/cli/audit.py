@@ -21,7 +21,7 @@ from quarterdeck.store.opening import SQLITE, copy_record
 def check(command: Command, given: argparse.Namespace) -> int:
     """Run the independent verifier over the database; 0 when nothing was changed."""
     with _record(given) as (database, public):
-        words = [str(database), "--key", given.key or str(public)]
+        words = [str(database), "--key", given.key or str(_held(public))]
         for file in given.checkpoint or ():
             words += ["--checkpoint", file]
         return verify_audit.main([*words, "--json"] if given.json else words)
@@ -32,7 +32,7 @@ def export(command: Command, given: argparse.Namespace) -> int:
     folder = Path(given.folder)
     with _record(given) as (database, public):
         try:
-            export_bundle(database, folder, public.read_bytes())
+            export_bundle(database, folder, _held(public).read_bytes())
         except FileExistsError as error:
             raise CommandFailed(f"{folder} exists already; name a new folder") from error
     print(json.dumps({"id": str(folder), "state": "exported", "created_at": None}) if given.json else folder)
@@ -55,6 +55,13 @@ def _record(given: argparse.Namespace) -> Generator[tuple[Path, Path]]:
         if not asyncio.run(copy_record(config.database, copy)):
             raise _none("the database")
         yield copy, public
+
+
+def _held(public: Path) -> Path:
+    """The public key of this data directory; another one on the same database may be where a gateway has run."""
+    if not public.exists():
+        raise CommandFailed(f"{public} is not here yet; `{called()} up` writes it, from audit.key where that is set")
+    return public
 
 
 def _none(where: str) -> CommandFailed:

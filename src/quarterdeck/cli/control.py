@@ -116,7 +116,8 @@ def gateway(
                 opened = stack.enter_context(offline(loaded, serving=serving, wired=wired, acting=acting, only=only))
             except Locked as error:
                 if time.monotonic() >= until:
-                    raise CommandFailed(f"{error}; it opened no control socket", LOCKED) from error
+                    told = f"another process holds {data.root} and takes no commands: it starts, or it ends"
+                    raise CommandFailed(told, LOCKED) from error
                 time.sleep(PAUSE)  # it is starting, or a short command that ends soon
             else:
                 yield opened

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from quarterdeck.api.control.wire import CONFIG, FAILED, Row, status_of
+from quarterdeck.api.control.wire import CONFIG, FAILED, Row
 from quarterdeck.api.server import bind
 from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.decode import ConfigRefusals
@@ -61,8 +61,10 @@ def _checks(file: str | None, only: str) -> Iterator[Row]:
     except CommandFailed as failed:
         yield _row("gateway", "FAIL", str(failed), "Wait for it, or stop that process.")
     except QuarterdeckError as error:
-        name = "configuration" if status_of(error) == CONFIG else "gateway"
-        yield _row(name, "FAIL", str(error), "See above." if name == "configuration" else "Put that right.")
+        if isinstance(error, ConfigRefused):
+            yield _row("configuration", "FAIL", f"{error.field}: {error.reason}", f"{error.fix}.")
+        else:
+            yield _row("gateway", "FAIL", str(error), "Put that right.")
 
 
 def _machine(loaded: LoadedConfig) -> Iterator[Row]:

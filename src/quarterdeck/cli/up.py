@@ -15,9 +15,9 @@ from quarterdeck.cli.command import Command
 from quarterdeck.cli.settings import load
 from quarterdeck.governance.audit import SYSTEM
 from quarterdeck.store.opening import SQLITE
+from quarterdeck.store.processes import ROLES
 from quarterdeck.wiring import Gateway, build
 from quarterdeck.wiring.running import run
-from quarterdeck.wiring.sharing import ROLES
 
 
 def up(command: Command, given: argparse.Namespace) -> int:

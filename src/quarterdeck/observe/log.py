@@ -4,14 +4,19 @@ No message content and no secret is ever given to a logger; an exception is logg
 """
 
 import logging
+import math
 import sys
-from typing import Literal
+import time
+from collections.abc import Callable
+from typing import Final, Literal
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+QUIET_S: Final = 30.0
+_MOST: Final = 1000  # different warnings that are remembered
 
 
 class Level:
@@ -45,6 +50,7 @@ def make_logger(level: Level, form: Literal["auto", "json", "text"]) -> Filterin
         processors=[
             level,
             *([_only_trouble] if watched else []),
+            Repeats(time.monotonic),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             _errors,
@@ -53,6 +59,29 @@ def make_logger(level: Level, form: Literal["auto", "json", "text"]) -> Filterin
         wrapper_class=structlog.make_filtering_bound_logger(10),
         cache_logger_on_first_use=True,
     )
+
+
+class Repeats:
+    """A warning that is said over and over, word for word, is written once in QUIET_S, then with how often it was left
+    out (`repeated`): where the database is away, many say so several times a second.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._said: dict[str, tuple[float, int]] = {}  # what was said: when it was written, how often it was not
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        if method != "warning":
+            return event
+        what, now = repr(sorted(event.items())), self._monotonic()
+        written, left_out = self._said.get(what, (-math.inf, 0))
+        if now - written < QUIET_S:
+            self._said[what] = written, left_out + 1
+            raise structlog.DropEvent
+        if len(self._said) >= _MOST:
+            self._said.clear()
+        self._said[what] = now, 0
+        return {**event, "repeated": left_out} if left_out else event
 
 
 class _Libraries(logging.Formatter):

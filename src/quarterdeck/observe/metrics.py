@@ -1,6 +1,6 @@
 """Counters and durations, exposed as /metrics. Labels come from small closed sets, never from people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -149,6 +149,12 @@ class Metrics:
         self._gauges[name].clear()
         for one, value in values.items():
             self._gauges[name].labels(one).set(value)
+
+    def withdraw(self, names: Iterable[str]) -> None:
+        """Take gauges away, so that nobody takes an old value for one of now."""
+        for name in names:
+            if (gauge := self._gauges.pop(name, None)) is not None:
+                self.registry.unregister(gauge)
 
     def _child(self, metric: M, *labels: str) -> M:
         """A metric with its labels; looked up once for each of their small closed sets."""

@@ -49,7 +49,7 @@ async def migrate(url: str, *, contract: bool = False) -> list[str]:
     what this one cannot work with, Locked when a process lives that cannot work with what is to be applied, Retry when
     the server is not reached, or others hold a table for too long.
     """
-    with errors.told():
+    with errors.entering():
         connection = await connect(Address(url))
         try:
             await connection.execute("BEGIN; SET LOCAL statement_timeout = 0")
@@ -62,7 +62,7 @@ async def migrate(url: str, *, contract: bool = False) -> list[str]:
 
 async def applied(url: str) -> dict[int, float]:
     """Numbers of the migrations that the database has, with the time of each (Unix seconds). Raises as `migrate`."""
-    with errors.told():
+    with errors.entering():
         connection = await connect(Address(url))
         try:
             await connection.execute("BEGIN")

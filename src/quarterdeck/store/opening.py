@@ -26,19 +26,24 @@ T = TypeVar("T")
 
 
 async def open_store(
-    database: str, data: DataDir, crash: CrashPoints, on_failure: Callable[[BaseException], None]
+    database: str,
+    data: DataDir,
+    crash: CrashPoints,
+    on_failure: Callable[[BaseException], None],
+    waiting: Callable[[str], None],
 ) -> tuple[Store, list[str]]:
     """The store, at this version's schema, and the names of the migrations that this took.
 
-    `on_failure` hears of a commit whose fate is unknown. Raises NewerSchema, ConfigRefused, Locked where a process
-    lives that cannot work with this schema, or Retry where a server was not reached in WAIT_S.
+    `on_failure` hears of a commit whose fate is unknown, `waiting` why a server is waited for. Raises NewerSchema,
+    ConfigRefused, Locked where a process lives that cannot work with this schema, or Retry where a server was not
+    reached in WAIT_S.
     """
-    applied = await migrate(database, data)
+    applied = await migrate(database, data, waiting)
     if database == SQLITE:
         return SqliteStore(data.database, crash, on_failure), applied
     with _driver():
         from quarterdeck.store.postgresql import PostgresqlStore
-    return await _patiently(lambda: PostgresqlStore.open(database, crash, on_failure)), applied
+    return await _patiently(lambda: PostgresqlStore.open(database, crash, on_failure), waiting), applied
 
 
 async def open_blobs(database: str, data: DataDir, store: Store, crash: CrashPoints) -> Blobs:
@@ -61,16 +66,16 @@ def open_instructions(database: str, store: Store) -> InstructionFiles:
     return RowInstructions(store)
 
 
-async def migrate(database: str, data: DataDir, *, contract: bool = False) -> list[str]:
+async def migrate(database: str, data: DataDir, waiting: Callable[[str], None], *, contract: bool = False) -> list[str]:
     """Bring the database to this version's schema; the names of what that took. Raises as `open_store` does.
 
-    `contract`: also take away what only older versions need.
+    `waiting` as there; `contract`: also take away what only older versions need.
     """
     if database == SQLITE:
         return migrate_sqlite.migrate(data.database, contract=contract)
     with _driver():
         from quarterdeck.store import migrate_postgresql
-    return await _patiently(lambda: migrate_postgresql.migrate(database, contract=contract))
+    return await _patiently(lambda: migrate_postgresql.migrate(database, contract=contract), waiting)
 
 
 async def applied_migrations(database: str, data: DataDir) -> dict[int, float]:
@@ -103,13 +108,16 @@ def _driver() -> Generator[None]:
         raise ConfigRefused("database", f"PostgreSQL needs a package that is not here ({error.name})", fix) from error
 
 
-async def _patiently(step: Callable[[], Awaitable[T]]) -> T:
+async def _patiently(step: Callable[[], Awaitable[T]], waiting: Callable[[str], None]) -> T:
     loop = asyncio.get_running_loop()
-    until = loop.time() + WAIT_S
+    until, told = loop.time() + WAIT_S, False
     while True:
         try:
             return await step()
-        except Retry:
+        except Retry as error:
             if loop.time() >= until:
                 raise
+            if not told:
+                waiting(str(error))
+            told = True
             await asyncio.sleep(AGAIN_S)

@@ -60,7 +60,7 @@ class PostgresqlStore:
     async def open(cls, url: str, crash: CrashPoints, on_failure: Callable[[BaseException], None]) -> "PostgresqlStore":
         """Connect. Raises Retry when the server is not reached, ConfigRefused when it lets nobody in."""
         address = Address(url)
-        with errors.told():
+        with errors.entering():
             pool = await connect_pool(address, CONNECTIONS)
         return cls(pool, crash, on_failure, pooled=address.pooled)
 

@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
+from quarterdeck.base.errors import ConfigRefused
+from quarterdeck.store import postgresql_errors as errors
 from quarterdeck.store.operations import Value
 
 CONNECT_S: Final = 5.0
@@ -97,15 +99,26 @@ class Address:
 
 
 async def connect(address: Address) -> Connection:
-    """One connection, for whoever needs no more."""
-    return cast(Connection, await asyncpg.connect(address.dsn, **address.options))  # pyright: ignore[reportUnknownMemberType]
+    """One connection, for whoever needs no more. Raises ConfigRefused for an option or a server that cannot be used."""
+    with errors.connecting():
+        made = cast(Any, await asyncpg.connect(address.dsn, **address.options))  # pyright: ignore[reportUnknownMemberType]
+    try:
+        errors.check_server(made.get_server_version().major, str(getattr(made.get_settings(), "server_encoding", "")))
+    except ConfigRefused:
+        made.terminate()
+        raise
+    return cast(Connection, made)
 
 
 async def connect_pool(address: Address, most: int) -> Pool:
-    """Up to `most` connections. Their reset is left out: it is a round trip, and nothing that needs it is ever set."""
-    made = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
-        address.dsn, min_size=1, max_size=most, reset=_leave, connection_class=_Dated, **address.options
-    )
+    """Up to `most` connections. Their reset is left out: it is a round trip, and nothing that needs it is ever set.
+
+    Raises as `connect` does.
+    """
+    with errors.connecting():
+        made = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
+            address.dsn, min_size=1, max_size=most, reset=_leave, connection_class=_Dated, **address.options
+        )
     return cast(Pool, made)
 
 

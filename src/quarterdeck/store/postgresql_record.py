@@ -36,7 +36,7 @@ _INDEXES: Final = """CREATE INDEX audit_rowid ON audit (rowid); CREATE INDEX aud
 
 async def copy_record(url: str, path: Path) -> bool:
     """Write the record's tables into a new file; whether the database has one. Raises Retry, ConfigRefused."""
-    with errors.told():
+    with errors.entering():
         connection = await connect(Address(url))
         try:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", timeout=TRIP_S)

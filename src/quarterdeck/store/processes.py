@@ -12,6 +12,11 @@ from quarterdeck.store.tenancy import TENANT
 
 ProcessState = Literal["live", "draining", "ended", "dead", "settled"]
 
+GATEWAY: Final = "gateway"  # receives and sends
+WORKER: Final = "worker"  # runs turns
+SCHEDULER: Final = "scheduler"  # timers, the record's seal, search, what is watched
+ROLES: Final = (GATEWAY, WORKER, SCHEDULER)
+
 KEPT_S: Final = 7 * 86_400.0  # after which a process that has ended is forgotten
 KEPT: Final = 500  # that have ended are remembered at most
 
@@ -38,6 +43,10 @@ class Process(msgspec.Struct, frozen=True):
     def lives(self) -> bool:
         """Whether what it had begun is its own."""
         return self.state in ("live", "draining")
+
+    def does(self, role: str) -> bool:
+        """Whether that is one of its roles."""
+        return role in self.roles.split(",")
 
 
 LIVING = f"SELECT {columns(Process)} FROM processes WHERE state IN ('live', 'draining', 'dead') ORDER BY id"

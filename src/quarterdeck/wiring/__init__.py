@@ -67,10 +67,11 @@ from quarterdeck.store.blobs import Blobs
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.instructions import InstructionFiles
-from quarterdeck.store.opening import copying, open_blobs, open_instructions, open_store
+from quarterdeck.store.opening import WAIT_S, copying, open_blobs, open_instructions, open_store
+from quarterdeck.store.processes import GATEWAY, ROLES
 from quarterdeck.store.server_time import set_clock
 from quarterdeck.wiring.builtin import Builder
-from quarterdeck.wiring.sharing import GATEWAY, ROLES, Sharing, Work, clock_of, share
+from quarterdeck.wiring.sharing import Sharing, Work, clock_of, share
 from quarterdeck.wiring.tracing import traced
 from quarterdeck.wiring.watching import watching
 
@@ -143,7 +144,7 @@ async def build(
     config, clock, plugins = loaded.config, clock_of(loaded.config.database), Plugins(loaded.config)
     new_id, points, failed = IdSource(clock), crash.from_environment(environ), asyncio.Event()
     log = make_logger(level := Level(config.log.level), config.log.format)
-    data, store, blobs, files, applied = await _opened(config, points, failed, clock, stack)
+    data, store, blobs, files, applied = await _opened(config, points, failed, clock, log, stack)
     shared = share(config.database, data, store, VERSION, roles, clock, new_id, log)
     client, auditor = _client(stack), Auditor(clock, new_id)
     secrets, metrics, live, peers = SecretReader(environ, clock), Metrics(), shared.live(), shared.peers
@@ -190,14 +191,23 @@ async def build(
 
 
 async def _opened(
-    config: Config, points: CrashPoints, failed: asyncio.Event, clock: Clock, stack: AsyncExitStack
+    config: Config,
+    points: CrashPoints,
+    failed: asyncio.Event,
+    clock: Clock,
+    log: FilteringBoundLogger,
+    stack: AsyncExitStack,
 ) -> tuple[DataDir, Store, Blobs, InstructionFiles, list[str]]:
     """The data directory, the database, where bytes and instruction files are kept, and the migrations that this took.
 
     `failed` hears of a commit without a fate; `clock` is set, where others have it, too.
     """
     data = _hold(config, stack)
-    store, applied = await open_store(config.database, data, points, lambda error: failed.set())
+
+    def waiting(reason: str) -> None:
+        log.warning("store.awaited", reason=reason, seconds=WAIT_S)
+
+    store, applied = await open_store(config.database, data, points, lambda error: failed.set(), waiting)
     stack.push_async_callback(store.close)
     if isinstance(clock, SharedClock):
         await set_clock(clock, store)

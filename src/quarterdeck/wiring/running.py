@@ -32,11 +32,11 @@ from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.audit import SYSTEM, Subject
 from quarterdeck.store.datadir import Runtime
 from quarterdeck.store.operations import operation
+from quarterdeck.store.processes import GATEWAY, SCHEDULER, WORKER
 from quarterdeck.web.console import table as console
 from quarterdeck.wiring import DRAIN_SECONDS, VERSION, Gateway
 from quarterdeck.wiring.receiving import receiving
 from quarterdeck.wiring.setup import adding_bots, setting_up
-from quarterdeck.wiring.sharing import GATEWAY, SCHEDULER, WORKER
 
 WATCHING = ("watch", "alerts")  # services that look after all processes
 

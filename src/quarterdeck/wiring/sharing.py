@@ -36,13 +36,9 @@ from quarterdeck.store import turns
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.opening import SQLITE
-from quarterdeck.store.processes import Process
+from quarterdeck.store.processes import GATEWAY, WORKER, Process
 from quarterdeck.store.server_time import set_clock
 
-GATEWAY: Final = "gateway"  # receives and sends
-WORKER: Final = "worker"  # runs turns
-SCHEDULER: Final = "scheduler"  # timers, the record's seal, search, what is watched
-ROLES: Final = (GATEWAY, WORKER, SCHEDULER)
 GIVEN_UP: Final = 1  # exit status
 
 
@@ -62,7 +58,7 @@ class Sharing:
     def gateways(self) -> int:
         """How many processes let people in, at least one: as many have a share of what is let in."""
         living = self.together.processes.living.values() if self.together else ()
-        return max(1, sum(one.state == "live" and GATEWAY in one.roles.split(",") for one in living))
+        return max(1, sum(one.state == "live" and one.does(GATEWAY) for one in living))
 
     def live(self) -> Live:
         """Who watches here; others hear of what is committed here."""

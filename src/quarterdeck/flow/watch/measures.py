@@ -2,10 +2,22 @@
 
 from collections import Counter
 from collections.abc import Collection
+from typing import Final
 
 from quarterdeck.flow.watch.watching import Look
 from quarterdeck.model.alert import RULES
 from quarterdeck.observe.metrics import Metrics
+
+_GAUGES: Final = (
+    "alerts", "watch_timestamp_seconds", "connection_up", "connection_refused", "connection_unheard_seconds",
+    "unanswered_seconds", "lane_stuck_seconds", "outbox_parts", "outbox_oldest_seconds", "model_failures_in_a_row",
+    "audit_lag_seconds",
+)  # fmt: skip
+
+
+def withdraw(metrics: Metrics) -> None:
+    """Show none of it any more: somebody else looks now, and old values would be taken for his."""
+    metrics.withdraw(_GAUGES)
 
 
 def publish(metrics: Metrics, look: Look, firing: Collection[str], now: float) -> None:

@@ -87,7 +87,7 @@ class Watcher:
         return f"alerts are not watched: no look for {blind:.0f} s" if blind > BLIND else ""
 
     async def run(self, life: Life) -> None:
-        """Look until told to stop."""
+        """Look until told to stop. From then on another process may look, and what this one has seen is old."""
         self._looked = self._clock.monotonic()
         life.ready()
         while not life.stopping.is_set():
@@ -100,6 +100,8 @@ class Watcher:
                     await life.stopping.wait()
             except TimeoutError:
                 continue
+        self._looked = None
+        measures.withdraw(self._metrics)
 
     async def tick(self) -> None:
         """One look, and what follows from it."""
