@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = 30 * 60
+LONG = 45 * 60
 """Seconds after which the whole is too slow to be run before every push."""
 
 
@@ -34,6 +34,8 @@ def script(name: str, *arguments: str) -> tuple[str, ...]:
 SHAPE = ("tests/test_shape.py", "tests/test_shape_rules.py")
 WEIGHT = ("tests/test_import_weight.py",)
 SIDE_BY_SIDE = ("-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
+ON_BOTH = ("tests/flow", "tests/doors", "tests/plugins")
+"""What the tests run on SQLite and a second time on PostgreSQL; tests/store runs each on both by itself."""
 QUIET = ("-q", "-p", "no:cacheprovider")
 
 STAGES = (
@@ -45,7 +47,7 @@ STAGES = (
     Stage("shape", python("pytest", *QUIET, *SHAPE)),
     Stage("import weight", python("pytest", *QUIET, *WEIGHT)),
     Stage("docs", (sys.executable, "tools/docs.py", "--check")),
-    Stage("flow on PostgreSQL", python("pytest", *QUIET, *SIDE_BY_SIDE, "tests/flow", "--database", "postgresql")),
+    Stage("on PostgreSQL", python("pytest", *QUIET, *SIDE_BY_SIDE, *ON_BOTH, "--database", "postgresql")),
     Stage("tests", python("pytest", *SIDE_BY_SIDE, *(f"--ignore={path}" for path in SHAPE + WEIGHT)), shown=True),
 )
 

@@ -19,10 +19,10 @@ from quarterdeck.base.config import LoadedConfig
 from quarterdeck.base.supervise import Life, Service, Supervisor
 from quarterdeck.flow.timers import Timers
 from quarterdeck.governance.sealer import SLICE
+from quarterdeck.store.processes import ROLES
 from quarterdeck.wiring import DRAIN_SECONDS, Gateway, build
 from quarterdeck.wiring.receiving import receiving
 from quarterdeck.wiring.running import begin, control_parts, join
-from quarterdeck.wiring.sharing import ROLES
 
 OPEN_SECONDS = 10.0
 CLOSE_SECONDS = 60.0
