@@ -245,7 +245,24 @@ def test_a_missing_file_and_broken_toml_name_the_file(tmp_path: Path) -> None:
     assert caught.value.field == str(tmp_path / "q.toml")
 
 
+@pytest.mark.parametrize("address", ["postgresql://u:pw@h/db", "postgresql://u@h/db?password=pw"])
+def test_a_password_that_others_may_read_refuses(tmp_path: Path, address: str) -> None:
+    file = tmp_path / "q.toml"
+    file.write_text(f'database = "{address}"\n[providers.s]\nkind = "scripted"')
+    for mode in (0o644, 0o640, 0o604):
+        file.chmod(mode)
+        with pytest.raises(ConfigRefused, match=f"chmod 600 {file}") as caught:
+            load_config(file, {}, cwd=tmp_path)
+        assert (caught.value.field, "pw" in str(caught.value)) == ("database", False)
+    file.chmod(0o600)
+    assert load_config(file, {}, cwd=tmp_path).config.database == address
+    file.write_text('[providers.s]\nkind = "scripted"')
+    file.chmod(0o644)
+    assert load_config(file, {"QUARTERDECK_DATABASE": address}, cwd=tmp_path).config.database == address
+
+
 def test_open_policies_and_passwords_are_allowed_and_told(tmp_path: Path) -> None:
+    (tmp_path / "q.toml").touch(0o600)
     text = 'database = "postgresql://u:pw@h/db"\n[connections.x]\nchannel = "loopback"\ndm_policy = "open"\n'
     loaded = load(tmp_path, text + 'group_policy = "open"\n[providers.s]\nkind = "scripted"')
     assert [note.split(":")[0] for note in loaded.notes] == ["connections.x", "connections.x", "database"]

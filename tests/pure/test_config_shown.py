@@ -36,6 +36,7 @@ def shown(tmp_path: Path, text: str = FILE, **environ: str) -> dict[str, Setting
 
 
 def found(tmp_path: Path, text: str, **environ: str) -> list[Section]:
+    (tmp_path / "quarterdeck.toml").touch(0o600)
     (tmp_path / "quarterdeck.toml").write_text(text)
     return sections(load_config(None, environ, cwd=tmp_path))
 

@@ -17,15 +17,17 @@ import msgspec
 
 from quarterdeck.base.config_checks import Installed, check_config, check_document, config_notes, mountinfo, no_plugins
 from quarterdeck.base.config_env import apply_environment, passed_over, pick_up
-from quarterdeck.base.database_address import hidden
+from quarterdeck.base.database_address import hidden, holds_password
 from quarterdeck.base.decode import ConfigRefusals, annotations, decode_settings, decode_struct, is_struct
 from quarterdeck.base.errors import ConfigRefused
 from quarterdeck.base.program import called
+from quarterdeck.base.secrets import mode_problem
 from quarterdeck.base.settings import Config
 
 __all__ = ["ConfigRefusals", "LoadedConfig", "decode_settings", "diff_reload", "load_config"]
 
 DEFAULT_FILE = "quarterdeck.toml"
+_PGPASS = "keep it in ~/.pgpass"
 
 _REAL_MODEL = "For a real one set OPENAI_API_KEY (and OPENAI_BASE_URL) or OLLAMA_HOST, or write quarterdeck.toml."
 
@@ -138,7 +140,7 @@ def find_file(path: str | Path | None, environ: Mapping[str, str], cwd: Path) ->
 def _read_file(file: Path) -> dict[str, object]:
     try:
         with file.open("rb") as handle:
-            mode = os.fstat(handle.fileno()).st_mode
+            status = os.fstat(handle.fileno())
             document: dict[str, object] = tomllib.load(handle)
     except OSError as exc:
         raise _only(
@@ -146,9 +148,11 @@ def _read_file(file: Path) -> dict[str, object]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise _only(ConfigRefused(str(file), f"it is not TOML: {exc}", "Correct that place")) from None
-    if mode & stat.S_IWOTH:
+    if status.st_mode & stat.S_IWOTH:
         # A reference may be a command, so whoever writes this file runs programs as our user.
         raise _only(ConfigRefused(str(file), "everybody may write to it", f"Run: chmod o-w {file}"))
+    if holds_password(str(document.get("database"))) and (wrong := mode_problem(status, str(file), "database")):
+        raise _only(ConfigRefused("database", f"it holds a password, and {wrong.reason}", f"{wrong.fix}, or {_PGPASS}"))
     return document
 
 

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -60,7 +61,8 @@ def connection(name: str, token: SecretRef, more: Mapping[str, str]) -> str:
 def loaded(text: str, beside: Path, read: Read) -> Generator[tuple[LoadedConfig, Path]]:
     """The configuration that `text` makes in the folder of the file `beside`, and the draft that holds it."""
     draft = beside.with_name(f".{beside.name}.{os.getpid()}")
-    with draft.open("x", encoding="utf-8", newline="") as handle:
+    mode = stat.S_IMODE(beside.stat().st_mode) if beside.exists() else 0o666
+    with _new(draft, mode) as handle:
         handle.write(text)
     try:
         yield read(draft), draft
@@ -105,7 +107,7 @@ def _replace(file: Path, old: str, new: str) -> None:
     target = file.resolve()
     status, made = target.stat(), target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        with made.open("x", encoding="utf-8", newline="") as handle:
+        with _new(made, stat.S_IMODE(status.st_mode)) as handle:
             handle.write(new)
             handle.flush()
             os.fchmod(handle.fileno(), stat.S_IMODE(status.st_mode))
@@ -117,6 +119,11 @@ def _replace(file: Path, old: str, new: str) -> None:
         os.replace(made, target)
     finally:
         made.unlink(missing_ok=True)
+
+
+def _new(file: Path, mode: int) -> TextIO:
+    """A file that is not there yet, which never has a wider mode than this: what it holds may be a secret."""
+    return open(file, "x", encoding="utf-8", newline="", opener=lambda path, flags: os.open(path, flags, mode))
 
 
 def _text_of(file: Path) -> str:
