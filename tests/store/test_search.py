@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.base.clock import SystemClock
 from quarterdeck.base.errors import BadInput, QuarterdeckError
+from quarterdeck.base.supervise import Life, Service
 from quarterdeck.flow.indexing import BYTES, MESSAGES, Indexer, words
 from quarterdeck.model.message import AssistantMessage, Message, SystemEvent, ToolCall, ToolResult, UserMessage
 from quarterdeck.observe.metrics import Metrics
@@ -167,6 +168,10 @@ async def test_what_waits_is_a_gauge(store: Mortal) -> None:
     while await one.slice():
         pass
     assert metrics.registry.get_sample_value(name) == 0
+    life = Life(Service(name="search", run=one.run), lambda error: None, Log())
+    life.stopping.set()
+    await one.run(life)  # which ends, because another process reads now
+    assert metrics.registry.get_sample_value(name) is None
 
 
 async def test_a_database_of_an_earlier_version_is_caught_up_with(tmp_path: Path) -> None:

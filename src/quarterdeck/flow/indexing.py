@@ -32,6 +32,7 @@ MESSAGES = 16  # in one slice; with the bytes they keep an operation within 5 ms
 BYTES = 24_000
 LONGEST = 20_000  # characters of one message that can be found
 MERGED_PAGES = 4
+LAG = "search_lag_seconds"
 
 
 class Indexer:
@@ -51,6 +52,7 @@ class Indexer:
         while not life.stopping.is_set():
             seen = await self._catch_up(life, seen)
             await _wait(life, EVERY_S)
+        self._metrics.withdraw((LAG,))  # another process may read from now on
 
     async def _catch_up(self, life: Life, seen: int) -> int:
         """Read everything that is behind event `seen`; the newest that is read, or `seen` as long as some wait."""
@@ -99,7 +101,7 @@ class Indexer:
         return entries, new
 
     def _lag(self, seconds: float) -> None:
-        self._metrics.gauge("search_lag_seconds", "Age of the newest turn that can be found, while more wait", seconds)
+        self._metrics.gauge(LAG, "Age of the newest turn that can be found, while more wait", seconds)
 
 
 def words(message: Message) -> tuple[str, str]:
