@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from quarterdeck.base.errors import NotFound, Retry
-from quarterdeck.model.inbound import Accepted, Duplicate
-from quarterdeck.store import events, people
+from quarterdeck.model.inbound import Acceptance, Accepted, Duplicate
+from quarterdeck.store import events, inbox, people
 from quarterdeck.store.operations import operation
 from tests.flow.doubles import Held
 from tests.flow.world import Died, World
@@ -384,3 +384,24 @@ async def test_a_lane_is_as_full_after_a_restart(idle_world: World) -> None:
     assert refused.outcome == "refused"
     held.release()
     await world.rest()
+
+
+async def test_an_act_is_alone_in_its_session_while_it_waits_and_while_it_runs(world: World) -> None:
+    async def alone(accepted: Acceptance) -> bool:
+        row = await inbox.get(world.store, accepted.inbox_id)
+        assert row is not None
+        return await inbox.alone(world.store, row)
+
+    runs = world.main.hold("an answer")
+    world.store.before["take"].append(lambda: until(lambda: looked, what="a look at what waits"))
+    looked: list[bool] = []
+    first = await world.say("one")
+    looked.append(await alone(first))
+    await runs.reached()
+    looked.append(await alone(first))
+    second = await world.say("two")
+    looked += [await alone(first), await alone(second)]
+    runs.release()
+    await world.ended(first, second)
+    looked.append(await alone(second))
+    assert looked == [True, True, False, False, False]

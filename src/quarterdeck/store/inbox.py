@@ -335,6 +335,15 @@ async def count_waiting(store: Store, session_id: str) -> int:
     return int(rows[0][0] or 0)
 
 
+async def alone(store: Store, row: InboxRow) -> bool:
+    """Whether a row is the only one of its session that is not ended, waiting or taken: as of one moment."""
+    rows = await store.fetch(
+        "SELECT id FROM inbox WHERE tenant = :tenant AND session_id = :session AND state <> 'ended' LIMIT 2",
+        {"tenant": TENANT, "session": row.session_id},
+    )
+    return [str(one[0]) for one in rows] == [row.id]
+
+
 async def of_turn(store: Store, turn_id: str) -> list[InboxRow]:
     """The rows that a turn took, in their order."""
     rows = await store.fetch(

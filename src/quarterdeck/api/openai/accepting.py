@@ -19,7 +19,7 @@ from quarterdeck.model.assistant import Assistant
 from quarterdeck.model.inbound import Inbound, Room, Sender
 from quarterdeck.model.message import LateResults, Message, ToolResult, UserMessage, decode
 from quarterdeck.ports import ModelProfile
-from quarterdeck.store import inbox, messages, people, sessions, turns
+from quarterdeck.store import inbox, messages, people, sessions
 from quarterdeck.store.inbox import InboxRow
 from quarterdeck.store.sessions import NewSession
 
@@ -105,11 +105,11 @@ class Accepting:
         return row, watcher
 
     def leaving(self, inbound: Inbound) -> Callable[[], Awaitable[None]]:
-        """What a client that leaves a stream wants: its turn is stopped, if nothing else waits in its session."""
+        """What a client that leaves a stream wants: its turn is stopped, if nobody else's is in its session."""
 
         async def stop() -> None:
             row = await inbox.find(self._doors.store, inbound.connection, inbound.act_key)
-            if row is not None and await self._alone(row):
+            if row is not None and await inbox.alone(self._doors.store, row):
                 await self.stop(inbound)
 
         return stop
@@ -126,15 +126,6 @@ class Accepting:
             await self._doors.intake.accept(message)
         except Retry as error:
             self._doors.log.warning("stream.stop_failed", reason=error.code)
-
-    async def _alone(self, row: InboxRow) -> bool:
-        """Whether a row is the only one of its conversation that is not ended."""
-        if row.state == "ended":
-            return False
-        waiting = await inbox.count_waiting(self._doors.store, row.session_id)
-        if row.state == "taken":
-            return waiting == 0
-        return waiting == 1 and await turns.running(self._doors.store, row.session_id) is None
 
     async def _given(self, asked: Asked, act_key: str) -> dict[str, str]:
         """The calls that a durable conversation has given to the client, by id, with their tool's name.
