@@ -46,8 +46,8 @@ class SessionCommands:
 
     async def status(self, call: CommandCall) -> CommandEffect:
         """What the assistant is doing here."""
-        running = await turns.running(self._store, call.session_id)
         waiting = await inbox.count_waiting(self._store, call.session_id)
+        running = await turns.running(self._store, call.session_id)  # looked at later: what is taken up now is in one
         doing = phrase("working") if running else phrase("idle")
         model = (call.session.model if call.session else "") or call.assistant.model
         return CommandEffect(phrase("status", doing=doing, waiting=phrase("waiting", count=waiting), model=model))
@@ -72,8 +72,8 @@ class SessionCommands:
     async def _busy(self, session: str) -> bool:
         """Whether a turn runs here, a message waits, or an answer is not sent yet."""
         return (
-            await turns.running(self._store, session) is not None
-            or await inbox.count_waiting(self._store, session) > 0
+            await inbox.count_waiting(self._store, session) > 0
+            or await turns.running(self._store, session) is not None
             or await holding.has_answers(self._store, session)
         )
 

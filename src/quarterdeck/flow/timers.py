@@ -88,7 +88,7 @@ class Timers:
             return timers.rearm(timer, due)
         if timer.due_at <= timer.last_due and timer.due_at != due:  # the clock was set back, and this time has been
             return timers.rearm(timer, due)
-        if await turns.running(self._store, session.id) or await inbox.count_waiting(self._store, session.id):
+        if await inbox.count_waiting(self._store, session.id) or await turns.running(self._store, session.id):
             return timers.rearm(timer, now + BUSY_S)
         return await self._act(timer, session, rules, now)
 
