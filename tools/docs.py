@@ -169,6 +169,7 @@ LONG_RUNS_SAY = """The newest complete one of each kind. None is expected to fin
 until the next one, though it may be mended. `other` is what breaks an order, a history, the record or a budget, or
 what a process said that it should not have to say."""
 COUNTED = {"M1": "lost", "M2": "doubled", "M3": "other", "R2": "double_commits", "A1": "unclosed_intents"}
+BENCHMARKS = ("bench", "bench-verifying", "bench-postgresql")
 COUNTS = ("kills", "acts", "lost", "doubled", "double_commits", "unclosed_intents", "other")
 
 
@@ -197,8 +198,8 @@ def measured() -> list[Seen]:
 
 
 def benchmark() -> Iterator[Seen]:
-    """Every promised figure of the benchmark; those of PostgreSQL, measured apart, belong to two promises."""
-    for one in [*(newest("bench") or []), *(newest("bench-postgresql") or [])]:
+    """Every promised figure of the benchmark and its parts that ran apart; PostgreSQL belongs to two promises."""
+    for one in [row for suite in BENCHMARKS for row in newest(suite) or []]:
         where = f"benchmark of {one['commit'][:12]}, load {one['load1']}" + ("" if one["judged"] else ", **busy**")
         for figure in one["figures"]:
             if figure["target"] is None:
