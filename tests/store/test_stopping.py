@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -21,13 +22,6 @@ from tests.waiting import until
 
 __all__ = ["only_postgresql"]
 GATE = 4711
-WAIT = f"""
-CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
-CREATE TRIGGER between BEFORE UPDATE ON sessions FOR EACH ROW WHEN (NEW.head = 2 AND OLD.head = 1)
-EXECUTE FUNCTION wait_for_the_test()"""
-"""The first event is the command's own; whoever raises the head to the second has counted what is held."""
-DONE = "DROP TRIGGER between ON sessions; DROP FUNCTION wait_for_the_test"
 BEGIN = "UPDATE parts SET state = 'sending' WHERE state = 'ready'"
 WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
@@ -37,6 +31,23 @@ async def store(database: PostgresqlDatabase) -> AsyncIterator[PostgresqlStore]:
     store = await PostgresqlStore.open(database.url, CrashPoints(), nobody_hears)
     yield store
     await store.close()
+
+
+@asynccontextmanager
+async def held_up(database: PostgresqlDatabase, change: str, when: str) -> AsyncIterator[asyncpg.Connection]:
+    """Whoever makes this change to a row waits in the middle of its operation, until GATE is let go here."""
+    test = await asyncpg.connect(database.url, timeout=10)
+    await test.execute(
+        "CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;"
+        f"CREATE TRIGGER gate BEFORE {change} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION wait_for_the_test()"
+    )
+    try:
+        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+        yield test
+    finally:
+        await test.execute("DROP FUNCTION wait_for_the_test CASCADE")
+        await test.close()
 
 
 async def waiting(connection: asyncpg.Connection, how_many: int) -> bool:
@@ -57,26 +68,24 @@ async def test_a_send_that_begins_in_the_middle_of_a_stop_leaves_no_gap_in_the_e
             outbox.insert_part(answer, 0, "text", "ready", 1.0),
         )
     )
-    test, sender = [await asyncpg.connect(database.url, timeout=10) for _ in range(2)]
-    await test.execute(WAIT)
+    sender = await asyncpg.connect(database.url, timeout=10)
     try:
-        await test.execute(f"SELECT pg_advisory_lock({GATE})")
-        stop = operation(
-            "accept",
-            sessions.advance(new.id, 1, 2.0),
-            events.insert(new.id, 0, "inbox.accepted", {}, 2.0),
-            *stopping.stop(new.id, "inb_1", 2.0),
-        )
-        stopping_it = asyncio.create_task(store.commit(stop))
-        await until(lambda: waiting(test, 1), 10, "a stop that has counted")
-        sending = asyncio.create_task(sender.execute(BEGIN))
-        await until(lambda: sending.done() or waiting(test, 2), 10, "a send that has begun, or has to wait")
-        await test.execute(f"SELECT pg_advisory_unlock({GATE})")
-        await stopping_it
-        await sending
+        # The first event is the command's own; whoever raises the head to the second has counted what is held.
+        async with held_up(database, "UPDATE ON sessions", "NEW.head = 2 AND OLD.head = 1") as test:
+            stop = operation(
+                "accept",
+                sessions.advance(new.id, 1, 2.0),
+                events.insert(new.id, 0, "inbox.accepted", {}, 2.0),
+                *stopping.stop(new.id, "inb_1", 2.0),
+            )
+            stopping_it = asyncio.create_task(store.commit(stop))
+            await until(lambda: waiting(test, 1), 10, "a stop that has counted")
+            sending = asyncio.create_task(sender.execute(BEGIN))
+            await until(lambda: sending.done() or waiting(test, 2), 10, "a send that has begun, or has to wait")
+            await test.execute(f"SELECT pg_advisory_unlock({GATE})")
+            await stopping_it
+            await sending
     finally:
-        await test.execute(DONE)
-        await test.close()
         await sender.close()
     (session,) = await store.fetch("SELECT head FROM sessions", {})
     told = [one.seq for one in await events.after(store, new.id, 0, 10)]
@@ -85,13 +94,6 @@ async def test_a_send_that_begins_in_the_middle_of_a_stop_leaves_no_gap_in_the_e
 
 
 ACCEPTED, TAKEN = "inbox.accepted", "turn.started"
-WAIT_TO_TELL = f"""
-CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
-CREATE TRIGGER telling BEFORE INSERT ON events FOR EACH ROW WHEN (NEW.kind IN ('{ACCEPTED}', '{TAKEN}'))
-EXECUTE FUNCTION wait_for_the_test()"""
-"""Whoever tells of a row that comes in or is taken has the session, and has changed the row."""
-TOLD = "DROP TRIGGER telling ON events; DROP FUNCTION wait_for_the_test"
 
 
 def act(session: str) -> NewRow:
@@ -130,10 +132,8 @@ async def test_a_stop_from_outside_counts_what_was_committed_before_it(
     await store.commit(operation("start", sessions.create(new, 1.0)))
     for one in before:
         await store.commit(one(new.id))
-    test = await asyncpg.connect(database.url, timeout=10)
-    await test.execute(WAIT_TO_TELL)
-    try:
-        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+    # Whoever tells of a row that comes in or is taken has the session, and has changed the row.
+    async with held_up(database, "INSERT ON events", f"NEW.kind IN ('{ACCEPTED}', '{TAKEN}')") as test:
         first = asyncio.create_task(store.commit(beside(new.id)))
         await until(lambda: waiting(test, 1), 10, "an operation that has the session")
         stop = asyncio.create_task(store.commit(operation("session", *stopping.stop(new.id, "p", 3.0))))
@@ -141,21 +141,10 @@ async def test_a_stop_from_outside_counts_what_was_committed_before_it(
         await test.execute(f"SELECT pg_advisory_unlock({GATE})")
         await first
         await stop
-    finally:
-        await test.execute(TOLD)
-        await test.close()
     (session,) = await store.fetch("SELECT head FROM sessions", {})
     told = [one.seq for one in await events.after(store, new.id, 0, 10)]
     assert told == list(range(1, int(str(session[0])) + 1))
     assert [row["outcome"] for row in database.rows("SELECT outcome FROM inbox", {})] == [ends]
-
-
-WAIT_TO_SETTLE = f"""
-CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_advisory_xact_lock({GATE}); RETURN NEW; END $$;
-CREATE TRIGGER settling BEFORE UPDATE ON parts FOR EACH ROW WHEN (NEW.state = 'sent')
-EXECUTE FUNCTION wait_for_the_test()"""
-SETTLED = "DROP TRIGGER settling ON parts; DROP FUNCTION wait_for_the_test"
 
 
 async def test_a_stop_and_the_outcome_of_a_send_do_not_wait_for_each_other(
@@ -167,10 +156,7 @@ async def test_a_stop_and_the_outcome_of_a_send_do_not_wait_for_each_other(
     held = world.platform.hold()
     await world.say("one")
     await held.reached()
-    test = await asyncpg.connect(database.url, timeout=10)
-    await test.execute(WAIT_TO_SETTLE)
-    try:
-        await test.execute(f"SELECT pg_advisory_lock({GATE})")
+    async with held_up(database, "UPDATE ON parts", "NEW.state = 'sent'") as test:
         held.release()
         await until(lambda: waiting(test, 1), 10, "an outcome that has the part")
         stop = asyncio.create_task(world.say("/stop"))
@@ -180,7 +166,4 @@ async def test_a_stop_and_the_outcome_of_a_send_do_not_wait_for_each_other(
         await world.rest()
         carried_out = await test.fetchval("SELECT MAX(operation) FROM commit_marks")
         assert carried_out == len(world.store.committed)
-    finally:
-        await test.execute(SETTLED)
-        await test.close()
-        await world.stop()
+    await world.stop()
