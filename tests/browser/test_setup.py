@@ -18,6 +18,7 @@ from tests.browser.conftest import sign_in
 from tests.browser.console import WIDTHS, Console, opened
 from tests.browser.gateway import COMMAND, Gateway, bare_gateway, standin
 from tests.standins.model import KEY
+from tests.waiting import until_sync
 
 MODELS = [f"large-{n}" for n in range(20)] + ["small-1", "gpt-4o-mini"]
 WRONG = "sk-mistyped-0123456789"
@@ -213,7 +214,9 @@ def test_from_a_script_to_a_model_with_the_keyboard_alone(browser: Browser, serv
         press("Restart now")
         expect(page.get_by_role("heading", name="openai/gpt-4o-mini answers now")).to_be_visible(timeout=STARTS)
         console.look_over()
-        assert json.loads((tmp_path / "data/runtime.json").read_text())["pid"] == process
+        runtime = tmp_path / "data/runtime.json"  # written a moment after the first page is there
+        until_sync(runtime.exists, 5, "the file that says where the gateway is")
+        assert json.loads(runtime.read_text())["pid"] == process
         console.open()
         expect(page.get_by_role("heading", name="Connect a real model")).to_have_count(0)
         page.goto(f"{gateway.url}/setup")

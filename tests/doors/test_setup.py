@@ -146,8 +146,10 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def started_at(desk: Desk) -> float:
-    file = desk.data / "runtime.json"
-    return float(json.loads(file.read_text())["started_at"]) if file.exists() else 0.0
+    try:
+        return float(json.loads((desk.data / "runtime.json").read_text())["started_at"])
+    except FileNotFoundError:
+        return 0.0  # between two starts
 
 
 async def set_up(pages: Pages, service: ModelStandin) -> None:
