@@ -15,6 +15,7 @@ from tests.browser.gateway import Gateway
 
 PAGE = "/console/settings"
 SCHEMA, WELL = re.compile("(SQLite|PostgreSQL) schema"), re.compile("whole|a server of its own")
+ONE_OR_MORE = re.compile("This gateway is alone|Runs since")
 TOKENS = f"{PAGE}/tokens"
 
 
@@ -34,6 +35,11 @@ def test_everybody_can_reach_the_pages(new_console: NewConsole, width: int, sche
     console.page.get_by_role("link", name="Doctor").click()
     expect(console.page.get_by_role("heading", level=1)).to_have_text("Doctor", timeout=SOON)
     expect(console.page.get_by_role("listitem").filter(has_text="database")).to_contain_text(WELL)
+    console.look_over()
+    console.open(PAGE)
+    console.page.get_by_role("link", name="Replicas").click()
+    expect(console.page.get_by_role("heading", level=1)).to_have_text("Replicas", timeout=SOON)
+    expect(console.page.get_by_text(ONE_OR_MORE).first).to_be_visible()
     console.look_over()
     console.open(f"{PAGE}/configuration")
     steps = console.section("limits").get_by_role("row").filter(has_text="turn_steps")

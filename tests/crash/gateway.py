@@ -62,6 +62,7 @@ class Gateway:
         self.apart = False  # others on its database may hold it for dead; then it ends itself
         self._last = False
         self._commands = 0
+        self._roles: tuple[str, ...] = ()
 
     async def keep(self) -> None:
         """Run it until it was stopped. Raises GatewayFailed when it ends for any other reason."""
@@ -80,6 +81,10 @@ class Gateway:
     def wear(self, clock: WallClock) -> None:
         """Its next lives, and commands, go by this clock."""
         self._more |= clock.environ
+
+    def play(self, roles: str) -> None:
+        """Its next lives have these roles alone, joined by commas; all of them if it is empty."""
+        self._roles = ("--role", roles) if roles else ()
 
     async def ready(self) -> str:
         """Wait until the gateway that runs now has its intake open; its address."""
@@ -159,7 +164,7 @@ class Gateway:
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "quarterdeck", "up", "--config", str(self._config)),
+                *("-m", "quarterdeck", "up", "--config", str(self._config), *self._roles),
                 cwd=ROOT,
                 env=environ,
                 stdin=asyncio.subprocess.DEVNULL,

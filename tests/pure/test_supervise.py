@@ -98,7 +98,7 @@ async def test_a_fatal_error_ends_the_whole_with_its_cause() -> None:
         await supervisor.start(trail.service("first"))
         await supervisor.start(Service(name="bad", run=failing(cause, when)))
         when.set()
-        with pytest.raises(ServiceFailed, match="bad failed") as caught:
+        with pytest.raises(ServiceFailed, match="bad failed: disk") as caught:
             await supervisor.wait()
     assert caught.value.__cause__ is cause
     assert caught.value.name == "bad"

@@ -10,7 +10,7 @@ import pytest
 from quarterdeck.flow.watch.disk import KEPT, SAMPLE_S, Forecast
 from quarterdeck.flow.watch.rules import findings
 from quarterdeck.flow.watch.silence import Backlog, Silence
-from quarterdeck.flow.watch.watching import Connected, Disk, Drift, Endless, Failing, Late, Limits, Look
+from quarterdeck.flow.watch.watching import Connected, Disk, Drift, Endless, Failing, Gone, Late, Limits, Look, Missing
 from quarterdeck.model.alert import RULES, Rule, runbook
 from quarterdeck.ports import ChannelHealth
 
@@ -47,6 +47,11 @@ PAIRS: Mapping[str, Pair] = {
         look(drifts=[Drift("prc_1", "one", 3, 4, "", 16.0)]),
         look(drifts=[Drift("prc_1", "one", 3, 4, "", 14.0)]),
     ),
+    "process_dead": (
+        look(gone=[Gone("prc_1", "one", "worker", 2, 31.0)]),
+        look(gone=[Gone("prc_1", "one", "", 2, 29.0)]),
+    ),
+    "role_missing": (look(missing=[Missing("worker", 2, 31.0)]), look(missing=[Missing("worker", 2, 29.0)])),
 }
 """Rule -> (a look that is wrong, one that is not quite)."""
 
@@ -88,6 +93,8 @@ test_provider_failing = _pair_test("provider_failing")
 test_audit_late = _pair_test("audit_late")
 test_disk_filling = _pair_test("disk_filling")
 test_configuration_drift = _pair_test("configuration_drift")
+test_process_dead = _pair_test("process_dead")
+test_role_missing = _pair_test("role_missing")
 
 
 def test_a_connection_is_found_once_with_the_worst_that_it_has() -> None:

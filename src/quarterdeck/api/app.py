@@ -29,6 +29,7 @@ from quarterdeck.api.openai.embeddings import EmbeddingsDoor
 from quarterdeck.api.openai.responses.door import ResponsesDoor
 from quarterdeck.api.past import PastDoor
 from quarterdeck.api.people import PeopleDoor
+from quarterdeck.api.replicas import ReplicasDoor
 from quarterdeck.api.route import Gate, Route, served
 from quarterdeck.api.routes import Handlers, table
 from quarterdeck.api.sessions import SessionsDoor
@@ -67,6 +68,7 @@ def build(doors: Doors) -> Application:
         connections=ConnectionsDoor(doors),
         assistants=AssistantsDoor(doors),
         alerts=AlertsDoor(doors),
+        replicas=ReplicasDoor(doors),
         workspaces=WorkspacesDoor(doors),
         audit=AuditDoor(doors),
         settings=SettingsDoor(doors),

@@ -17,6 +17,7 @@ from quarterdeck.api import (
     connections,
     past,
     people,
+    replicas,
     settings,
     shown,
     workspaces,
@@ -113,6 +114,10 @@ _GIVEN: tuple[msgspec.Struct, ...] = (
         "alr_01999e3b5c7a", "acknowledged", "connection_dead", "tg", "tg cannot be reached: no route to host",
         "Everybody who writes to default on telegram", "Run `quarterdeck connections test tg`.", "Ada (a@x.org)",
         "docs/howto/runbooks/connection_dead.md", 1, AT, None, AT, TOKEN,
+    ),
+    replicas.Replica(
+        "prc_01999e3b5c7a", "live", "one.example", 4242, "0.1.0", ["gateway", "worker", "scheduler"],
+        ["audit", "connection:tg"], 3, "", AT, None, False,
     ),
     shown.Token(TOKEN, "rotating", "ci", ["chat", "read"], AT, None, AT, AT, AT),
     shown.NewToken(TOKEN, "qd_" + "x" * 43, ["chat", "read"], None, AT),

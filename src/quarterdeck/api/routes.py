@@ -22,6 +22,7 @@ from quarterdeck.api.openai.wire import ChatCompletion, ChatRequest, Model, Mode
 from quarterdeck.api.past import ExportAsk, ForkAsk, FoundMessage, PastDoor, SearchAsk
 from quarterdeck.api.people import KnownIdentity, LinkAsk, Linked, PeopleDoor, UnlinkAsk
 from quarterdeck.api.problems import TooMany
+from quarterdeck.api.replicas import Replica, ReplicaAsk, ReplicasDoor
 from quarterdeck.api.route import Route, route
 from quarterdeck.api.sessions import SessionsDoor
 from quarterdeck.api.settings import Browser, Check, Configuration, SettingsDoor
@@ -72,6 +73,7 @@ class Handlers:
     connections: ConnectionsDoor
     assistants: AssistantsDoor
     alerts: AlertsDoor
+    replicas: ReplicasDoor
     workspaces: WorkspacesDoor
     audit: AuditDoor
     settings: SettingsDoor
@@ -93,7 +95,7 @@ def table(h: Handlers) -> Sequence[Route]:
         *work(h.work, h.usage),
         *connections(h.connections),
         *assistants(h.assistants, h.workspaces),
-        *alerts(h.alerts),
+        *alerts(h.alerts, h.replicas),
         *audit(h.audit),
         *settings(h.settings),
         *openai(h.openai, h.embeddings),
@@ -215,13 +217,15 @@ def work(work: WorkDoor, usage: UsageDoor) -> Sequence[Route]:
     )
 
 
-def alerts(door: AlertsDoor) -> Sequence[Route]:
-    """What is wrong."""
+def alerts(door: AlertsDoor, replicas: ReplicasDoor) -> Sequence[Route]:
+    """What is wrong, and who is there."""
     return (
         route("GET", f"{V1}/alerts", door.list_alerts, AlertsAsk, shown.Page[ShownAlert], READ,
               "What is wrong, and what was."),
         route("POST", f"{V1}/alerts/{{id}}/acknowledge", door.acknowledge_alert, AcknowledgeAsk, ShownAlert, OPERATE,
               "Take an alert on; it goes on until it is over.", keyed=True, raises=(Conflict,)),
+        route("GET", f"{V1}/replicas", replicas.list_replicas, ReplicaAsk, shown.Page[Replica], READ,
+              "The processes on the database, newest first; on SQLite there is one, and it is not listed."),
     )
 
 

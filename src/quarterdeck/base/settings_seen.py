@@ -45,6 +45,9 @@ class AlertsConfig(Table, frozen=True):
         100.0
     )
     audit_seconds: Annotated[Seconds, Meta(description="The record is late that is not sealed for so long.")] = 20.0
+    process_seconds: Annotated[
+        Seconds, Meta(description="A process is missed that died, or a role that none has, for so long.")
+    ] = 30.0
     disk_free_mb: Annotated[int, Meta(ge=0, description="Least free space of the data directory, in MB.")] = 500
     disk_hours: Annotated[float, Meta(ge=0, le=720, description="The disk fills that is full within so long.")] = 4.0
     clear_seconds: Annotated[Seconds, Meta(description="An alert is resolved when nothing is found for so long.")] = (

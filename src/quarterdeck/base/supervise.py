@@ -30,13 +30,15 @@ class EventLog(Protocol):
 
 
 class ServiceFailed(GiveUp):
-    """A service that the whole depends on has failed; `__cause__` is its error."""
+    """A service that the whole depends on has failed; `__cause__` is its error, which is told, too."""
 
     code = "service_failed"
 
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"the service {name} {reason}")
+    def __init__(self, name: str, reason: str, cause: BaseException | None = None) -> None:
+        why = f": {str(cause) or type(cause).__name__}" if cause is not None else ""
+        super().__init__(f"the service {name} {reason}{why}")
         self.name = name
+        self.__cause__ = cause
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,8 +200,7 @@ class Supervisor:
             if isinstance(cause, StoreFailed):
                 self._failure = cause
             else:
-                self._failure = ServiceFailed(name, reason)
-                self._failure.__cause__ = cause
+                self._failure = ServiceFailed(name, reason, cause)
         self._log.error("service.fatal", service=name, reason=reason, exc_info=cause)
         self._end.set()
 

@@ -16,6 +16,8 @@ Rule = Literal[
     "audit_late",
     "disk_filling",
     "configuration_drift",
+    "process_dead",
+    "role_missing",
 ]
 
 RULES: Mapping[Rule, str] = {
@@ -29,6 +31,8 @@ RULES: Mapping[Rule, str] = {
     "audit_late": "the record is not sealed",
     "disk_filling": "the disk is full soon",
     "configuration_drift": "a process does not work by the newest shared configuration",
+    "process_dead": "a process died, and nothing has come in its place",
+    "role_missing": "no process has a role",
 }
 """What each rule notices; its runbook is docs/howto/runbooks/RULE.md."""
 

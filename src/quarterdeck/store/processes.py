@@ -22,7 +22,10 @@ KEPT: Final = 500  # that have ended are remembered at most
 
 
 class Process(msgspec.Struct, frozen=True):
-    """One row of `processes`; times are Unix seconds. For `configuration`, `written`, `drift` see `works_by`."""
+    """One row of `processes`; times are Unix seconds. For `configuration`, `written`, `drift` see `works_by`.
+
+    `died`: 1 if it was found dead and did not leave by itself.
+    """
 
     id: str
     home: str
@@ -38,6 +41,7 @@ class Process(msgspec.Struct, frozen=True):
     configuration: int = 0
     written: str = ""
     drift: str = ""
+    died: int = 0
 
     @property
     def lives(self) -> bool:
@@ -118,7 +122,7 @@ def bury(seen: Process, now: float) -> Statement:
     """A process is dead, if its heartbeat is still what was seen."""
     return Statement(
         "processes.bury",
-        "UPDATE processes SET state = 'dead', ended_at = :now"
+        "UPDATE processes SET state = 'dead', died = 1, ended_at = :now"
         " WHERE id = :id AND state IN ('live', 'draining') AND beat = :beat",
         {"id": seen.id, "beat": seen.beat, "now": now},
         expect=1,
@@ -176,6 +180,16 @@ async def written_before(store: Store, process: Process) -> str:
 async def living(store: Store) -> Sequence[Process]:
     """See LIVING."""
     return values(Process, await store.fetch(LIVING, {}))
+
+
+async def since(store: Store, moment: float) -> list[Process]:
+    """Those that live, or ended after `moment` (Unix seconds), the first to start first."""
+    rows = await store.fetch(
+        f"SELECT {columns(Process)} FROM processes WHERE ended_at IS NULL OR ended_at >= :moment"
+        " ORDER BY started_at, id",
+        {"moment": moment},
+    )
+    return values(Process, rows)
 
 
 async def listed(store: Store, state: str, limit: int, before: str) -> list[Process]:

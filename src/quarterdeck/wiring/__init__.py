@@ -68,7 +68,7 @@ from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.instructions import InstructionFiles
 from quarterdeck.store.opening import WAIT_S, copying, open_blobs, open_instructions, open_store
-from quarterdeck.store.processes import GATEWAY, ROLES
+from quarterdeck.store.processes import ROLES
 from quarterdeck.store.server_time import set_clock
 from quarterdeck.wiring.builtin import Builder
 from quarterdeck.wiring.sharing import Sharing, Work, clock_of, share
@@ -124,7 +124,7 @@ class Gateway:
 
     def unready(self) -> list[str]:
         """Why nothing can be asked of it yet, or any more; empty when it can."""
-        closed = [] if self.intake.open or GATEWAY not in self.shared.roles else ["intake is closed"]
+        closed = [] if self.intake.open else ["intake is closed"]
         return [*closed, self.watcher.trouble] if self.watcher.trouble else closed
 
 

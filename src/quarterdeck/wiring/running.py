@@ -112,7 +112,7 @@ def _alone(g: Gateway, name: str, run: Run) -> Run:
 
 async def _open(g: Gateway, supervisor: Supervisor) -> None:
     """Let people in: timers before anybody can speak, then every connection."""
-    g.intake.open = GATEWAY in g.shared.roles or SCHEDULER in g.shared.roles
+    g.intake.open = True  # what comes over HTTP is taken in by every process, whatever else it does
     if SCHEDULER in g.shared.roles:
         timers = Timers(g.store, g.directory, g.intake, g.clock, g.log)
         await supervisor.start(Service(name="timers", run=_alone(g, "timers", timers.run)))

@@ -77,4 +77,5 @@ def limits(alerts: AlertsConfig) -> Limits:
         alerts.audit_seconds,
         alerts.disk_free_mb * 1_000_000,
         alerts.disk_hours * 3600,
+        process_seconds=alerts.process_seconds,
     )

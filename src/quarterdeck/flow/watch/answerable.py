@@ -23,7 +23,7 @@ def _concerned(directory: Directory, found: Finding) -> Iterable[str]:
             return (found.subject,)
         case "provider_failing":
             return users(directory, found.subject)
-        case "audit_late" | "disk_filling" | "configuration_drift":
+        case "audit_late" | "disk_filling" | "configuration_drift" | "process_dead" | "role_missing":
             return ()
 
 

@@ -6,9 +6,10 @@ from quarterdeck.base.clock import Clock
 from quarterdeck.base.errors import NotFound
 from quarterdeck.flow.directory import ConnectionRules, Directory
 from quarterdeck.flow.failing import LATEST, failing, users
+from quarterdeck.flow.watch.fleet import Fleet
 from quarterdeck.flow.watch.silence import Backlog, Silence
-from quarterdeck.flow.watch.watching import Connected, Disk, Drift, Endless, Failing, Late, Limits, Look
-from quarterdeck.store import configurations, intents, watch
+from quarterdeck.flow.watch.watching import Connected, Disk, Endless, Failing, Late, Limits, Look
+from quarterdeck.store import intents, watch
 from quarterdeck.store.database import Store
 from quarterdeck.store.processes import Process
 from quarterdeck.store.watch import RunningTurn, Waiting
@@ -39,8 +40,7 @@ class Looking:
         self._clock = clock
         self._silence = Silence()
         self._backlog = Backlog()
-        self._processes = processes
-        self._drifting = Silence()
+        self._fleet = Fleet(store, processes)
 
     async def look(self, limits: Limits) -> Look:
         """One look. Raises Retry when the store does not answer."""
@@ -52,6 +52,7 @@ class Looking:
         latest = await intents.newest(self._store, "model", LATEST)
         failed = failing(self._directory, latest, now - NEWS_S)
         sealed = await watch.sealed(self._store)
+        gone, missing = await self._fleet.lacks(now, mono)
         return Look(
             self._disks(),
             list(self._connections(mono)),
@@ -61,7 +62,9 @@ class Looking:
             _late([one for one in unsent if self._directory.pauses.of(one.subject) is None], now),
             [Failing(route, count, users(self._directory, route)) for route, count in failed],
             self._backlog.age(sealed.newest, sealed.sealed, mono),
-            await self._drifts(mono),
+            await self._fleet.drifts(mono),
+            gone,
+            missing,
         )
 
     def _connections(self, now: float) -> Iterator[Connected]:
@@ -77,18 +80,6 @@ class Looking:
         standing = self._silence.age(f"{rules.name}/alive", alive, now)
         unheard = self._silence.age(f"{rules.name}/heard", health.last_heard if health else 0.0, now)
         return Connected(rules.name, rules.channel, rules.assistant, health, 0.0 if alive else standing, unheard)
-
-    async def _drifts(self, now: float) -> list[Drift]:
-        told = [
-            one for one in self._processes() if one.configuration or one.drift
-        ]  # earlier versions of the program do not say
-        newest = await configurations.newest_number(self._store) if told else 0
-        apart = [one for one in told if one.drift or one.configuration != newest]
-        self._drifting.forget_others({one.id for one in apart})
-        return [
-            Drift(one.id, one.host, one.configuration, newest, one.drift, self._drifting.age(one.id, True, now))
-            for one in apart
-        ]
 
     def _turn(self, turn: RunningTurn, now: float) -> Endless:
         try:

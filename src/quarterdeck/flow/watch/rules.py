@@ -1,9 +1,10 @@
 """What of a look is wrong? Pure: one function per kind of thing, and the words that people get."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from quarterdeck.flow.watch.watching import Connected, Limits, Look
 from quarterdeck.model.alert import Finding
+from quarterdeck.store.processes import GATEWAY, WORKER
 
 MOST = 100  # findings of one look; more are one catastrophe
 
@@ -118,13 +119,38 @@ def drifts(look: Look, limits: Limits) -> Iterator[Finding]:
             yield Finding("configuration_drift", one.process, cause, f"Whoever is served by {one.host}", step)
 
 
+def gone(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Processes that died, and that nobody has started again."""
+    for one in look.gone:
+        if one.age >= limits.process_seconds:
+            cause = f"{one.process} on {one.host} died {_time(one.age)} ago, and nothing has come in its place"
+            who = f"Nobody yet: {_count(one.left, 'process')} {'goes' if one.left == 1 else 'go'} on with its work"
+            step = f"Start it again on {one.host}; the end of its log says why it died."
+            yield Finding("process_dead", one.process, cause, who, step)
+
+
+WITHOUT: Mapping[str, str] = {
+    GATEWAY: "Everybody: nothing is received and nothing is sent",
+    WORKER: "Whoever writes: what is accepted waits, and nobody answers",
+}
+
+
+def missing(look: Look, limits: Limits) -> Iterator[Finding]:
+    """Roles that nobody has."""
+    for one in look.missing:
+        if one.age >= limits.process_seconds:
+            cause = f"None of {_count(one.left, 'process')} has had the role {one.role} for {_time(one.age)}"
+            step = f"Start a process with `quarterdeck up --role {one.role}`, or with all roles."
+            yield Finding("role_missing", one.role, cause, WITHOUT[one.role], step)
+
+
 RULES: tuple[Callable[[Look, Limits], Iterator[Finding]], ...] = (
-    connections, unanswered, lanes, outbox, providers, audit, disks, drifts,
+    connections, unanswered, lanes, outbox, providers, audit, disks, drifts, gone, missing,
 )  # fmt: skip
 
 
 def _count(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
+    return f"1 {what}" if count == 1 else f"{count} {what}{'es' if what.endswith('s') else 's'}"
 
 
 def _time(seconds: float) -> str:

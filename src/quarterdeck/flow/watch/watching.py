@@ -21,6 +21,7 @@ class Limits(msgspec.Struct, frozen=True):
     disk_free_bytes: int = 500_000_000
     disk_seconds: float = 14_400.0
     drift_seconds: float = 15.0
+    process_seconds: float = 30.0
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -82,6 +83,24 @@ class Drift(msgspec.Struct, frozen=True):
     age: float
 
 
+class Gone(msgspec.Struct, frozen=True):
+    """A process that died, and that nobody has replaced for `age`; `left` go on."""
+
+    process: str
+    host: str
+    roles: str
+    left: int
+    age: float
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """A role that none of the `left` processes has had for `age`."""
+
+    role: str
+    left: int
+    age: float
+
+
 class Look(msgspec.Struct, frozen=True):
     """One look at everything."""
 
@@ -94,3 +113,5 @@ class Look(msgspec.Struct, frozen=True):
     failing: Sequence[Failing] = ()
     audit_age: float = 0.0
     drifts: Sequence[Drift] = ()
+    gone: Sequence[Gone] = ()
+    missing: Sequence[Missing] = ()

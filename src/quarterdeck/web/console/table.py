@@ -16,6 +16,7 @@ from quarterdeck.actions.inbox import Inbox
 from quarterdeck.actions.pairing import Pairings
 from quarterdeck.actions.problems import Problems
 from quarterdeck.actions.records import Records
+from quarterdeck.actions.replicas import Replicas
 from quarterdeck.actions.resets import Resets
 from quarterdeck.actions.restart import Restart
 from quarterdeck.actions.settings import Settings
@@ -47,6 +48,7 @@ from quarterdeck.web.console.deliveries import DeliveriesPage
 from quarterdeck.web.console.frame import ConsoleRoute, Frame
 from quarterdeck.web.console.home import HomePage
 from quarterdeck.web.console.inbox import InboxPage
+from quarterdeck.web.console.replicas import ReplicasPage
 from quarterdeck.web.console.settings import Machine, SettingsPage, TokensPage
 from quarterdeck.web.console.setup import SetupPage
 from quarterdeck.web.console.usage import UsagePage
@@ -139,6 +141,7 @@ def table(
         *adding_bots(BotsPage(bots, p.restart)),
         *audit(AuditPage(Records(p.store, p.clock), p.verification, p.directory)),
         *settings(SettingsPage(machine, Settings(p.configuration, p.secrets), doctor, p.signin, p.store), tokens),
+        ConsoleRoute("GET", "/console/settings/replicas", ReplicasPage(Replicas(p.store)).show, "admin"),
     )
 
 

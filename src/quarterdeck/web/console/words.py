@@ -7,7 +7,7 @@ TONES: Mapping[str, str] = {
     "dead_lettered": "bad", "failed": "bad", "refused": "bad", "unknown": "bad", "lost": "bad", "error": "bad",
     "denied": "bad", "damaged": "bad", "FAIL": "bad", "WARN": "warn", "changed": "bad", "down": "bad", "expired": "bad",
     "held": "warn", "waiting": "warn", "stopped": "warn", "superseded": "warn", "skipped": "warn", "invalid": "warn",
-    "paused": "warn", "dismissed": "warn", "unwritten": "warn", "begun": "busy",
+    "paused": "warn", "dismissed": "warn", "unwritten": "warn", "begun": "busy", "died": "bad", "draining": "warn",
     "running": "busy", "taken": "busy", "sending": "busy", "streaming": "busy", "ready": "busy", "open": "busy",
 }  # fmt: skip
 """State or outcome -> how it is coloured; all others are well."""
