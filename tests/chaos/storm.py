@@ -33,13 +33,14 @@ REST_SECONDS = 120.0
 class Trouble(NamedTuple):
     """What befalls a fleet, and who writes meanwhile: many people, calm ones, or one with a bot, who is told by it.
 
-    `ahead`: by how many seconds each one's clock is ahead at the beginning.
+    `ahead`: by how many seconds each one's clock is ahead at the beginning. `roles`: what each does, if not all.
     """
 
     happens: "Callable[[Storm], Awaitable[None]]"
     people: Literal["all", "calm", "bot"] = "all"
     site: Path | None = None
     ahead: Sequence[float] = ()
+    roles: Sequence[str] = ("",) * SIZE
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -80,7 +81,7 @@ async def storm(trouble: Trouble, cluster: Cluster, folder: Path, seed: str, num
     complaints: list[str] = []
     violations: list[Violation] = []
     settings = msgspec.structs.replace(settings_of(number), telegram=trouble.people == "bot")
-    async with _world(folder, cluster, seed, settings, trouble.ahead) as here:
+    async with _world(folder, cluster, seed, settings, trouble) as here:
         fleet, people = here.fleet, People(here.here, PLAIN if trouble.people == "calm" else KINDS)
         if trouble.site is not None:
             fleet.install(trouble.site)
@@ -108,7 +109,7 @@ async def storm(trouble: Trouble, cluster: Cluster, folder: Path, seed: str, num
 
 @asynccontextmanager
 async def _world(
-    folder: Path, cluster: Cluster, seed: str, settings: Settings, ahead: Sequence[float]
+    folder: Path, cluster: Cluster, seed: str, settings: Settings, trouble: Trouble
 ) -> AsyncIterator[Storm]:
     database = await asyncio.to_thread(cluster.create)
     async with AsyncExitStack() as stack:
@@ -123,6 +124,8 @@ async def _world(
             mine = msgspec.structs.replace(settings, database=at if n == 0 else database)
             return render(mine, Around(model.url, platform.url, bot.url, bot.port, "", ""))
 
-        fleet = Fleet(folder, SIZE, text, ahead)
+        fleet = Fleet(folder, len(trouble.roles), text, trouble.ahead)
+        for gateway, roles in zip(fleet.gateways, trouble.roles, strict=True):
+            gateway.play(roles)
         made = World(folder, fleet.gateways[0], platform, bot, model, random.Random(seed), Reader(database))
         yield Storm(fleet, stack.enter_context(closing(made)), cluster, database, way, seed)

@@ -125,5 +125,6 @@ TROUBLES: Mapping[str, Trouble] = {
     "silence": Trouble(silence),
     "restart": Trouble(restart),
     "jumps": Trouble(jumps, ahead=(0.0, HOUR, -HOUR)),
+    "split": Trouble(kills, roles=("gateway,scheduler", "gateway", "worker", "worker")),
     "handovers": Trouble(handovers, people="bot"),
 }
