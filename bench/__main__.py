@@ -27,12 +27,11 @@ from bench import (
 from bench.figures import Measured, figures
 from bench.gateway import Failed
 from bench.lab import Lab
-from bench.machine import Others
+from bench.machine import Others, pace
 from bench.promises import TARGETS
 from bench.report import QUIET_LOAD, Result, encode, on, result, setting, table
 
 ROUNDS = 3
-ONCE = "postgresql"  # one round of it takes as long as three of the others
 MEASURES: Mapping[str, Callable[[Lab], Awaitable[Measured]]] = {
     "S1": latency.measure,
     "S2": throughput.measure,
@@ -92,16 +91,19 @@ async def run(given: Namespace, root: Path) -> list[Result]:
     rounds = 1 if given.quick else ROUNDS
     measured: dict[str, list[Measured]] = {name: [] for name in wanted}
     others: dict[str, list[float]] = {name: [] for name in wanted}
+    paces: dict[str, list[float]] = {name: [] for name in wanted}
     for number in range(rounds):
-        for name in wanted if number == 0 else [name for name in wanted if name != ONCE]:
-            begun, watch = time.monotonic(), Others()
+        for name in wanted:
+            before, begun, watch = pace(), time.monotonic(), Others()
             folder = root / name
             measured[name].append(await MEASURES[name](Lab(folder, number, given.quick)))
             others[name].append(watch.cpus())
+            paces[name] += [before, pace()]
             head = TARGETS[name][0]
             value = f"{head.name} {measured[name][-1].values[head.name]:.2f} {head.unit}"
             took = f"{time.monotonic() - begun:.0f} s"
-            print(f"round {number + 1} of {rounds}: {name} in {took}: {value}", flush=True)
+            paced = f"pace {max(paces[name][-2:]):.1f} ms"
+            print(f"round {number + 1} of {rounds}: {name} in {took}: {value} ({paced})", flush=True)
     return [
         result(
             name,
@@ -109,6 +111,7 @@ async def run(given: Namespace, root: Path) -> list[Result]:
             sum(one.samples for one in measured[name]),
             len(measured[name]),
             max(others[name]),
+            paces[name],
             on(where, name),
         )
         for name in wanted

@@ -15,13 +15,16 @@ QUIET_LOAD = 1.5
 """A one-minute load above this, before the start, leaves a 2-core machine too busy to judge."""
 QUIET_OTHERS = 0.2
 """So do other processes that keep more than this of one CPU busy during the measurement."""
+STEADY = 1.3
+"""So does a machine whose own pace changes by more than this factor during the measurement."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One promise. `value`, `unit` and `target` are those of its headline figure, `met` holds for all of them.
 
-    `load1` is the load before the run, `others` the CPUs that other processes kept busy meanwhile; `judged` is
-    false where they leave the figures without much meaning.
+    `load1` is the load before the run, `others` the CPUs that other processes kept busy meanwhile, `paces` how many
+    milliseconds of CPU the same piece of work took before and after each round; `judged` is false where they leave the
+    figures without much meaning.
     """
 
     id: str
@@ -32,6 +35,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     samples: int
     load1: float
     others: float
+    paces: tuple[float, ...]
     judged: bool
     cpu: str
     commit: str
@@ -59,7 +63,15 @@ def on(where: Setting, promise: str) -> Setting:
     return msgspec.structs.replace(where, database="postgresql") if promise == "postgresql" else where
 
 
-def result(promise: str, found: Sequence[Figure], samples: int, rounds: int, others: float, where: Setting) -> Result:
+def result(
+    promise: str,
+    found: Sequence[Figure],
+    samples: int,
+    rounds: int,
+    others: float,
+    paces: Sequence[float],
+    where: Setting,
+) -> Result:
     """A promise's result from its figures; the first one is the headline."""
     head = found[0]
     return Result(
@@ -71,7 +83,8 @@ def result(promise: str, found: Sequence[Figure], samples: int, rounds: int, oth
         samples=samples,
         load1=where.load1,
         others=round(others, 2),
-        judged=where.load1 <= QUIET_LOAD and others <= QUIET_OTHERS,
+        paces=tuple(paces),
+        judged=where.load1 <= QUIET_LOAD and others <= QUIET_OTHERS and unsteady(paces) <= STEADY,
         cpu=where.cpu,
         commit=where.commit,
         database=where.database,
@@ -84,10 +97,16 @@ def table(results: Iterable[Result]) -> str:
     """For eyes: every figure with its target."""
     lines = [f"{'':4}{'figure':46}{'value':>10} {'unit':6}{'target':>10}  "]
     for one in results:
-        noise = "" if one.judged else f"  too busy to judge (load {one.load1:g}, others {one.others:g} CPU)"
+        why = f"load {one.load1:g}, others {one.others:g} CPU, pace x{unsteady(one.paces):.2f}"
+        noise = "" if one.judged else f"  too busy to judge ({why})"
         lines.append(f"{one.id}  {one.samples} samples, {one.rounds} rounds{noise}")
         lines += [row(figure) for figure in one.figures]
     return "\n".join(lines)
+
+
+def unsteady(paces: Sequence[float]) -> float:
+    """The slowest over the quickest."""
+    return max(paces) / min(paces)
 
 
 def row(figure: Figure) -> str:

@@ -67,12 +67,14 @@ def test_a_figure_that_nobody_promised_is_an_error() -> None:
 # -- report ----------------------------------------------------------------------------------------
 
 
-def made(*, load1: float = 0.4, others: float = 0.0, second_met: bool = True) -> object:
+def made(
+    *, load1: float = 0.4, others: float = 0.0, second_met: bool = True, paces: Sequence[float] = (5.0,)
+) -> object:
     found = (
         Figure("p50", 4.56789, "ms", 10.0, True, (4.56789,)),
         Figure("p99", 60.0, "ms", 50.0, second_met, (60.0,)),
     )
-    return result("S1", found, 150, 3, others, msgspec.structs.replace(SETTING, load1=load1))
+    return result("S1", found, 150, 3, others, paces, msgspec.structs.replace(SETTING, load1=load1))
 
 
 def decoded(*results: object) -> list[dict[str, object]]:
@@ -91,9 +93,19 @@ def test_a_promise_is_met_when_all_its_figures_are() -> None:
     assert decoded(made(second_met=False))[0]["met"] is False
 
 
-@pytest.mark.parametrize(("load1", "others", "judged"), [(1.5, 0.2, True), (1.6, 0.0, False), (0.1, 0.3, False)])
-def test_a_busy_machine_is_said_and_hides_no_number(load1: float, others: float, judged: bool) -> None:
-    one = made(load1=load1, others=others)
+@pytest.mark.parametrize(
+    ("load1", "others", "paces", "judged"),
+    [
+        (1.5, 0.2, (5.0, 6.5), True),
+        (1.6, 0.0, (5.0,), False),
+        (0.1, 0.3, (5.0,), False),
+        (0.1, 0.0, (6.0, 5.0, 6.6), False),
+    ],
+)
+def test_a_busy_machine_is_said_and_hides_no_number(
+    load1: float, others: float, paces: Sequence[float], judged: bool
+) -> None:
+    one = made(load1=load1, others=others, paces=paces)
     (shown,) = decoded(one)
     assert (shown["judged"], shown["load1"], shown["value"]) == (judged, load1, 4.5679)
     text = table([one])  # type: ignore[list-item]
