@@ -49,6 +49,9 @@ async def test_a_worker_that_dies_is_missed_until_it_is_there_again(database: st
         _, printed = await fleet.fleet.gateways[GATEWAY].command("replicas", "list")
         told = [msgspec.json.decode(line, type=dict[str, Any]) for line in printed.splitlines()]
         assert [one["id"] for one in told if one["died"]] == [dead["id"]]
+        _, printed = await fleet.fleet.gateways[GATEWAY].command("status")
+        living = msgspec.json.decode(printed, type=dict[str, Any])["replicas"]
+        assert sorted(one["roles"][0] for one in living) == ["gateway", "scheduler"]
 
         fleet.start(WORKER, group)
         (answer,) = await fleet.texts(1)

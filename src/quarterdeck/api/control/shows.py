@@ -20,7 +20,7 @@ from quarterdeck.model.message import (
     decode,
 )
 from quarterdeck.model.turn import CompactStep, FormStep, MediaStep, ModelStep, SteerStep, Step, ToolStep
-from quarterdeck.store import alerts, inbox, intents, journal, outbox, sessions, turns, usage, views
+from quarterdeck.store import alerts, inbox, intents, journal, outbox, processes, sessions, turns, usage, views
 from quarterdeck.store.overview import overview
 from quarterdeck.store.usage import Settled
 
@@ -173,6 +173,11 @@ async def status(parts: Parts, caller: Caller, ask: Nothing) -> Rows:
         "alerts": [
             {"id": one.id, "rule": one.rule, "subject": one.subject, "cause": one.cause, "owner": one.owner}
             for one in firing
+        ],
+        "replicas": [
+            {"id": one.id, "host": one.host, "state": one.state, "roles": one.roles.split(",")}
+            for one in await processes.living(parts.store)
+            if one.lives
         ],
         "plugins": [str(one) for one in parts.plugins],
         "connections": [_health(parts, rules.name) for rules in parts.directory.connections if not rules.rows],
