@@ -224,8 +224,11 @@ async def test_a_retry_in_mid_answer_begins_with_what_has_grown(gateway: Running
 
 
 async def test_leaving_a_stream_stops_the_turn(gateway: Running, client: openai.AsyncOpenAI) -> None:
-    stream = await client.chat.completions.create(model="slow", messages=HELLO, stream=True)
-    await anext(aiter(stream))
+    words: list[Any] = [{"role": "user", "content": " ".join(f"word{n}" for n in range(500))}]
+    stream = await client.chat.completions.create(model="slow", messages=words, stream=True)
+    async for chunk in stream:
+        if text_of([chunk]):  # the turn runs
+            break
     await stream.close()
 
     async def stopped() -> bool:
