@@ -26,7 +26,11 @@ from tests.waiting import until_sync
 
 T = TypeVar("T")
 USER = "quarterdeck"
-START_S = 30.0
+START_S = 60.0
+QUIET = ("autovacuum=off",)
+"""Who reads behind a cursor is shown nothing above the oldest transaction on the server. One that the server begins by
+itself, at any moment, would hide what a test has committed.
+"""
 
 
 class Cluster:
@@ -202,7 +206,7 @@ def postgresql() -> Generator[Cluster]:
     """The server that all tests of a run share."""
     if programs() is None:
         pytest.skip("no PostgreSQL server is installed")
-    with running() as cluster:
+    with running(QUIET) as cluster:
         yield cluster
 
 
@@ -211,5 +215,5 @@ def own_postgresql() -> Generator[Cluster]:
     """A server of a module's own, for tests that stop it: import this fixture, and nobody else is harmed."""
     if programs() is None:
         pytest.skip("no PostgreSQL server is installed")
-    with running() as cluster:
+    with running(QUIET) as cluster:
         yield cluster
