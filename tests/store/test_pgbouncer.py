@@ -61,7 +61,7 @@ def bouncer(postgresql: Cluster) -> Generator[int]:
         return True
 
     try:
-        until_sync(answers, 10, "pgbouncer")
+        until_sync(answers, 30, "pgbouncer")
         yield port
     finally:
         process.kill()
