@@ -75,13 +75,13 @@ async def test_limit_takes_the_oldest(platform: LoopbackStandin, bot: Bot) -> No
 async def test_a_waiting_poll_wakes_at_once_and_otherwise_ends_empty(platform: LoopbackStandin, bot: Bot) -> None:
     began = time.monotonic()
     assert await bot.events(wait=0.2) == []
-    assert 0.2 <= time.monotonic() - began < 5
+    assert 0.2 <= time.monotonic() - began < 20
     async with asyncio.TaskGroup() as group:
         poll = group.create_task(bot.events(wait=30))
         await until(lambda: len(platform.requests) == 2)
         platform.inject(say("wake"))
     assert [event["text"] for event in poll.result()] == ["wake"]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
 async def test_the_older_of_two_polls_gets_409(platform: LoopbackStandin, bot: Bot) -> None:
@@ -249,7 +249,7 @@ async def test_status_and_rate_faults_process_nothing(platform: LoopbackStandin,
 
 
 async def test_a_slow_answer_is_processed_at_once_and_answered_later(platform: LoopbackStandin, bot: Bot) -> None:
-    platform.fault(Fault(route="messages", kind="slow", retry_after=0.2))
+    platform.fault(Fault(route="messages", kind="slow", retry_after=1.0))
     answer = asyncio.create_task(bot.send("x"))
     await until(lambda: platform.messages("r1"))
     assert not answer.done()
@@ -257,7 +257,7 @@ async def test_a_slow_answer_is_processed_at_once_and_answered_later(platform: L
     assert (await answer)[0] == 200
     seconds = platform.requests[-1].seconds
     assert seconds is not None
-    assert seconds >= 0.2
+    assert seconds >= 1.0
     assert (await bot.send("y"))[0] == 200
 
 
