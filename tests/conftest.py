@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.gateway_database import gateways_live_on, gateways_of_a_test  # noqa: F401  fixtures for all
 from tests.postgresql import postgresql  # noqa: F401  a fixture for all
@@ -29,6 +30,10 @@ PROOFS = Path(__file__).parents[1] / "test-results/proofs.json"
 
 # A shell starts what it runs in the background deaf to Ctrl-C, and children inherit that: tests of Ctrl-C would fail.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes tells how busy the machine is, and not whether what is tested is right.
+settings.register_profile("any machine", deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("any machine")
 
 
 class Missing:

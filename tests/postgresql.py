@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Coroutine, Generator, Sequence
@@ -21,12 +20,17 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
+from tests.ports import free_port
 from tests.standins import ROOT, small_disk
 from tests.waiting import until_sync
 
 T = TypeVar("T")
 USER = "quarterdeck"
-START_S = 30.0
+START_S = 60.0
+QUIET = ("autovacuum=off",)
+"""Who reads behind a cursor is shown nothing above the oldest transaction on the server. One that the server begins by
+itself, at any moment, would hide what a test has committed.
+"""
 
 
 class Cluster:
@@ -180,13 +184,6 @@ def server_user() -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running(settings: Sequence[str] = (), disk: int = 0) -> Generator[Cluster]:
     """A started cluster; gone at the end. For `disk` see Cluster."""
@@ -209,7 +206,7 @@ def postgresql() -> Generator[Cluster]:
     """The server that all tests of a run share."""
     if programs() is None:
         pytest.skip("no PostgreSQL server is installed")
-    with running() as cluster:
+    with running(QUIET) as cluster:
         yield cluster
 
 
@@ -218,5 +215,5 @@ def own_postgresql() -> Generator[Cluster]:
     """A server of a module's own, for tests that stop it: import this fixture, and nobody else is harmed."""
     if programs() is None:
         pytest.skip("no PostgreSQL server is installed")
-    with running() as cluster:
+    with running(QUIET) as cluster:
         yield cluster

@@ -13,10 +13,13 @@ from typing import TypeVar, cast
 T = TypeVar("T")
 
 PAUSE = 0.005
-"""Seconds between two looks at a condition."""
+"""Seconds between two looks at a condition, or as many as a look takes: what is waited for has to get on meanwhile."""
+
+PATIENCE = 30.0
+"""Seconds after which nothing is waited for any more; a turn takes some ten of them where others use the machine."""
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], timeout: float = 10, what: str = "") -> T:
+async def until(condition: Callable[[], T | Awaitable[T]], timeout: float = PATIENCE, what: str = "") -> T:
     """Look at `condition` (a function or coroutine function) until it is true and return what it gave.
 
     Raises AssertionError that names `what` after `timeout` seconds, also when a look itself does not return.
@@ -25,17 +28,18 @@ async def until(condition: Callable[[], T | Awaitable[T]], timeout: float = 10, 
     try:
         async with asyncio.timeout(timeout):
             while True:
+                begun = time.monotonic()
                 value = condition()
                 if inspect.isawaitable(value):
                     value = await value
                 if value:
                     return cast("T", value)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(max(PAUSE, time.monotonic() - begun))
     except TimeoutError:
         raise AssertionError(late(condition, timeout, what)) from None
 
 
-def until_sync(condition: Callable[[], T], timeout: float = 10, what: str = "") -> T:
+def until_sync(condition: Callable[[], T], timeout: float = PATIENCE, what: str = "") -> T:
     """The same for tests without an event loop, such as those that watch a child process."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):

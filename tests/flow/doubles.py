@@ -36,23 +36,29 @@ from quarterdeck.ports import (
     ToolContext,
     ToolOutput,
 )
+from tests.waiting import PATIENCE
 
 T = TypeVar("T")
 
 
 class TestClock:
-    """The machine's clock, which a test may move forward."""
+    """The machine's clock, which a test may move forward, or stop so that it moves only then."""
 
     __test__ = False
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self._stopped: tuple[float, float] | None = None
+
+    def stop(self) -> None:
+        """From now on time passes only as `ahead` says."""
+        self._stopped = time.time(), time.monotonic()
 
     def now(self) -> float:
-        return time.time() + self.ahead
+        return (self._stopped[0] if self._stopped else time.time()) + self.ahead
 
     def monotonic(self) -> float:
-        return time.monotonic() + self.ahead
+        return (self._stopped[1] if self._stopped else time.monotonic()) + self.ahead
 
 
 class Log:
@@ -99,7 +105,7 @@ class Held:
 
     async def reached(self) -> None:
         """Returns when something waits here."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await self._reached.wait()
 
     def release(self) -> None:

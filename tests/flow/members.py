@@ -113,7 +113,7 @@ class Member:
 
     async def calm(self) -> None:
         """Wait until what runs is what is held, and nothing is being given up or settled."""
-        await until(lambda: self.life.running == 0 and self._as_held(), 10, f"{self.name} to be calm")
+        await until(lambda: self.life.running == 0 and self._as_held(), what=f"{self.name} to be calm")
 
     async def stop(self, *names: str) -> None:
         """Stop services, as a drain does."""

@@ -1,5 +1,6 @@
 """Several worlds on one database: what each is among the others, who hears whom, and how one of them dies."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -116,6 +117,7 @@ class Group:
             me = Process(name, str(folder), "host", 1, "1", ",".join(ROLES), "live", 0, clock.now())
             among = Processes(me, standing, line, store, clock, log, world._die)
             leases = Leases(store, name, among.gone, clock, log)
+            leases._moved_at = math.inf  # what the first has stays there, however long a test takes: see test_leases
             return Sharing(standing, Together(among, leases, news, line, log), ROLES)
 
         world = World(folder, self.database, share)

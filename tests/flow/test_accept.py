@@ -255,7 +255,7 @@ async def test_a_chosen_model_that_is_gone_fails_with_a_word(idle_world: World) 
     world.settings.let(fallback=())
     await world.restart()
     accepted = await world.say("hello")
-    assert list(await world.ended(accepted, timeout=3)) == ["failed"]
+    assert list(await world.ended(accepted)) == ["failed"]
     await world.rest()
     assert len(world.platform.texts()) == 2
 
@@ -293,9 +293,9 @@ async def test_of_every_stranger_whoever_follows_hears_once(idle_world: World) -
     await world.start()
     with world.parts.live.watch("") as watcher:
         await asyncio.gather(*(world.say(f"hello {n}", who=f"p{n % 4}", room=f"r{n % 4}") for n in range(8)))
-        await watcher.next(5.0)
-        told = [one for one in await events.after_any(world.store, 0, 100) if one.kind == "pairing.asked"]
-    await world.rest()
+        await watcher.next(10.0)
+    await world.rest()  # whoever reads behind a cursor is shown nothing above an operation that still runs
+    told = [one for one in await events.after_any(world.store, 0, 100) if one.kind == "pairing.asked"]
     wishes = {wish.id: wish for wish in await people.pairings(world.store, "asked", 50, "")}
     assert len(wishes) == 4
     assert {one.session_id for one in told} == {""}

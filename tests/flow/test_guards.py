@@ -348,7 +348,7 @@ async def test_one_rooms_waiting_time_holds_no_other_room(world: World) -> None:
     await world.say("hello", room="r1")
     await until(lambda: world.part_states() == ["ready"], what="the refused attempt")
     await world.say("hello", room="r2", who="p2")
-    await until(lambda: world.platform.texts("r2"), 5, "the answer in the other room")
+    await until(lambda: world.platform.texts("r2"), what="the answer in the other room")
     world.jump(101)
     await world.rest()
 

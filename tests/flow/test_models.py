@@ -125,7 +125,7 @@ async def test_a_provider_that_is_not_there_is_a_failed_turn(idle_world: World) 
     world.settings.let(model="nobody/m")
     await world.start()
     accepted = await world.say("go")
-    assert list(await world.ended(accepted, timeout=3)) == ["failed"]
+    assert list(await world.ended(accepted)) == ["failed"]
     await world.rest()
     assert len(world.platform.texts()) == 1
 

@@ -168,8 +168,8 @@ async def test_a_steering_message_behind_many_others_does_not_hang_the_turn(idle
         await world.say(f"wait {n}", mode="followup")
     await world.say("left", mode="steer")
     held.release()
-    assert list(await world.ended(first, timeout=3)) == ["answered"]
-    await world.rest(timeout=20)
+    assert list(await world.ended(first)) == ["answered"]
+    await world.rest()
 
 
 async def test_an_interrupt_ends_the_turn_and_starts_the_next(world: World) -> None:
@@ -221,13 +221,13 @@ async def test_a_tool_whose_intent_a_stop_left_out_is_skipped(idle_world: World)
 
 async def test_a_turn_out_of_time_says_so(idle_world: World) -> None:
     world = idle_world
-    world.settings.let(turn_seconds=0.2)
+    world.settings.let(turn_seconds=2.0)  # enough to ask the model, on a busy machine too
     await world.start()
     world.main.hold()
     first = await world.say("one")
     assert list(await world.ended(first)) == ["failed"]
     await world.rest()
-    assert world.platform.texts() == ["I stopped after 0 seconds without reaching an answer."]
+    assert world.platform.texts() == ["I stopped after 2 seconds without reaching an answer."]
     assert world.main.cancelled == 1
 
 

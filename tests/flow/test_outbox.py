@@ -273,7 +273,7 @@ async def test_a_room_goes_on_when_an_outcome_could_not_be_written_at_once(loose
     for _ in range(3):
         world.look()
         await until(lambda: not world.busy or world.parts.outbox._rooms._later, what="rest or a wait")
-    await until(lambda: "re: two" in world.platform.texts(), timeout=12, what="the room to go on")
+    await until(lambda: "re: two" in world.platform.texts(), what="the room to go on")
 
 
 async def test_more_rooms_at_once_than_there_are_tasks(idle_world: World) -> None:
@@ -290,7 +290,7 @@ async def test_more_rooms_at_once_than_there_are_tasks(idle_world: World) -> Non
     for held in holds:
         held.release()
     world.look()
-    await world.rest(timeout=12)
+    await world.rest()
     assert [world.platform.texts(f"r{n}") for n in range(5)] == [["re: hello"]] * 5
 
 

@@ -238,7 +238,7 @@ async def test_a_stop_does_not_wait_for_a_file(world: World) -> None:
     await held.reached()
     await world.say("/stop")
     try:
-        assert list(await world.ended(accepted, timeout=2)) == ["stopped"]
+        assert list(await world.ended(accepted)) == ["stopped"]
     finally:
         held.release()
 

@@ -188,7 +188,7 @@ async def test_a_tool_that_breaks_is_told_to_its_model(idle_world: World, wrong:
     """What acts on the world may have acted; everything else has merely failed. The turn goes on."""
     world = idle_world
     world.tools["look"] = GuardedTool(BadTool(wrong, effect))  # type: ignore[assignment]
-    world.settings.let(tools=("look",), turn_seconds=0.4 if wrong == "hangs" else 30.0)
+    world.settings.let(tools=("look",), turn_seconds=2.0 if wrong == "hangs" else 30.0)
     await world.start()
     world.main.use(("look", "{}"))
     outcomes = await world.ended(await world.say("go"))

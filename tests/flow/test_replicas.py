@@ -16,9 +16,7 @@ from tests.databases import Database
 from tests.flow.doubles import RETRY_SOON, ToolDouble
 from tests.flow.several import Group, peers
 from tests.flow.world import World
-from tests.waiting import until
-
-pytestmark = pytest.mark.timeout(60)
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -105,7 +103,7 @@ async def test_a_stop_that_comes_elsewhere_cuts_at_once(group: Group) -> None:
     one = await a.say("one")
     await held.reached()
     await b.say("/stop")
-    assert await a.ended(one, timeout=3) == ["stopped"]
+    assert await a.ended(one) == ["stopped"]
     assert a.main.cancelled == 1
     assert any("cuts" in json.loads(text) for text in group.said)
 
@@ -119,7 +117,7 @@ async def test_a_stop_takes_effect_in_time_where_nobody_hears_of_it(group: Group
     group.hearing.clear()
     two = await a.say("two", mode="followup", connection="wire2", who="p2")
     await b.say("/stop")
-    assert await a.ended(one, timeout=2) == ["stopped"]
+    assert await a.ended(one) == ["stopped"]
     assert (a.main.cancelled, await a.ended(two)) == (1, ["answered"])
     await at_rest(a, b)
 
@@ -132,7 +130,7 @@ async def test_a_pause_takes_effect_in_time_where_nobody_hears_of_it(group: Grou
     group.hearing.clear()
     p = b.parts
     await Connections(p.store, p.directory, p.auditor, p.outbox, b.clock).pause("wire", "the bot moves", SYSTEM)
-    await until(lambda: a.parts.directory.pauses.of("wire") is not None, 2)
+    await until(lambda: a.parts.directory.pauses.of("wire") is not None)
     held.release()
     await a.ended(one)
     await until(lambda: a.part_states() == ["ready"])
@@ -140,7 +138,7 @@ async def test_a_pause_takes_effect_in_time_where_nobody_hears_of_it(group: Grou
         await a.say("two")
     assert a.platform.texts() == []
     await Connections(p.store, p.directory, p.auditor, p.outbox, b.clock).resume("wire", SYSTEM)
-    await until(lambda: a.platform.texts() == ["late"], 2)
+    await until(lambda: a.platform.texts() == ["late"])
 
 
 async def test_an_interruption_that_comes_elsewhere_cuts_at_once(group: Group) -> None:
@@ -149,7 +147,7 @@ async def test_an_interruption_that_comes_elsewhere_cuts_at_once(group: Group) -
     one = await a.say("one")
     await held.reached()
     two = await b.say("two", mode="interrupt")
-    await a.ended(one, two, timeout=3)
+    await a.ended(one, two)
     await at_rest(a, b)
     assert a.main.cancelled == 1
     assert a.platform.texts()[-1].startswith("re: ")
@@ -171,7 +169,7 @@ async def test_whoever_holds_the_connection_sends(group: Group) -> None:
     a, b = await group.start("a", "b")
     assert (peers(a).holds("wire"), peers(b).holds("wire")) == (True, False)
     await b.ended(await b.say("one"))
-    await until(lambda: b.platform.texts() == ["re: one"], 3)
+    await until(lambda: b.platform.texts() == ["re: one"])
     assert b.main.asked == 1
     assert any("rooms" in json.loads(text) for text in group.said)
     sent = "SELECT process FROM intents WHERE kind = 'send'"
@@ -228,7 +226,7 @@ async def test_what_a_dead_process_begins_while_it_is_taken_up_is_closed_too(gro
     a.store.before["model_intent"].append(late)
     b.store.before["take"].append(first)
     one = await a.say("look", files=(Attachment("a.txt", "text/plain", 4, native_id="f"),))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await reached.wait()
     await until(lambda: group.buried(b, "a"))
     assert await b.ended(one) == ["answered"]
@@ -260,7 +258,7 @@ async def test_a_send_that_a_paused_process_begins_behind_its_end_holds_no_room(
     b.store.before["send_intent"].append(first)
     a.platform.answers(RETRY_SOON)
     one = await a.say("one")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await reached.wait()
     group.lines["a"].cut = True
     await until(lambda: group.buried(b, "a"))
@@ -281,8 +279,8 @@ async def test_the_disk_of_each_process_is_seen_everywhere_while_it_lives(group:
     seen = [peers(world).disks(lambda name=name: room[name]) for world, name in ((a, "a"), (b, "b"))]
     both = {Disk(5_000, 90.0, "host", "a"), Disk(7_000, None, "host", "b")}
     for disks in seen:
-        await until(lambda disks=disks: set(disks()) == both, 3)
+        await until(lambda disks=disks: set(disks()) == both)
     room["b"] = Disk(6_000)
-    await until(lambda: Disk(6_000, None, "host", "b") in seen[0](), 3)
+    await until(lambda: Disk(6_000, None, "host", "b") in seen[0]())
     await group.kill(b)
-    await until(lambda: list(seen[0]()) == [Disk(5_000, 90.0, "host", "a")], 3)
+    await until(lambda: list(seen[0]()) == [Disk(5_000, 90.0, "host", "a")])

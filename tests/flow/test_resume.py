@@ -198,7 +198,7 @@ async def test_every_acknowledged_message_is_answered_over_a_kill_under_load(wor
     for act, result in zip(acts, results, strict=True):
         if isinstance(result, BaseException):
             await world.accept(act)
-    await world.rest(timeout=20)
+    await world.rest()
     assert sorted(set(world.outcomes()), key=str) == ["answered"]
     assert len(world.outcomes()) == 70
 

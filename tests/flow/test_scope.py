@@ -161,7 +161,7 @@ async def test_an_answer_goes_where_the_newest_message_of_its_turn_came_from(wor
     )
     world.main.manual = True
     first = await world.say("first", who="p1", room="r1")
-    await until(lambda: world.main.waiting, 10, "a model call")
+    await until(lambda: world.main.waiting, what="a model call")
     second = await world.say("second", who="p1", room="r1")
     third = await world.say("third", who="p2", room="r2", connection="wire2")
     await answer_all(world)
@@ -193,7 +193,7 @@ async def answer_all(world: World) -> None:
                 future.set_result(Reply("answer"))
         return not world.rows("SELECT 1 FROM inbox WHERE state <> 'ended'")
 
-    await until(quiet, 10, "answers")
+    await until(quiet, what="answers")
     world.main.manual = False
 
 
@@ -215,10 +215,10 @@ async def test_an_answer_that_grows_elsewhere_is_completed_there_and_said_here(s
     await linked(world)
     world.main.manual = True
     first = await world.say("first", who="p1", room="r1")
-    await until(lambda: world.main.waiting, 10, "a model call")
+    await until(lambda: world.main.waiting, what="a model call")
     steering = await world.say("second", who="p2", room="r2", connection="wire2", mode="steer")
     world.main.waiting[0].set_result(Reply("a moment", (ToolCall("c1", "look", "{}"),), "tool_calls"))
-    await until(lambda: len(world.main.requests) == 4, 10, "the next model call")
+    await until(lambda: len(world.main.requests) == 4, what="the next model call")
     await answer_all(world)
     await world.ended(first, steering)
     await world.rest()
@@ -230,7 +230,7 @@ async def test_stop_from_one_room_stops_what_the_other_began(world: World) -> No
     await linked(world)
     world.main.manual = True
     first = await world.say("first", who="p1", room="r1")
-    await until(lambda: world.main.waiting, 10, "a model call")
+    await until(lambda: world.main.waiting, what="a model call")
     await world.say("/stop", who="p2", room="r2", connection="wire2")
     assert await world.ended(first) == ["stopped"]
     world.main.manual = False
@@ -242,7 +242,7 @@ async def test_after_a_kill_the_answer_still_finds_its_room(world: World) -> Non
     await linked(world)
     world.main.manual = True
     one = await world.say("here", who="p1", room="r1")
-    await until(lambda: world.main.waiting, 10, "a model call")
+    await until(lambda: world.main.waiting, what="a model call")
     await world.kill()
     world.main.manual = False
     await world.start()
@@ -333,7 +333,7 @@ async def test_what_waits_too_long_is_told_where_it_was_said(idle_world: World) 
     await linked(world)
     world.main.manual = True
     busy = await world.say("busy", who="p1", room="r1")
-    await until(lambda: world.main.waiting, 10, "a model call")
+    await until(lambda: world.main.waiting, what="a model call")
     one = await world.say("late one", who="p1", room="r1")
     two = await world.say("late two", who="p2", room="r2", connection="wire2")
     world.clock.ahead += 100

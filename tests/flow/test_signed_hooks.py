@@ -11,6 +11,7 @@ from quarterdeck.base.secrets import SecretReader, SecretRef
 from quarterdeck.flow.hooks import HookRule
 from quarterdeck.net.client import Client
 from quarterdeck.plugins.webhook import SignedHook
+from tests.channels.support import nobody
 from tests.flow.test_hooks import records, turn
 from tests.flow.world import World
 from tests.standins.hooks import SECRET, Answer, Receiver, receiver
@@ -41,7 +42,7 @@ def world(idle_world: World, peer: Receiver, client: Client) -> World:
     points = frozenset(
         f"{when}_{place}" for when in ("before", "after") for place in ("route", "model", "tool", "send")
     )
-    idle_world.hooks.append(HookRule("far", points, signed(peer, client), 1.0))
+    idle_world.hooks.append(HookRule("far", points, signed(peer, client), 3.0))
     return idle_world
 
 
@@ -66,7 +67,7 @@ async def test_a_whole_turn(world: World, peer: Receiver) -> None:
         (Answer(body=b'{"deny":{"reason":"not today"}}'), "not today"),
         (Answer(status=500), "the hook far failed: it answered 500"),
         (Answer(body=b"?"), "the hook far failed: its answer is none of"),
-        (Answer(hang=True), "the hook far failed: no reply within 1 s"),
+        (Answer(hang=True), "the hook far failed: no reply within 3 s"),
     ],
     ids=["deny", "fail", "nonsense", "slow"],
 )
@@ -80,8 +81,7 @@ async def test_a_denial_and_a_failure_in_a_turn(world: World, peer: Receiver, an
 
 
 async def test_nobody_listens(idle_world: World, client: Client) -> None:
-    async with receiver() as gone:
-        hook = signed(gone, client)
+    hook = signed(Receiver(f"{nobody()}/hook"), client)
     idle_world.hooks.append(HookRule("far", frozenset(("before_route",)), hook, 5.0))
     _, outcome = await turn(idle_world)
     assert outcome == "refused"

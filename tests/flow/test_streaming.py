@@ -135,7 +135,7 @@ async def test_a_showing_that_breaks_does_not_end_the_turn(streamed: World) -> N
     accepted = await streamed.say("go")
     await until(lambda: streamed.platform.calls)
     held.release()
-    assert list(await streamed.ended(accepted, timeout=3)) == ["answered"]
+    assert list(await streamed.ended(accepted)) == ["answered"]
     await streamed.rest()
     assert streamed.main.asked == 1
 

@@ -76,7 +76,7 @@ async def test_a_tool_that_takes_too_long(idle_world: World, effect: str, status
     """Only what acts on the world can have acted."""
     world = idle_world
     tool = world.add_tool(ToolDouble("look", effect=effect, repeatable=False))  # type: ignore[arg-type]
-    world.settings.let(turn_seconds=0.2)
+    world.settings.let(turn_seconds=2.0)  # enough to begin the call, on a busy machine too
     await world.start()
     world.main.use(("look", "{}"))
     tool.hold()

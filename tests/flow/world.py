@@ -52,7 +52,7 @@ from tests.flow.doubles import LifeLog, Log, Model, Platform, PlatformChannel, T
 from tests.flow.money import PRICES
 from tests.flow.rest import Book
 from tests.flow.spy import Places, Spy
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 HISTORY_BYTES = 1024 * 1024
 
@@ -206,7 +206,7 @@ class World:
 
         life = Life(service, fail, log)
         self.parts.lives.append((life, asyncio.ensure_future(run(life))))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await life.until_ready()
 
     async def _build(self) -> Parts:
@@ -303,12 +303,12 @@ class World:
         accepting = asyncio.create_task(parts.intake.accept(inbound))
         dying = asyncio.create_task(died.wait())
         try:
-            await asyncio.wait((accepting, dying), timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((accepting, dying), timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
             if accepting.done() and not accepting.cancelled():
                 return accepting.result()
             if died.is_set():
                 raise Died
-            raise AssertionError(f"{inbound.act_key} is not accepted within 10 s")
+            raise AssertionError(f"{inbound.act_key} is not accepted within {PATIENCE:g} s")
         finally:
             accepting.cancel()
             dying.cancel()
@@ -387,14 +387,14 @@ class World:
             left.append({"what": "a worker"})
         return [row["what"] for row in left]
 
-    async def rest(self, timeout: float = 10) -> None:
+    async def rest(self, timeout: float = PATIENCE) -> None:
         """Wait until nothing is under way."""
         try:
             await until(lambda: not self.busy, timeout, "everything to come to rest")
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.busy}; log: {self.log.lines[-5:]}") from None
 
-    async def ended(self, *accepted: Acceptance, timeout: float = 10) -> Sequence[str | None]:
+    async def ended(self, *accepted: Acceptance, timeout: float = PATIENCE) -> Sequence[str | None]:
         """Wait until these acts have outcomes."""
         await until(lambda: all(self.outcome(one) for one in accepted), timeout, "the outcomes")
         return [self.outcome(one) for one in accepted]

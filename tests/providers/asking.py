@@ -17,11 +17,12 @@ from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
 from quarterdeck.providers.http.wire import Wire
 from tests.standins.model import KEY
 
-QUICK = Timeouts(connect=2, first_byte=0.3, idle=0.3, total=10)
+PATIENT = Timeouts()  # runs out for no service that does something, however busy the machine is
+QUICK = Timeouts(first_byte=0.5, idle=0.5)  # for one that falls silent
 
 
 def provider_at(
-    client: Client, url: str, wire: Wire, secret: str | None = KEY, timeouts: Timeouts = QUICK
+    client: Client, url: str, wire: Wire, secret: str | None = KEY, timeouts: Timeouts = PATIENT
 ) -> HttpProvider:
     async def endpoint(key: str) -> Endpoint:
         return Endpoint(f"{url}/v1/", None if secret is None else Secret(secret))

@@ -21,13 +21,13 @@ from quarterdeck.ports import Delta, ListedModel, ModelRequest, Provider, Provid
 from quarterdeck.providers.anthropic.adapter import MessagesWire, configured
 from quarterdeck.providers.anthropic.settings import Settings
 from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
+from tests.providers.asking import PATIENT, QUICK
 from tests.standins.anthropic import KEY, NEWER, OLDER, THINKER, AnthropicStandin, anthropic_standin
 from tests.standins.files import PDF, png
 from tests.standins.raw_http import Peer, forever, serving
 from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.proves("provider.anthropic")]
-QUICK = Timeouts(connect=2, first_byte=0.3, idle=0.3, total=10)
 LOOK_UP = ToolSpec("look_up", "Looks up.", '{"properties":{"q":{"type":"string"}}}')
 SEND = ToolSpec("send", "Sends.", "{}")
 EVENT_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -45,11 +45,13 @@ async def model() -> AsyncIterator[AnthropicStandin]:
         yield standin
 
 
-def provider_at(client: Client, url: str, secret: str | None = KEY, **own: Any) -> HttpProvider:
+def provider_at(
+    client: Client, url: str, secret: str | None = KEY, timeouts: Timeouts = PATIENT, **own: Any
+) -> HttpProvider:
     async def endpoint(key: str) -> Endpoint:
         return Endpoint(f"{url}/v1/", None if secret is None else Secret(secret))
 
-    return HttpProvider("main", client, endpoint, SystemClock(), MessagesWire(Settings(**own)), timeouts=QUICK)
+    return HttpProvider("main", client, endpoint, SystemClock(), MessagesWire(Settings(**own)), timeouts=timeouts)
 
 
 @pytest.fixture
@@ -312,9 +314,10 @@ async def test_steering_stands_behind_the_results(provider: HttpProvider) -> Non
     ],
 )
 async def test_failures(
-    provider: HttpProvider, text: str, kind: str, retryable: bool, retry_after: float | None
+    client: Client, model: AnthropicStandin, text: str, kind: str, retryable: bool, retry_after: float | None
 ) -> None:
-    failed = await fail(provider, text)
+    timeouts = QUICK if text == "[[hang]]" else PATIENT
+    failed = await fail(provider_at(client, model.url, timeouts=timeouts), text)
     assert (failed.kind, failed.retryable, failed.retry_after) == (kind, retryable, retry_after)
     assert KEY not in str(failed)
 

@@ -58,11 +58,11 @@ async def fetched(
 
 
 async def test_whoever_asks_before_it_is_there_is_answered_when_it_is(tmp_path: Path) -> None:
-    async with fetched(tmp_path, still_seconds=0.8) as (model, download, progress), asyncio.TaskGroup() as group:
+    async with fetched(tmp_path, still_seconds=2.0) as (model, download, progress), asyncio.TaskGroup() as group:
         asking = group.create_task(asked(model, WISH))
-        for done in range(12):  # in all longer than a download may stand still
+        for done in range(50):  # in all longer than a download may stand still
             progress(Progress("weights", done, 100))
-            finished, _ = await asyncio.wait([asking], timeout=0.1)
+            finished, _ = await asyncio.wait([asking], timeout=0.05)
             assert not finished
         download.end.set_result(ModelStatus("ready"))
         answer, shown = await asking

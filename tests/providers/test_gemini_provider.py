@@ -26,6 +26,7 @@ from quarterdeck.providers.gemini.wire import Dialect
 from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
 from quarterdeck.providers.http.keys import KeyHealth
 from tests.doors.commands import Desk
+from tests.providers.asking import PATIENT, QUICK
 from tests.providers.gemini_strategies import PDF, PNG
 from tests.standins.gemini import KEY, GeminiStandin, gemini_standin
 from tests.standins.raw_http import Peer, serving
@@ -33,7 +34,6 @@ from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.proves("provider.gemini")]
 TWO, THREE = "gemini-2.5-flash", "gemini-3-flash-preview"
-QUICK = Timeouts(connect=2, first_byte=0.3, idle=0.3, total=10)
 HEALTH = attrgetter("state")
 TOOLS = (
     ToolSpec("look_up", "Looks up.", '{"type":"object","properties":{"q":{"type":"string","minLength":1}}}'),
@@ -54,7 +54,7 @@ async def gemini() -> AsyncIterator[GeminiStandin]:
 
 
 def provider_at(
-    client: Client, url: str, *secrets: str, timeouts: Timeouts = QUICK, thoughts: bool = False
+    client: Client, url: str, *secrets: str, timeouts: Timeouts = PATIENT, thoughts: bool = False
 ) -> HttpProvider:
     """A provider with these keys, the stand-in's own when none is named."""
     keys = secrets or (KEY,)
@@ -213,7 +213,7 @@ async def test_an_end_that_comes_late_does_not_lose_the_answer(client: Client) -
         await reader.read()
 
     async with serving(talk) as peer:
-        answer, _ = await ask(provider_at(client, peer.url), "x")
+        answer, _ = await ask(provider_at(client, peer.url, timeouts=QUICK), "x")
         assert answer.message.text == "hi"
         request = peer.requests[0]
     assert b"POST /bot123:SECRET/send/v1beta/models/gemini-3-flash-preview:streamGenerateContent?alt=sse " in request
@@ -250,9 +250,9 @@ async def test_an_end_that_comes_late_does_not_lose_the_answer(client: Client) -
     ],
 )
 async def test_failures(
-    provider: HttpProvider, gemini: GeminiStandin, text: str, kind: str, retryable: bool, retry_after: float | None
+    client: Client, gemini: GeminiStandin, text: str, kind: str, retryable: bool, retry_after: float | None
 ) -> None:
-    failed = await fail(provider, text)
+    failed = await fail(provider_at(client, gemini.url, timeouts=QUICK if kind == "timeout" else PATIENT), text)
     assert (failed.kind, failed.retryable, failed.retry_after) == (kind, retryable, retry_after)
     assert len(gemini.calls) == 1  # never tried again by itself
 

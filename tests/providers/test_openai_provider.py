@@ -20,13 +20,13 @@ from quarterdeck.ports import Delta, ListedModel, ModelProfile, ModelRequest, Pr
 from quarterdeck.providers.http.adapter import Endpoint, HttpProvider
 from quarterdeck.providers.openai_compatible.adapter import ChatWire, configured
 from quarterdeck.providers.openai_compatible.dialect import Dialect
+from tests.providers.asking import PATIENT, QUICK
 from tests.standins.model import KEY, ModelStandin, Settings, model_standin
 from tests.standins.raw_http import Peer, forever, serving
 from tests.waiting import until
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.proves("provider.openai-compatible")]
 WIRE = ChatWire(ModelProfile(), Dialect())
-QUICK = Timeouts(connect=2, first_byte=0.3, idle=0.3, total=10)
 TOOL = ToolSpec("look_up", "Looks up.", '{"type":"object","properties":{}}')
 EVENT_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 ANSWER = b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n'
@@ -45,7 +45,7 @@ async def model() -> AsyncIterator[ModelStandin]:
         yield standin
 
 
-def provider_at(client: Client, url: str, secret: str | None = KEY, timeouts: Timeouts = QUICK) -> HttpProvider:
+def provider_at(client: Client, url: str, secret: str | None = KEY, timeouts: Timeouts = PATIENT) -> HttpProvider:
     async def endpoint(key: str) -> Endpoint:
         return Endpoint(f"{url}/v1/", None if secret is None else Secret(secret))
 
@@ -159,7 +159,7 @@ async def test_the_connection_is_used_again_although_its_end_comes_late(client: 
         while True:
             await peer.read(reader)
             writer.write(EVENT_HEAD + chunked(ANSWER + DONE))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await seen.wait()
             writer.write(b"0\r\n\r\n")
 
@@ -181,7 +181,7 @@ async def test_an_endpoint_that_does_not_close_after_its_answer_is_not_waited_fo
 
     async with serving(talk) as peer:
         patient = provider_at(client, peer.url, timeouts=Timeouts(idle=50))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert (await ask(patient, "x"))[0].message.text == "hi"
         await until(lambda: peer.open == 0)
 
@@ -239,9 +239,9 @@ async def test_nothing_is_sent_without_the_right_permit(provider: HttpProvider, 
     ],
 )
 async def test_failures(
-    provider: HttpProvider, model: ModelStandin, text: str, kind: str, retryable: bool, retry_after: float | None
+    client: Client, model: ModelStandin, text: str, kind: str, retryable: bool, retry_after: float | None
 ) -> None:
-    failed = await fail(provider, text)
+    failed = await fail(provider_at(client, model.url, timeouts=QUICK if kind == "timeout" else PATIENT), text)
     assert (failed.kind, failed.retryable, failed.retry_after) == (kind, retryable, retry_after)
     assert len(model.calls) == 1  # never tried again by itself
 
@@ -252,7 +252,7 @@ async def test_the_next_attempt_is_whole(provider: HttpProvider) -> None:
 
 
 async def test_the_total_time_ends_a_stream_that_goes_on(client: Client, model: ModelStandin) -> None:
-    hurried = provider_at(client, model.url, timeouts=Timeouts(idle=5, total=0.4))
+    hurried = provider_at(client, model.url, timeouts=Timeouts(total=1.0))
     assert (await fail(hurried, "[[stream 1000 20]]")).kind == "timeout"
     await until(lambda: model.calls[0].disconnected)
 
@@ -312,7 +312,7 @@ async def test_an_error_whose_body_never_ends_is_told_by_its_status(client: Clie
         await forever(reader)
 
     async with serving(talk) as peer:
-        failed = await fail(provider_at(client, peer.url), "x")
+        failed = await fail(provider_at(client, peer.url, timeouts=QUICK), "x")
         await until(lambda: peer.open == 0)
     assert (failed.kind, failed.retry_after) == ("overload", 9.0)
 
@@ -349,7 +349,7 @@ async def test_an_endpoint_that_never_gets_ready(client: Client) -> None:
 
 @pytest.mark.parametrize("text", ["[[stream 1000 20]]", "[[hang]]"])
 async def test_cancelling_closes_the_connection(client: Client, model: ModelStandin, text: str) -> None:
-    provider = provider_at(client, model.url, timeouts=Timeouts())
+    provider = provider_at(client, model.url)
     deltas: list[Delta] = []
     call = asked(provider, text)
     async with asyncio.TaskGroup() as group:
@@ -357,7 +357,7 @@ async def test_cancelling_closes_the_connection(client: Client, model: ModelStan
         await until(lambda: deltas if "stream" in text else model.calls)
         task.cancel()
     assert task.cancelled()
-    await until(lambda: model.calls[0].disconnected, timeout=2)
+    await until(lambda: model.calls[0].disconnected)
 
 
 # -- configured --------------------------------------------------------------------------------------------

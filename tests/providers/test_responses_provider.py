@@ -16,12 +16,11 @@ from quarterdeck.model.asking import AnswerForm, Options, ToolSpec
 from quarterdeck.model.media import IMAGES, PDF
 from quarterdeck.model.message import AssistantMessage, Attachment, Said, ToolResult, UserMessage
 from quarterdeck.net.client import Client
-from quarterdeck.net.outgoing import Timeouts
 from quarterdeck.ports import ListedModel, ModelProfile, ModelRequest, Provider, ProviderFailed
 from quarterdeck.providers.http.adapter import HttpProvider
 from quarterdeck.providers.openai_responses.adapter import ResponsesWire, configured
 from quarterdeck.providers.openai_responses.wire import Manner
-from tests.providers.asking import asked, failed, history, permit_for, provider_at, vectors
+from tests.providers.asking import PATIENT, QUICK, asked, failed, history, permit_for, provider_at, vectors
 from tests.providers.histories import FILES
 from tests.standins.model import KEY, ModelStandin, Settings, model_standin
 from tests.waiting import until
@@ -189,9 +188,10 @@ async def test_a_long_history_is_cached(provider: HttpProvider) -> None:
     ],
 )
 async def test_failures(
-    provider: HttpProvider, model: ModelStandin, text: str, kind: str, retryable: bool, retry_after: float | None
+    client: Client, model: ModelStandin, text: str, kind: str, retryable: bool, retry_after: float | None
 ) -> None:
-    found = await failed(provider, request(text))
+    timeouts = QUICK if kind == "timeout" else PATIENT
+    found = await failed(provider_at(client, model.url, WIRE, timeouts=timeouts), request(text))
     assert (found.kind, found.retryable, found.retry_after) == (kind, retryable, retry_after)
     assert len(model.calls) == 1  # never tried again by itself
 
@@ -227,13 +227,13 @@ async def test_nothing_is_sent_without_the_right_permit(provider: HttpProvider, 
 
 
 async def test_cancelling_closes_the_connection(client: Client, model: ModelStandin) -> None:
-    provider = provider_at(client, model.url, WIRE, timeouts=Timeouts())
+    provider = provider_at(client, model.url, WIRE)
     call = provider.prepare(request("[[stream 1000 20]]"))
     async with asyncio.TaskGroup() as group:
         task = group.create_task(provider.complete(call, permit_for(call), lambda _: None))
         await until(lambda: model.calls)
         task.cancel()
-    await until(lambda: model.calls[0].disconnected, timeout=2)
+    await until(lambda: model.calls[0].disconnected)
 
 
 # -- vectors, and as configured ----------------------------------------------------------------------------

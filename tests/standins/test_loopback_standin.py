@@ -75,13 +75,13 @@ async def test_limit_takes_the_oldest(platform: LoopbackStandin, bot: Bot) -> No
 async def test_a_waiting_poll_wakes_at_once_and_otherwise_ends_empty(platform: LoopbackStandin, bot: Bot) -> None:
     began = time.monotonic()
     assert await bot.events(wait=0.2) == []
-    assert 0.2 <= time.monotonic() - began < 5
+    assert 0.2 <= time.monotonic() - began < 20
     async with asyncio.TaskGroup() as group:
         poll = group.create_task(bot.events(wait=30))
         await until(lambda: len(platform.requests) == 2)
         platform.inject(say("wake"))
     assert [event["text"] for event in poll.result()] == ["wake"]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
 async def test_the_older_of_two_polls_gets_409(platform: LoopbackStandin, bot: Bot) -> None:
@@ -99,8 +99,8 @@ async def test_the_older_of_two_polls_gets_409(platform: LoopbackStandin, bot: B
 
 async def test_a_poll_whose_client_left_holds_nothing(platform: LoopbackStandin, bot: Bot) -> None:
     with pytest.raises(TimeoutError):
-        await bot.call("GET", "/events?wait=30", timeout=aiohttp.ClientTimeout(total=0.1))
-    await until(lambda: platform.requests[0].disconnected)
+        await bot.call("GET", "/events?wait=30", timeout=aiohttp.ClientTimeout(total=1))
+    await until(lambda: platform.requests and platform.requests[0].disconnected)
     assert platform.requests[0].fate is None
     platform.inject(say("still there"))
     assert [event["text"] for event in await bot.events(wait=5)] == ["still there"]
@@ -249,7 +249,7 @@ async def test_status_and_rate_faults_process_nothing(platform: LoopbackStandin,
 
 
 async def test_a_slow_answer_is_processed_at_once_and_answered_later(platform: LoopbackStandin, bot: Bot) -> None:
-    platform.fault(Fault(route="messages", kind="slow", retry_after=0.2))
+    platform.fault(Fault(route="messages", kind="slow", retry_after=1.0))
     answer = asyncio.create_task(bot.send("x"))
     await until(lambda: platform.messages("r1"))
     assert not answer.done()
@@ -257,7 +257,7 @@ async def test_a_slow_answer_is_processed_at_once_and_answered_later(platform: L
     assert (await answer)[0] == 200
     seconds = platform.requests[-1].seconds
     assert seconds is not None
-    assert seconds >= 0.2
+    assert seconds >= 1.0
     assert (await bot.send("y"))[0] == 200
 
 
@@ -286,7 +286,7 @@ async def test_a_dropped_request_is_processed_or_not(
     before = state()
     platform.fault(Fault(route=route, kind=kind, count=2))  # aiohttp itself repeats a dropped GET or PUT once
     with pytest.raises((aiohttp.ServerDisconnectedError, TimeoutError)):
-        await bot.call(method, target, body, timeout=aiohttp.ClientTimeout(total=0.3 if kind == "hang" else 10))
+        await bot.call(method, target, body, timeout=aiohttp.ClientTimeout(total=1 if kind == "hang" else 10))
     assert (state() != before) == done
     fate = {"hang": "hung", "drop_before": "dropped_before", "drop_after": "dropped_after"}[kind]
     await until(lambda: platform.requests[-1].seconds is not None)

@@ -55,7 +55,7 @@ async def run_until_done(store: Mortal, woken: list[str]) -> None:
     life = Life(Service(name="forks", run=one.run), fail, Log())
     async with asyncio.TaskGroup() as group:
         group.create_task(one.run(life))
-        await until(lambda: woken, 10, "a finished copy")
+        await until(lambda: woken, what="a finished copy")
         life.stopping.set()
 
 

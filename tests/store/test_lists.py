@@ -104,7 +104,7 @@ async def test_what_was_committed_while_it_waited_for_a_row_is_seen(
     async def waits() -> bool:
         return bool(await other.fetch("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
 
-    await until(waits, 5, "an operation that waits for the row")
+    await until(waits, what="an operation that waits for the row")
     await transaction.commit()
     await other.close()
     assert (await waiting).one("sessions.advance") == (7,)

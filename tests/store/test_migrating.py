@@ -69,7 +69,7 @@ async def test_whoever_holds_a_table_holds_nobody_else_up(url: str) -> None:
     async with connected(url) as slow, slow.transaction():
         await slow.execute("CREATE TABLE commit_marks (slot TEXT)")
         with pytest.raises(Retry, match="lock timeout"):
-            await asyncio.wait_for(migrate(url), 8)
+            await asyncio.wait_for(migrate(url), 30)
 
 
 async def test_a_row_of_a_process_that_crashed_holds_nothing_up(url: str) -> None:

@@ -87,7 +87,7 @@ async def test_a_server_that_comes_back_is_used_again(store: PostgresqlStore, po
                 return False
             return True
 
-        await until(works, 5, "a commit after the server's return")
+        await until(works, 20, "a commit after the server's return")
     rows = await store.fetch("SELECT digest FROM uploads ORDER BY digest", {})
     assert [row[0] for row in rows] == ["after SIGINT", "after SIGQUIT", "before"]
 
@@ -107,7 +107,7 @@ async def test_a_server_that_takes_nothing_is_told_so_and_written_again_when_it_
     await administrator.execute("ALTER SYSTEM SET default_transaction_read_only = on")
     await administrator.execute("SELECT pg_reload_conf()")
     try:
-        await until(lambda: trouble("read-only"), 5, "the trouble")
+        await until(lambda: trouble("read-only"), 20, "the trouble")
         with pytest.raises(Retry, match="cannot be written now"):
             await store.commit(operation("blob", uploads.insert("meanwhile", "p", 1.0)))
         rows = await store.fetch("SELECT digest FROM uploads WHERE digest <> 'probe'", {})
@@ -118,7 +118,7 @@ async def test_a_server_that_takes_nothing_is_told_so_and_written_again_when_it_
         await administrator.execute("ALTER SYSTEM RESET default_transaction_read_only")
         await administrator.execute("SELECT pg_reload_conf()")
         await administrator.close()
-    await until(lambda: trouble(""), 5, "the end of the trouble")
+    await until(lambda: trouble(""), 20, "the end of the trouble")
     await store.commit(operation("blob", uploads.insert("after", "p", 1.0)))
     rows = await store.fetch("SELECT digest FROM uploads WHERE digest <> 'probe' ORDER BY digest", {})
     assert [row[0] for row in rows] == ["after", "before"]
@@ -140,7 +140,7 @@ async def test_a_connection_that_is_cut_within_an_operation_keeps_nothing(
     async def is_cut() -> bool:
         return bool(await other.fetch(cut))
 
-    await until(is_cut, 5, "an operation that waits for the lock")
+    await until(is_cut, what="an operation that waits for the lock")
     with pytest.raises(Retry, match="not reached"):
         await waiting
     await lock.rollback()

@@ -115,7 +115,7 @@ async def test_a_query_without_a_word_is_refused(store: Mortal, said: str) -> No
         await search.find(store, said, "", 0, 5)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(said=st.text(max_size=40), session=st.text(max_size=20))
 async def test_nothing_that_is_typed_is_an_operator(said: str, session: str, store: Mortal) -> None:
     with contextlib.suppress(BadInput):

@@ -79,9 +79,9 @@ async def test_a_send_that_begins_in_the_middle_of_a_stop_leaves_no_gap_in_the_e
                 *stopping.stop(new.id, "inb_1", 2.0),
             )
             stopping_it = asyncio.create_task(store.commit(stop))
-            await until(lambda: waiting(test, 1), 10, "a stop that has counted")
+            await until(lambda: waiting(test, 1), what="a stop that has counted")
             sending = asyncio.create_task(sender.execute(BEGIN))
-            await until(lambda: sending.done() or waiting(test, 2), 10, "a send that has begun, or has to wait")
+            await until(lambda: sending.done() or waiting(test, 2), what="a send that has begun, or has to wait")
             await test.execute(f"SELECT pg_advisory_unlock({GATE})")
             await stopping_it
             await sending
@@ -135,9 +135,9 @@ async def test_a_stop_from_outside_counts_what_was_committed_before_it(
     # Whoever tells of a row that comes in or is taken has the session, and has changed the row.
     async with held_up(database, "INSERT ON events", f"NEW.kind IN ('{ACCEPTED}', '{TAKEN}')") as test:
         first = asyncio.create_task(store.commit(beside(new.id)))
-        await until(lambda: waiting(test, 1), 10, "an operation that has the session")
+        await until(lambda: waiting(test, 1), what="an operation that has the session")
         stop = asyncio.create_task(store.commit(operation("session", *stopping.stop(new.id, "p", 3.0))))
-        await until(lambda: waiting(test, 2), 10, "a stop that waits for the session")
+        await until(lambda: waiting(test, 2), what="a stop that waits for the session")
         await test.execute(f"SELECT pg_advisory_unlock({GATE})")
         await first
         await stop
@@ -158,9 +158,9 @@ async def test_a_stop_and_the_outcome_of_a_send_do_not_wait_for_each_other(
     await held.reached()
     async with held_up(database, "UPDATE ON parts", "NEW.state = 'sent'") as test:
         held.release()
-        await until(lambda: waiting(test, 1), 10, "an outcome that has the part")
+        await until(lambda: waiting(test, 1), what="an outcome that has the part")
         stop = asyncio.create_task(world.say("/stop"))
-        await until(lambda: waiting(test, 2), 10, "a stop that waits")
+        await until(lambda: waiting(test, 2), what="a stop that waits")
         await test.execute(f"SELECT pg_advisory_unlock({GATE})")
         await stop
         await world.rest()

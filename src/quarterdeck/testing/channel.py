@@ -17,7 +17,7 @@ import asyncio
 from quarterdeck.model.action import StreamTo
 from quarterdeck.model.permit import MintingKey, PresencePermit, StreamPermit
 from quarterdeck.ports import MARK_RESERVE, MaybeSent, NotSent, SendRefused, Sent
-from quarterdeck.testing.checking import SECONDS, check, permit_for, refused, until
+from quarterdeck.testing.checking import SECONDS, SOON_S, check, permit_for, refused, until
 from quarterdeck.testing.declared import DeclaredConformance
 from quarterdeck.testing.platform import (
     ChannelUnderTest,
@@ -145,8 +145,8 @@ class ChannelConformance(DeclaredConformance):
             task = group.create_task(platform.channel.receive(intake))
             await until(nothing_waits(platform), "a parked poll")
             task.cancel()
-            _, late = await asyncio.wait((task,), timeout=1.0)
-            check(not late and task.cancelled(), "cancellation ends receiving within a second")
+            _, late = await asyncio.wait((task,), timeout=SOON_S)
+            check(not late and task.cancelled(), f"cancellation ends receiving within {SOON_S:g} s")
 
     # --- out --------------------------------------------------------------------------------------------------
 

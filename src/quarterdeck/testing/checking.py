@@ -11,7 +11,7 @@ from quarterdeck.model.permit import MintingKey, Permit
 SECONDS = 10.0
 PATIENCE_S = 5.0
 """How long a call may wait for an answer that does not come, once it is set up to give up within 3 s."""
-SOON_S = 1.0
+SOON_S = 3.0
 """How soon a cancelled call has to end."""
 
 
