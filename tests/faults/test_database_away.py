@@ -27,6 +27,7 @@ from tests.waiting import until
 __all__ = ["network", "only_postgresql", "own_postgresql", "own_reader"]
 pytestmark = [pytest.mark.timeout(120), pytest.mark.proves("M1", "M2", "M3")]
 BACK_S = 20.0  # from the return of the database to the last answer, on a busy machine; a quiet one takes 5
+OUTAGES_KEPT = "SELECT 1 FROM audit WHERE CAST(leaf AS TEXT) LIKE '%store.outage%'"
 
 
 @dataclass
@@ -83,7 +84,7 @@ async def test_nothing_is_acknowledged_that_is_not_kept_and_all_goes_on_by_itsel
         await f.telegram.sent(2)  # an introduction, and the answer
         await f.telegram.write("[[delay 2.5]]running")
         await until(lambda: len(f.model.calls) == 2, 5, "the call of a model")
-        confirmed = len(await f.telegram.acked())
+        confirmed = len(await f.telegram.acked(2))
 
         await asyncio.to_thread(outage.begin, network, postgresql)
         waiting = asyncio.create_task(say(f, session, "by the API"))
@@ -105,12 +106,24 @@ async def test_nothing_is_acknowledged_that_is_not_kept_and_all_goes_on_by_itsel
         assert (await say(f, session, "by the API")).status == 202
         await f.telegram.sent(4, BACK_S)
         await until(lambda: len(f.model.calls) >= 4, 5, "the question by the API")
-        outages = "SELECT 1 FROM audit WHERE CAST(leaf AS TEXT) LIKE '%store.outage%'"
-        await until(lambda: database.rows(outages, {}), BACK_S, "the outage in the record")
+        await until(lambda: database.rows(OUTAGES_KEPT, {}), BACK_S, "the outage in the record")
         await until(lambda: not broken_rules(database.path), 10, "a database at rest")
         assert len(await sent_texts(f)) == 4
     asked = [str(one["content"]) for one in database.rows("SELECT content FROM inbox", {})]
     assert len(asked) == 4
+
+
+async def test_an_outage_that_nobody_looked_at_while_it_lasted_is_in_the_record_too(
+    tmp_path: Path, database: PostgresqlDatabase, postgresql: Cluster, network: Proxy
+) -> None:
+    async with gateway(tmp_path, database, postgresql, network) as f:
+        await f.stop("outages")
+        network.cut()
+        await until(lambda: unready(f), 12, "the end of readiness")
+        network.heal()
+        await until(lambda: ready(f), BACK_S, "readiness")
+        await f.start("outages")
+        await until(lambda: database.rows(OUTAGES_KEPT, {}), BACK_S, "the outage in the record")
 
 
 async def ready(f: Faulty) -> bool:
