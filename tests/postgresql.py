@@ -180,11 +180,22 @@ def server_user() -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
 
 
+def held_port() -> socket.socket:
+    """A port that nobody listens on, and that nobody else is given until this is closed, also while whoever listens
+    on it is restarted: it does not listen, and a server is let in beside it.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """The same until this process ends."""
+    held = held_port()
+    port = int(held.getsockname()[1])
+    held.detach()
+    return port
 
 
 @contextlib.contextmanager

@@ -2,15 +2,15 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests import gateway_database
+from tests.postgresql import free_port
 from tests.standins import ROOT
 from tests.standins.model import KEY
 from tests.standins.telegram.state import DEFAULT_TOKEN
@@ -18,7 +18,7 @@ from tests.waiting import until_sync
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
-COMMAND_SECONDS = 20.0
+COMMAND_SECONDS = 45.0
 
 COMMAND = (sys.executable, "-m", "quarterdeck")
 CONFIG = """
@@ -84,10 +84,7 @@ def bare_gateway(folder: Path, *through: str) -> Iterator[Gateway]:
     """One with the configuration file that is there, or without one (a script answers), on a port that a restart finds
     free again. `through` is the command that becomes it.
     """
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    with _started(folder, [], {"QUARTERDECK_SERVER__PORT": str(port)}, through) as running:
+    with _started(folder, [], {"QUARTERDECK_SERVER__PORT": str(free_port())}, through) as running:
         yield running
 
 
@@ -132,8 +129,10 @@ def standin(name: str, folder: Path, *words: str) -> Iterator[str]:
 
 def _url(folder: Path, process: subprocess.Popen[bytes]) -> str:
     assert process.poll() is None, (folder / "gateway.log").read_text()[-3000:]
-    runtime = folder / "data/runtime.json"
-    return str(json.loads(runtime.read_bytes())["url"]) if runtime.exists() else ""
+    try:
+        return str(json.loads((folder / "data/runtime.json").read_bytes())["url"])
+    except FileNotFoundError:
+        return ""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,9 +1,10 @@
 """What the channels' tests share: a log that is kept, and a port where nobody listens."""
 
-import socket
+from functools import cache
 from hashlib import sha256
 
 from quarterdeck.base.errors import NotFound, Retry
+from tests.postgresql import free_port
 
 
 class Bytes:
@@ -42,8 +43,7 @@ class KeptLog:
         return [event for event, _ in self.lines]
 
 
+@cache
 def nobody() -> str:
     """An address of this machine where nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"

@@ -1,6 +1,5 @@
 """The Telegram stand-in, as a scenario uses it: one chat of one person with the bot."""
 
-import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tests.crash.configuration import ADDRESS
+from tests.postgresql import held_port
 from tests.standins import serving
 from tests.standins.telegram.faults import Fault
 from tests.standins.telegram.inject import Act, act
@@ -39,9 +39,9 @@ class Telegram:
 
     room = str(CHAT)
 
-    def __init__(self, state: State, url: str) -> None:
+    def __init__(self, state: State, url: str, port: int) -> None:
         self.url = url
-        self.port = _free_port()  # of the gateway, where it is to be called
+        self.port = port  # of the gateway, where it is to be called
         self._state = state
         state.delivery.places[ADDRESS] = f"http://127.0.0.1:{self.port}"
 
@@ -101,18 +101,13 @@ class Telegram:
         return [message.text or "" for message in self._state.messages.values() if message.from_bot]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @asynccontextmanager
 async def telegram(record: Path, token: str) -> AsyncIterator[Telegram]:
     """Run one in this loop; `record` is its journal."""
     state = State(token, record, strict_rates=False)
     try:
         async with serving(application(state)) as url:
-            yield Telegram(state, url)
+            with held_port() as held:
+                yield Telegram(state, url, int(held.getsockname()[1]))
     finally:
         state.journal.close()
