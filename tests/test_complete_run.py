@@ -37,7 +37,7 @@ def run(folder: Path, files: dict[str, str], required: str, *more: str) -> subpr
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
 
 

