@@ -92,6 +92,7 @@ class Cluster:
     def crash(self) -> None:
         """All at once, as when the power fails: SIGKILL to it and to what it has started."""
         assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # it would begin others in place of those that die
         for child in Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(child), signal.SIGKILL)

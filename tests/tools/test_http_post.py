@@ -12,6 +12,7 @@ from quarterdeck.model.permit import MintingKey, Permit
 from quarterdeck.net.client import Client
 from quarterdeck.ports import ToolContext, ToolOutcomeUnknown
 from quarterdeck.tools.http_post.tool import HttpPostSettings, HttpPostTool
+from tests.channels.support import nobody
 from tests.standins.loopback import Fault, LoopbackStandin, loopback_standin
 
 pytestmark = pytest.mark.proves("tool.http_post", "G1")
@@ -57,7 +58,7 @@ async def test_a_server_that_acts_and_then_drops_leaves_it_unknown(platform: Loo
 async def test_a_hanging_server_leaves_it_unknown(platform: LoopbackStandin, client: Client) -> None:
     platform.fault(Fault(route="effect", kind="hang"))
     with pytest.raises(ToolOutcomeUnknown):
-        await tool(platform, client, seconds=0.3).run(RUN, ABOUT, permit())
+        await tool(platform, client, seconds=1.0).run(RUN, ABOUT, permit())
 
 
 @pytest.mark.parametrize(("status", "error"), [(500, ToolOutcomeUnknown), (422, Refused)])
@@ -70,9 +71,7 @@ async def test_what_a_status_means(
 
 
 async def test_nobody_listens(client: Client) -> None:
-    async with loopback_standin() as gone:
-        url = gone.url
-    unreachable = HttpPostTool(HttpPostSettings(url=f"{url}/effect"), client)
+    unreachable = HttpPostTool(HttpPostSettings(url=f"{nobody()}/effect"), client)
     with pytest.raises(Retry):
         await unreachable.run(RUN, ABOUT, permit())
 
