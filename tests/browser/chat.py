@@ -15,12 +15,17 @@ OPTIONS = [
     "--disable-sync",
     "--no-first-run",
 ]
-SECONDS = 20.0
+SECONDS = 40.0
 SOON = SECONDS * 1000
-"""Milliseconds, as the browser's driver counts: how long anything may take to be seen."""
+"""Milliseconds, as the browser's driver counts: how long anything may take to be seen. The console looks for what
+makes no event every 15 seconds, a busy machine needs its time, too.
+"""
 
-LONG = " ".join(f"word{n}" for n in range(150))
-"""The script answers with what it was told, 50 words a second: three seconds to look and to interfere."""
+expect.set_options(timeout=SOON)
+LONG = " ".join(f"word{n}" for n in range(400))
+"""The script answers with what it was told, 50 words a second: eight seconds to look and to interfere."""
+ENDLESS = " ".join(f"word{n}" for n in range(1500))
+"""The same for half a minute, for what is stopped."""
 
 
 @dataclass

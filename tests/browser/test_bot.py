@@ -19,7 +19,7 @@ kind = "scripted"
 [assistants.default]
 model = "script/echo"
 # the last line is mine, and has no end"""
-STARTS = 20_000  # ms in which a gateway drains and begins again
+STARTS = 60_000  # ms in which a gateway drains (25 s at most) and begins again
 WRONG = "4242424242:another-secret-altogether"
 
 

@@ -62,7 +62,7 @@ def test_the_days_are_chosen_with_the_keyboard_and_stand_in_the_address(new_cons
     console.tab_to("7 days", "link")
     console.page.keyboard.press("Enter")
     expect(console.page.locator(".tabs [aria-current]")).to_have_text("7 days", timeout=SOON)
-    assert console.page.url.endswith("?days=7")
+    expect(console.page).to_have_url(f"{console.url}{PAGE}?days=7")
 
 
 def test_days_that_are_not_offered_are_refused_in_words(new_console: NewConsole) -> None:

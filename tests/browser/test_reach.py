@@ -5,19 +5,21 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.chat import LONG, SOON, Chat
+from tests.browser.chat import ENDLESS, LONG, SECONDS, SOON, Chat
 from tests.browser.conftest import NewChat
+from tests.waiting import until_sync
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
-def focused(chat: Chat) -> str:
-    return str(chat.page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+def has_focus(chat: Chat, part: str) -> None:
+    """It has it, or gets it soon."""
+    expect(chat.page.locator(f"#{part}")).to_be_focused()
 
 
 def test_everything_by_keyboard(chat: Chat) -> None:
     press = chat.page.keyboard.press
-    assert focused(chat) == "message"
+    has_focus(chat, "message")
     chat.page.keyboard.type("first line")
     press("Shift+Enter")
     chat.page.keyboard.type("second line")
@@ -26,8 +28,8 @@ def test_everything_by_keyboard(chat: Chat) -> None:
     expect(chat.written.locator(".bubble")).to_have_text("first line\nsecond line")
     press("Control+k")
     expect(chat.page.get_by_text("What can I do for you?")).to_be_visible()
-    assert focused(chat) == "message"
-    chat.page.keyboard.type(LONG)
+    has_focus(chat, "message")
+    chat.page.keyboard.insert_text(ENDLESS)
     press("Enter")
     chat.see_growing()
     press("Escape")
@@ -44,14 +46,14 @@ def test_the_order_of_focus(chat: Chat) -> None:
     assert first == "Skip to the message box"
     chat.page.get_by_role("link", name=first).focus()
     chat.page.keyboard.press("Tab")
-    assert focused(chat) == "new"
+    has_focus(chat, "new")
     chat.page.keyboard.press("Tab")
-    assert "for the list" in focused(chat)
+    expect(chat.page.locator(":focus")).to_contain_text("for the list")
     chat.page.get_by_role("link", name=first).focus()
     chat.page.keyboard.press("Enter")
-    assert focused(chat) == "message"
+    has_focus(chat, "message")
     chat.page.keyboard.press("Tab")
-    assert focused(chat) == "attach"
+    has_focus(chat, "attach")
 
 
 def test_what_a_screen_reader_is_told(chat: Chat) -> None:
@@ -90,10 +92,10 @@ def test_the_list_is_a_drawer_on_a_phone(new_chat: NewChat) -> None:
     expect(side).not_to_be_in_viewport()
     chat.page.get_by_role("button", name="Conversations").tap()
     expect(side).to_be_in_viewport()
-    assert focused(chat) == "close-side"
+    has_focus(chat, "close-side")
     chat.page.keyboard.press("Escape")
     expect(side).not_to_be_in_viewport()
-    assert focused(chat) == "open-side"
+    has_focus(chat, "open-side")
     chat.box.fill("sent with a finger")
     chat.box.press("Enter")  # a new line where there is no Shift
     expect(chat.written).to_have_count(0)
@@ -115,11 +117,11 @@ def test_light_and_dark_follow_the_system_until_one_is_chosen(new_chat: NewChat)
     assert brightness(dark) < 150
     assert brightness(light) > 700
     dark.page.get_by_role("button", name="Theme: system").click()
-    assert brightness(dark) > 700
+    until_sync(lambda: brightness(dark) > 700, SECONDS, "a light page")
     dark.page.reload()
-    assert brightness(dark) > 700
+    assert brightness(dark) > 700, "nothing flashes"
     dark.page.get_by_role("button", name="Theme: light").click()
-    assert brightness(dark) < 150
+    until_sync(lambda: brightness(dark) < 150, SECONDS, "a dark page")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

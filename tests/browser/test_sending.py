@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.chat import SOON, Chat
+from tests.browser.chat import SECONDS, SOON, Chat
+from tests.waiting import until_sync
 
 pytestmark = pytest.mark.proves("channel.web")
 
@@ -52,9 +53,8 @@ def test_a_reload_before_the_acknowledgement_neither_loses_nor_doubles(chat: Cha
     chat.page.reload()
     chat.see_answers(2)
     expect(chat.written).to_have_count(2)
-    chat.page.unroute(MESSAGES)
     with chat.page.expect_response(MESSAGES) as response:
-        pass
+        chat.page.unroute(MESSAGES)
     assert response.value.json()["state"] == "duplicate"
     expect(chat.written).to_have_count(2)
     chat.see_answers(2)
@@ -97,7 +97,7 @@ def test_what_is_refused_says_why_and_can_be_changed(chat: Chat) -> None:
     expect(failed).to_contain_text("Not sent. this takes a body of at most", timeout=SOON)
     failed.get_by_role("button", name="Edit").click()
     expect(chat.written).to_have_count(1)
-    assert len(chat.box.input_value()) == 1_100_000
+    until_sync(lambda: len(chat.box.input_value()) == 1_100_000, SECONDS, "the text in the box")
     chat.say("smaller")
     chat.see_answers(2)
 

@@ -16,7 +16,7 @@ def test_a_link_signs_in_once_and_leaves_no_trace(browser: Browser, gateway: Gat
 
     page.goto(link)
     expect(page.locator("#message")).to_be_visible(timeout=SOON)
-    assert page.url == f"{gateway.url}/"
+    expect(page).to_have_url(f"{gateway.url}/")
     cookie = next(one for one in context.cookies() if one.get("name") == "qd_session")
     assert cookie.get("httpOnly")
     assert cookie.get("sameSite") == "Strict"

@@ -15,9 +15,9 @@ from tests.crash.world import Said, World, world
 from tests.standins.loopback import Fault
 from tests.waiting import until
 
-pytestmark = pytest.mark.skipif(LIBRARY is None, reason=MISSING)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.skipif(LIBRARY is None, reason=MISSING)]
 
-SOON_S = 15.0  # what any answer may take; a jump that counts costs an hour
+SOON_S = 30.0  # what any answer may take; a jump that counts costs an hour
 WAITS = "SELECT COUNT(*) FROM parts WHERE state = 'ready' AND not_before > 0"
 QUIET = "SELECT COUNT(*) FROM inbox WHERE state = 'waiting' AND not_before > 0"
 RESETS = "SELECT COUNT(*) FROM inbox WHERE kind = 'timer'"

@@ -125,7 +125,7 @@ class TgEdit(Scenario):
     settings = Settings(telegram=True)
 
     async def drive(self, world: World) -> None:
-        self.first = world.tell_bot("first {n} [[delay 0.6]]")
+        self.first = world.tell_bot("first {n} [[delay 1.5]]")
         await world.asked(self.first)
         self.old = world.tell_bot("old words {n}")
         await world.accepted(self.old)

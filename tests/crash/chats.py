@@ -70,7 +70,7 @@ class SteerTool(Scenario):
     settings = Settings(queue="steer")
 
     async def drive(self, world: World) -> None:
-        self.first = world.say("first {n} [[delay 0.3]] [[tool time {}]]")
+        self.first = world.say("first {n} [[delay 1]] [[tool time {}]]")
         await world.asked(self.first)
         self.second = world.say("second {n}")
 
@@ -88,7 +88,7 @@ class SteerAnswer(SteerTool):
     name = "steer_answer"
 
     async def drive(self, world: World) -> None:
-        self.first = world.say("first {n} [[delay 0.4]]")
+        self.first = world.say("first {n} [[delay 1]]")
         await world.asked(self.first)
         self.second = world.say("second {n}")
 

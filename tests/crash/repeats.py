@@ -77,7 +77,7 @@ class EditWaiting(Scenario):
     ends = ("answered", "superseded")
 
     async def drive(self, world: World) -> None:
-        self.first = world.say("first {n} [[delay 0.6]]")
+        self.first = world.say("first {n} [[delay 1.5]]")
         await world.asked(self.first)
         self.old = world.say("old words {n}")
         await world.accepted(self.old)

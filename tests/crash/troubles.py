@@ -35,7 +35,7 @@ class ProviderHang(Provider500):
     """It does not answer."""
 
     name = "provider_hang"
-    settings = Settings(first_byte=0.5)
+    settings = Settings(first_byte=1.5)
     text = "hello {n} [[hang x1]]"
 
 

@@ -44,14 +44,23 @@ deaf_seconds = {deaf}
 unanswered_seconds = {unanswered}
 lane_seconds = {lane}
 outbox_seconds = {outbox}
-audit_seconds = 2.5
+audit_seconds = {audit}
 clear_seconds = 0.2
 contact = "Otto"
 disk_free_mb = {disk}
 disk_hours = 0
 {more}
 """
-USUAL = {"deaf": 600, "unanswered": 600, "lane": 600, "outbox": 600, "disk": 0, "more": "", "database": "sqlite"}
+USUAL = {
+    "audit": 600,
+    "deaf": 600,
+    "unanswered": 600,
+    "lane": 600,
+    "outbox": 600,
+    "disk": 0,
+    "more": "",
+    "database": "sqlite",
+}
 
 
 @dataclass

@@ -60,7 +60,7 @@ async def test_a_token_that_is_revoked(tmp_path: Path) -> None:
 @pytest.mark.proves("alert.connection_deaf", "D1")
 async def test_a_platform_that_keeps_silent(tmp_path: Path) -> None:
     async with faulty(tmp_path, deaf=1.8) as f:
-        await f.telegram.fault("hang_before", "getUpdates", seconds=4)
+        await f.telegram.fault("hang_before", "getUpdates", seconds=8)
         alert = await f.fires("connection_deaf")
         complete(alert, "tg", "says that it is up")
         assert f.running.parts.directory.channels()["tg"].health().alive  # it believes so itself
@@ -104,7 +104,7 @@ async def test_a_model_that_fails_again_and_again(tmp_path: Path) -> None:
         f.model.fault("[[status 500]]", 3)
         for n in range(3):
             await f.telegram.write(f"hello {n}")
-            await f.telegram.sent(n + 1)  # people are told that there is no answer
+            await f.telegram.sent(n + 2)  # an introduction, and people are told that there is no answer
         complete(await f.fires("provider_failing"), "main/test", "3 calls of main/test failed")
         await f.telegram.write("hello again")
         await f.clears("provider_failing")
@@ -112,7 +112,7 @@ async def test_a_model_that_fails_again_and_again(tmp_path: Path) -> None:
 
 @pytest.mark.proves("alert.audit_late")
 async def test_a_record_that_nobody_seals(tmp_path: Path) -> None:
-    async with faulty(tmp_path) as f:
+    async with faulty(tmp_path, audit=2.5) as f:
         await f.stop("audit")
         await f.telegram.write("hello")
         complete(await f.fires("audit_late"), "audit", "not sealed")
@@ -133,7 +133,7 @@ async def test_a_disk_that_gets_full(tmp_path: Path) -> None:
 
 @pytest.mark.proves("D4")
 async def test_nothing_fires_while_people_talk(tmp_path: Path) -> None:
-    async with faulty(tmp_path, deaf=5, unanswered=5, lane=5, outbox=5) as f:
+    async with faulty(tmp_path, audit=10, deaf=10, unanswered=10, lane=10, outbox=10) as f:
         for n in range(15):
             await f.telegram.write(f"hello {n}", user_id=7001 + n % 5)
         await f.telegram.sent(15, timeout=20)

@@ -28,6 +28,7 @@ from tests.waiting import until
 __all__ = ["network", "only_postgresql", "own_postgresql", "own_reader"]
 pytestmark = [pytest.mark.timeout(120), pytest.mark.proves("M1", "M2", "M3")]
 BACK_S = 20.0  # from the return of the database to the last answer, on a busy machine; a quiet one takes 5
+OUTAGES_KEPT = "SELECT 1 FROM audit WHERE CAST(leaf AS TEXT) LIKE '%store.outage%'"
 
 
 @dataclass
@@ -83,20 +84,20 @@ async def test_nothing_is_acknowledged_that_is_not_kept_and_all_goes_on_by_itsel
         await f.telegram.write("before")
         await f.telegram.sent(2)  # an introduction, and the answer
         await f.telegram.write("[[delay 2.5]]running")
-        await until(lambda: len(f.model.calls) == 2, 5, "the call of a model")
-        confirmed = len(await f.telegram.acked())
+        await until(lambda: len(f.model.calls) == 2, 10, "the call of a model")
+        confirmed = len(await f.telegram.acked(2))
 
         await asyncio.to_thread(outage.begin, network, postgresql)
         waiting = asyncio.create_task(say(f, session, "by the API"))
         await f.telegram.write("meanwhile")
-        reasons = await until(lambda: unready(f), 12, "the end of readiness")
+        reasons = await until(lambda: unready(f), BACK_S, "the end of readiness")
         assert any("database" in reason for reason in reasons or []), reasons
         said = await waiting
         assert (said.status, said.json()["code"]) == (503, "retry")
         assert int(said.headers["retry-after"]) >= 1
         assert said.headers["content-type"] == "application/problem+json"
         assert (await f.running.call("GET", "/healthz")).status == 200
-        await until(lambda: f.model.calls[1].kind == "text", 5, "an answer that cannot be recorded")
+        await until(lambda: f.model.calls[1].kind == "text", 10, "an answer that cannot be recorded")
         assert len(f.model.calls) == 2, "nothing is begun without an intent"
         assert len(await sent_texts(f)) == 2
         assert len(await f.telegram.acked()) == confirmed, "what is not kept is not confirmed"
@@ -105,13 +106,25 @@ async def test_nothing_is_acknowledged_that_is_not_kept_and_all_goes_on_by_itsel
         await until(lambda: ready(f), BACK_S, "readiness")
         assert (await say(f, session, "by the API")).status == 202
         await f.telegram.sent(4, BACK_S)
-        await until(lambda: len(f.model.calls) >= 4, 5, "the question by the API")
-        outages = "SELECT 1 FROM audit WHERE CAST(leaf AS TEXT) LIKE '%store.outage%'"
-        await until(lambda: database.rows(outages, {}), BACK_S, "the outage in the record")
+        await until(lambda: len(f.model.calls) >= 4, BACK_S, "the question by the API")
+        await until(lambda: database.rows(OUTAGES_KEPT, {}), BACK_S, "the outage in the record")
         await until(lambda: not broken_rules(database.path), 10, "a database at rest")
         assert len(await sent_texts(f)) == 4
     asked = [str(one["content"]) for one in database.rows("SELECT content FROM inbox", {})]
     assert len(asked) == 4
+
+
+async def test_an_outage_that_nobody_looked_at_while_it_lasted_is_in_the_record_too(
+    tmp_path: Path, database: PostgresqlDatabase, postgresql: Cluster, network: Proxy
+) -> None:
+    async with gateway(tmp_path, database, postgresql, network) as f:
+        await f.stop("outages")
+        network.cut()
+        await until(lambda: unready(f), BACK_S, "the end of readiness")
+        network.heal()
+        await until(lambda: ready(f), BACK_S, "readiness")
+        await f.start("outages")
+        await until(lambda: database.rows(OUTAGES_KEPT, {}), BACK_S, "the outage in the record")
 
 
 async def ready(f: Faulty) -> bool:
@@ -174,7 +187,7 @@ async def test_a_process_lives_through_an_outage_and_a_webhook_is_not_answered_w
                 "You said: meanwhile",
             ]
             assert process.returncode is None
-            await until(lambda: desk.logged("store.recovered"), 5, "the end of the outage in the log")
+            await until(lambda: desk.logged("store.recovered"), 10, "the end of the outage in the log")
     assert not desk.logged("service.fatal")
     unheard = Counter(str(line["reason"]) for line in desk.logged("process.unheard"))
     assert max(unheard.values()) <= 3, "said five times a second, and not written each time"

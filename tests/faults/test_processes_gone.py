@@ -11,7 +11,7 @@ from tests.waiting import until
 
 __all__ = ["database"]
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 SOON_S = 30
 

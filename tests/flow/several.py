@@ -57,6 +57,9 @@ class Borrowed:
     def trouble(self) -> str:
         return "it is away" if self._away() else ""
 
+    def troubled(self) -> str:
+        return self.trouble
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         self._reach()
         return await self._store.commit(operation, kept)

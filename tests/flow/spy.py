@@ -34,6 +34,9 @@ class Spy:
     def trouble(self) -> str:
         return self.inner.trouble
 
+    def troubled(self) -> str:
+        return self.inner.troubled()
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         await self._live()
         assert not (late := waits_backwards(operation)), f"{operation.name} has {late} before its session"

@@ -23,6 +23,9 @@ class Mortal:
     def trouble(self) -> str:
         return self._inner.trouble
 
+    def troubled(self) -> str:
+        return self._inner.troubled()
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         self.dies_in -= 1
         if self.dies_in == 0 and self.side == "before":

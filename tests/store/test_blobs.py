@@ -126,7 +126,8 @@ class Hesitant:
 
     def __init__(self, store: Store, refusals: int) -> None:
         self.left = refusals
-        self.fetch, self.scan, self.close, self.trouble = store.fetch, store.scan, store.close, store.trouble
+        self.fetch, self.scan, self.close = store.fetch, store.scan, store.close
+        self.trouble, self.troubled = store.trouble, store.troubled
         self._commit = store.commit
 
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:

@@ -98,7 +98,8 @@ class Overtaken:
     """A store before whose first commit another process does something."""
 
     def __init__(self, store: Store, other: Callable[[], Awaitable[None]]) -> None:
-        self.fetch, self.scan, self.close, self.trouble = store.fetch, store.scan, store.close, store.trouble
+        self.fetch, self.scan, self.close = store.fetch, store.scan, store.close
+        self.trouble, self.troubled = store.trouble, store.troubled
         self._commit = store.commit
         self._other = other
 

@@ -29,6 +29,9 @@ class Explained:
         self._database = database
         self.plans: list[str] = []
 
+    def troubled(self) -> str:
+        return ""
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         for statement in operation.statements:
             self.explain(statement.sql, statement.params)

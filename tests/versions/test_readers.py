@@ -12,6 +12,8 @@ from tests.doors.commands import SCRIPTED, Desk
 from tests.postgresql import Cluster
 from tests.versions.wheels import NAMES, build
 
+pytestmark = pytest.mark.timeout(300)  # a dozen commands, one after the other
+
 
 class Version(Desk):
     """Commands of an installed version."""

@@ -32,7 +32,11 @@ HOLDS = (
     "SELECT p.id AS id FROM leases l JOIN processes p ON p.id = l.process"
     " WHERE l.name = 'connection:loop' AND p.version = ?"
 )
-ENDED = "SELECT id FROM turns WHERE state = 'ended' AND outcome = 'answered'"
+WENT_ON = (
+    "SELECT t.id AS id FROM turns t WHERE t.state = 'ended' AND t.outcome = 'answered' AND EXISTS"
+    " (SELECT 1 FROM steps w WHERE w.tenant = t.tenant AND w.turn_id = t.id AND w.form IS NULL)"
+)
+"""Turns that were answered, and to whose journal this version has written."""
 FORMS = "SELECT turn_id, form FROM steps ORDER BY created_at"
 TURNS = "SELECT id, session_id FROM turns"
 VERSIONS = "SELECT DISTINCT version FROM processes"
@@ -62,7 +66,7 @@ class Rollout:
             older.down = 2 * AWAY_S  # so long the new one is alone, and has all
             await asyncio.gather(old.kill(down=2 * AWAY_S), older.stop(last=False))
             older.down = 0.0
-            assert reader.rows(HOLDS, (LATER,)), "the connection moved"
+            await until(lambda: reader.rows(HOLDS, (LATER,)), AWAY_S, "the connection at the new one")
             await storm.fleet.ready()  # they begin again, on a schema that they have never heard of
             self.taken_over += await _killed_half_way(storm, reader, new, LATER)
             await slowly(TOGETHER_S)
@@ -112,12 +116,12 @@ async def _migrated(gateway: Gateway, *more: str) -> tuple[int, Sequence[str]]:
 
 
 async def _killed_half_way(storm: Storm, reader: Reader, gateway: Gateway, version: str) -> list[str]:
-    """Kill it when it has turns with a journal; those of them that others have ended by the time it is back."""
+    """Kill it when it has turns with a journal; those of them that the others have gone on with and answered."""
     for room in range(ROOMS):
         storm.here.say(LONG, room=f"half{room}")
     had = await until(lambda: {row["id"] for row in reader.rows(HALF_DONE, (version,))}, 30, "turns that are half done")
     await gateway.kill(down=2 * AWAY_S)
-    return [row["id"] for row in reader.rows(ENDED, ()) if row["id"] in had]
+    return await until(lambda: [row["id"] for row in reader.rows(WENT_ON, ()) if row["id"] in had], 30, "their answers")
 
 
 def _mixed(reader: Reader) -> list[str]:

@@ -24,6 +24,10 @@ class Store(Protocol):
         """What kept the latest tries from reaching or writing the database, as a sentence; empty where nothing did."""
         ...
 
+    def troubled(self) -> str:
+        """The latest trouble since this was asked last, also one that is over; for the one who records them."""
+        ...
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         """Commit all of it or nothing. Returns only after the commit is on disk.
 

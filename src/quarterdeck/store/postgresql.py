@@ -74,6 +74,10 @@ class PostgresqlStore:
         """See Store.trouble."""
         return self._reach.trouble
 
+    def troubled(self) -> str:
+        """See Store.troubled."""
+        return self._reach.troubled()
+
     async def commit(self, operation: Operation, kept: Kept | None = None) -> Receipt:
         """See Store.commit. The caller's cancellation does not cut a commit: its end is awaited first."""
         if self._failed is not None:

@@ -1,6 +1,7 @@
 """Is the database back? While it is in trouble, a record of that is tried once a second; it is the first that it takes.
 
-So an outage ends when something was kept, also where nobody says anything, and it stands in the record.
+So an outage ends when something was kept, also where nobody says anything, and it stands in the record; one that began
+and ended between two looks, too.
 """
 
 import asyncio
@@ -31,11 +32,12 @@ class Outages:
         life.ready()
         began: tuple[float, str] | None = None
         while not life.stopping.is_set():
-            if began is None and (trouble := self._store.trouble):
+            if began is None and (trouble := self._store.troubled() or self._store.trouble):
                 began = self._clock.monotonic(), trouble
                 self._log.error("store.trouble", reason=trouble)
             if began is not None and await self._over(*began):
                 began = None
+                self._store.troubled()  # what is over with it
             try:
                 async with asyncio.timeout(EVERY_S):
                     await life.stopping.wait()

@@ -11,10 +11,10 @@ const narrow = matchMedia("(max-width: 760px)");
 let source;
 let timer = 0;
 
-/** Somebody writes there, or an answer is on its way: what was typed must not be taken away. */
+/** Somebody writes or presses there, or an answer is on its way: none of it must be taken away. */
 function busy(live) {
   const written = (field) => field === document.activeElement || field.value !== (field.defaultValue ?? field.value);
-  return live.querySelector(".htmx-request") || [...live.querySelectorAll("input, textarea, select")].some(written);
+  return live.querySelector(".htmx-request, :active") || [...live.querySelectorAll("input, textarea, select")].some(written);
 }
 
 /** How to find an element again after the part that it is in was drawn anew; empty when there is no telling. */
@@ -84,8 +84,12 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 
 /** A part that is drawn anew keeps what was opened in it, and the focus. */
 let kept = { open: [], focus: "" };
-document.addEventListener("htmx:beforeSwap", ({ target }) => {
+document.addEventListener("htmx:beforeSwap", ({ detail, target }) => {
   if (target.id !== "live") return;
+  if (target.querySelector(":active")) { // a button that is gone when the finger leaves it was not pressed
+    detail.shouldSwap = false;
+    return soon();
+  }
   const open = [...target.querySelectorAll("details[open][id]")].map((one) => one.id);
   kept = { open, focus: target.contains(document.activeElement) ? name(document.activeElement) : "" };
 });
