@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Coroutine, Generator, Sequence
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 import asyncpg
 import pytest
 
+from tests.ports import free_port
 from tests.standins import ROOT, small_disk
 from tests.waiting import until_sync
 
@@ -178,13 +178,6 @@ def server_user() -> pwd.struct_passwd:
         return pwd.getpwnam("postgres")
     except KeyError:
         return pwd.getpwnam("nobody")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

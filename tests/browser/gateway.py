@@ -2,15 +2,15 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests import gateway_database
+from tests.ports import free_port
 from tests.standins import ROOT
 from tests.standins.model import KEY
 from tests.standins.telegram.state import DEFAULT_TOKEN
@@ -84,10 +84,7 @@ def bare_gateway(folder: Path, *through: str) -> Iterator[Gateway]:
     """One with the configuration file that is there, or without one (a script answers), on a port that a restart finds
     free again. `through` is the command that becomes it.
     """
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    with _started(folder, [], {"QUARTERDECK_SERVER__PORT": str(port)}, through) as running:
+    with _started(folder, [], {"QUARTERDECK_SERVER__PORT": str(free_port())}, through) as running:
         yield running
 
 

@@ -1,9 +1,9 @@
 """What the channels' tests share: a log that is kept, and a port where nobody listens."""
 
-import socket
 from hashlib import sha256
 
 from quarterdeck.base.errors import NotFound, Retry
+from tests.ports import free_port
 
 
 class Bytes:
@@ -44,6 +44,4 @@ class KeptLog:
 
 def nobody() -> str:
     """An address of this machine where nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"

@@ -1,6 +1,5 @@
 """The Telegram stand-in, as a scenario uses it: one chat of one person with the bot."""
 
-import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tests.crash.configuration import ADDRESS
+from tests.ports import free_port
 from tests.standins import serving
 from tests.standins.telegram.faults import Fault
 from tests.standins.telegram.inject import Act, act
@@ -41,7 +41,7 @@ class Telegram:
 
     def __init__(self, state: State, url: str) -> None:
         self.url = url
-        self.port = _free_port()  # of the gateway, where it is to be called
+        self.port = free_port()  # of the gateway, where it is to be called
         self._state = state
         state.delivery.places[ADDRESS] = f"http://127.0.0.1:{self.port}"
 
@@ -99,12 +99,6 @@ class Telegram:
     def shown(self) -> list[str]:
         """What the bot's messages say."""
         return [message.text or "" for message in self._state.messages.values() if message.from_bot]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

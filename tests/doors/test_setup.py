@@ -3,9 +3,7 @@
 import asyncio
 import json
 import re
-import socket
 import tomllib
-from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -21,6 +19,7 @@ from quarterdeck.wiring.services import services
 from tests.doors.commands import READY_SECONDS, Desk
 from tests.doors.running import Running
 from tests.doors.test_console import FORM, at, seen_by
+from tests.ports import free_port
 from tests.standins.model.server import KEY, ModelStandin, Settings, model_standin
 from tests.waiting import until
 
@@ -139,9 +138,7 @@ class Pages:
 def desk(tmp_path: Path) -> Desk:
     found = Desk(tmp_path)
     found.config.unlink()
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        found.secrets["QUARTERDECK_SERVER__PORT"] = str(taken.getsockname()[1])
+    found.secrets["QUARTERDECK_SERVER__PORT"] = str(free_port())  # a restart needs it again
     return found
 
 

@@ -18,7 +18,8 @@ from tests.doors.commands import SCRIPTED, Desk
 from tests.doors.running import Answer
 from tests.faults.gateway import Faulty, faulty
 from tests.flow.rest import broken_rules
-from tests.postgresql import Cluster, free_port, own_postgresql
+from tests.ports import free_port
+from tests.postgresql import Cluster, own_postgresql
 from tests.standins.proxy import Proxy
 from tests.standins.telegram import in_process
 from tests.store.behind_a_proxy import network

@@ -20,7 +20,8 @@ from quarterdeck.store.operations import ExpectationFailed, Receipt, operation
 from quarterdeck.store.postgresql import PostgresqlStore
 from quarterdeck.store.sessions import NewSession
 from tests.databases import nobody_hears
-from tests.postgresql import USER, Cluster, as_nobody_important, free_port, server_user
+from tests.ports import free_port
+from tests.postgresql import USER, Cluster, as_nobody_important, server_user
 from tests.waiting import until_sync
 
 RULES = """
