@@ -414,7 +414,7 @@ async def test_a_hanging_request_ends_when_its_client_goes(
     model: AnthropicStandin, client: anthropic.AsyncAnthropic
 ) -> None:
     with pytest.raises(anthropic.APITimeoutError):
-        await client.with_options(timeout=0.1).messages.create(**request("[[hang]]"))
+        await client.with_options(timeout=1).messages.create(**request("[[hang]]"))
     await until(lambda: model.calls and model.calls[0].disconnected)
     assert (model.calls[0].kind, model.calls[0].status) == ("hang", None)
 

@@ -91,14 +91,14 @@ def test_it_delays_each_way(proxy: Proxy) -> None:
         proxy.delay_s = 0.1
         begun = time.monotonic()
         assert echoed(one, b"slow") == b"slow"
-        assert 0.2 <= time.monotonic() - begun < 2
+        assert 0.2 <= time.monotonic() - begun < WAIT_S
 
 
 def test_it_delays_by_parts_of_a_millisecond(proxy: Proxy) -> None:
     with connected(proxy) as one:
         proxy.delay_s = 0.0005
         took: list[float] = []
-        for _ in range(100):
+        while len(took) < 100 or (min(took) >= 0.0019 and len(took) < 3000):  # the machine has other work, too
             begun = time.monotonic()
             assert echoed(one, b"soon") == b"soon"
             took.append(time.monotonic() - begun)

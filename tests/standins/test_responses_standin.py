@@ -282,7 +282,7 @@ async def test_broken_streams(model: ModelStandin, client: openai.AsyncOpenAI) -
     with pytest.raises(json.JSONDecodeError):
         await streamed(client, "[[garbage 1]] hello there")
     with pytest.raises(openai.APITimeoutError):
-        await ask(client, "[[hang]]", timeout=0.1)
+        await ask(client, "[[hang]]", timeout=1)
     await until(lambda: model.calls[-1].disconnected)
     with pytest.raises(openai.RateLimitError):
         await ask(client, "[[status 429 1]]")

@@ -293,7 +293,7 @@ async def test_a_planned_502_is_a_network_matter(client: Client, stand_in: Runni
 async def test_a_cut_connection_tells_the_client_nothing(
     stand_in: RunningStandIn, library: type[Ptb] | type[Aiogram], kind: str, arrives: int
 ) -> None:
-    client = library(stand_in.url, stand_in.token, 0.5)
+    client = library(stand_in.url, stand_in.token, 2.0)
     try:
         await stand_in.driver.fault(kind, "sendMessage", seconds=30)
         assert (await fails(client.send("perhaps"))).kind == "network"
