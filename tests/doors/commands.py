@@ -136,8 +136,8 @@ class Desk:
 
     def logged(self, event: str) -> list[dict[str, object]]:
         """The gateway's log lines of one kind."""
-        lines = self.log.read_text().splitlines()
-        found = [json.loads(line) for line in lines if line.startswith("{")]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # what stands behind it is being written
+        found = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
         return [line for line in found if line["event"] == event]
 
     def _ready(self, process: asyncio.subprocess.Process) -> bool:

@@ -138,6 +138,7 @@ async def test_a_denied_stranger_stays_out(desk: Desk, platform: LoopbackStandin
     async with desk.gateway():
         platform.inject(Inject(text="let me in"))
         (asked,) = await listed(desk, "pairing", "list")
+        await until(lambda: bot(platform), 20, "the code")
         assert (await desk.run("pairing", "deny", str(asked["code"]))).code == 0
         platform.inject(Inject(text="please"))
         rows = await listed(desk, "inbox", "list", count=2)
@@ -151,8 +152,12 @@ async def test_connections_and_models_are_tested(desk: Desk, platform: LoopbackS
         good = await desk.run("connections", "test", "loop", "--json")
         assert (good.code, good.row["state"]) == (0, "ok")
         assert (await desk.run("models", "test")).code == 0
-        health = {row["id"]: row["state"] for row in await desk.rows("connections", "list")}
-        assert health == {"web": "built_in", "api": "built_in", "terminal": "built_in", "loop": "up"}
+        wanted = {"web": "built_in", "api": "built_in", "terminal": "built_in", "loop": "up"}
+
+        async def up() -> bool:
+            return {row["id"]: row["state"] for row in await desk.rows("connections", "list")} == wanted
+
+        await until(up, 20, "the first poll of the connection")
     text = desk.config.read_text().replace("scripted/echo", "dead/x")
     desk.write(text + '[providers.dead]\nkind = "openai-compatible"\nbase_url = "http://127.0.0.1:1/v1"\n')
     said = await desk.run("models", "test", "--json")

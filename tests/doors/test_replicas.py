@@ -23,8 +23,7 @@ async def known(gateway: Running) -> None:
     await store.commit(operation("process", processes.works_by(FIRST, 3, "", "assistants.<b>.model")))
     await store.commit(operation("process", processes.leave(SECOND, now)))
     (third,) = [one for one in await processes.living(store) if one.id == THIRD]
-    await store.commit(operation("process", processes.bury(third, now)))
-    await store.commit(operation("process", processes.settle(THIRD)))
+    await store.commit(operation("process", processes.bury(third, now), processes.settle(THIRD)))  # before others do
 
 
 async def test_a_program_sees_who_lives_who_left_and_who_died(gateway: Running) -> None:

@@ -100,9 +100,10 @@ def taken(fleet: Split) -> set[str]:
 
 async def test_each_does_its_part(database: str, tmp_path: Path) -> None:
     async with split(tmp_path, database, idle=0.05) as (fleet, _):
-        await until(lambda: {"audit", "timers", "watch", "connection:tg"} <= taken(fleet), 10, "all leases")
-        assert {one: fleet.holds(one) for one in taken(fleet)} == {
-            one: GATEWAY if one == "connection:tg" else SCHEDULER for one in taken(fleet)
+        await until(lambda: {"audit", "timers", "watch", "connection:tg"} <= taken(fleet), 20, "all leases")
+        seen = taken(fleet)
+        assert {one: fleet.holds(one) for one in seen} == {
+            one: GATEWAY if one == "connection:tg" else SCHEDULER for one in seen
         }
         await fleet.people.write("from the messenger")
         (first,) = await fleet.texts(1)
@@ -111,7 +112,7 @@ async def test_each_does_its_part(database: str, tmp_path: Path) -> None:
         assert fleet.runs(session["id"]) == WORKER
         # three seconds of silence, and the scheduler begins the conversation anew
         await until(lambda: fleet.reader.rows(RESETS, ()), 20, "the reset by a timer")
-        assert fleet.reader.rows(SEALED, ())[0]["n"] > 0, "and seals the record"
+        await until(lambda: fleet.reader.rows(SEALED, ())[0]["n"] > 0, 20, "and the record is sealed")
 
 
 @pytest.mark.parametrize("at", range(3))

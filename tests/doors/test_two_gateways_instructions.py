@@ -63,13 +63,16 @@ async def test_a_change_at_one_gateway_is_in_force_at_the_other(database: str, t
         assert (tag, shown) == at_b
         assert shown["text"] == "As it came.\n"
 
-        begun = time.monotonic()
+        times: list[float] = []
         for n in range(5):
+            begun = time.monotonic()
             status, changed = await write(both, both.a, f"Be brief {n}.\n")
             assert status == 200
             assert (await read(both, both.b))[1]["text"] == f"Be brief {n}.\n"
             await in_force(both, both.b, changed["release"])
-        assert time.monotonic() - begun < 3.5, "it is told: by itself the other would look once a second"
+            times.append(time.monotonic() - begun)
+        # It is told. By itself the other looks once a second, and each round but the first begins behind such a look.
+        assert min(times[1:]) < 0.8, times
         assert (await write(both, both.b, "Unseen.\n", tag))[0] == 412
 
         for n in range(5):

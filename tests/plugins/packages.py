@@ -142,7 +142,9 @@ class PostChannel:
     async def send(self, part, permit):
         permit.spend(part)
         self.n += 1
-        (self.root / "out" / str(self.n)).write_text(part.text)
+        draft = self.root / f"{self.n}.sent"
+        draft.write_text(part.text)
+        draft.rename(self.root / "out" / str(self.n))  # whole as soon as it is seen
         return Sent(str(self.n))
 
     async def show(self, stream, text, native_id, permit):

@@ -36,6 +36,7 @@ class Call(msgspec.Struct, frozen=True):
 class Reply(msgspec.Struct, frozen=True):
     """`pieces` are the deltas of the text (or of the refusal), `spacing` the seconds between them.
 
+    After `hold` of them the rest waits until the stand-in is told to go on.
     `thoughts` came before them and are no part of the text.
     """
 
@@ -46,6 +47,7 @@ class Reply(msgspec.Struct, frozen=True):
     finish: str = "stop"
     usage: Usage | None = None
     spacing: float = 0.0
+    hold: int | None = None
 
     @property
     def text(self) -> str:
@@ -74,6 +76,7 @@ def compose(asked: Asked, script: Script, digest: str) -> Reply:
         finish=script.finish or ("tool_calls" if calls else "stop"),
         usage=_usage(asked, text, calls, thoughts) if script.usage else None,
         spacing=script.spacing,
+        hold=script.hold,
     )
 
 

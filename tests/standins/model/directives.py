@@ -6,6 +6,7 @@ attempts with exactly this text; several such faults are used up in the order in
     [[tool NAME {json}]]      call this tool; several are parallel calls, [[then]] begins the next round
     [[long N]]                an answer of exactly N characters: paragraphs and code fences
     [[stream N MS]]           N deltas, MS milliseconds apart
+    [[hold N]]                of such a stream no more than N deltas until the stand-in is told to `go_on`
     [[delay S]]               wait S seconds before anything is sent
     [[status CODE [RETRY_AFTER] [xK]]]   an error answer, with a Retry-After in seconds
     [[hang [xK]]]             accept the request and never answer
@@ -63,6 +64,7 @@ class Script(msgspec.Struct, frozen=True):
     delay: float = 0.0
     deltas: int | None = None
     spacing: float = 0.0
+    hold: int | None = None
     length: int | None = None
     thoughts: int = 0
     finish: str | None = None
@@ -207,6 +209,7 @@ _FAULTS: Mapping[str, Callable[..., Fault]] = {
 _OPTIONS: Mapping[str, Callable[..., dict[str, object]]] = {
     "long": lambda n: {"length": int(n)},
     "stream": lambda n, ms: {"deltas": int(n), "spacing": float(ms) / 1000},
+    "hold": lambda n: {"hold": int(n)},
     "think": lambda n: {"thoughts": int(n)},
     "delay": lambda seconds: {"delay": float(seconds)},
     "finish": _finish,

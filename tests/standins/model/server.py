@@ -1,5 +1,6 @@
 """The routes, the waiting and the failing."""
 
+import asyncio
 import hashlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,12 +41,13 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class ModelStandin(Scripted[Script]):
-    """A running stand-in. `delay` (seconds) and `instant` may be set directly."""
+    """A running stand-in. `delay` (seconds), `instant` and `go_on` (see the directive `hold`) may be set directly."""
 
     def __init__(self, settings: Settings, record: Record) -> None:
         super().__init__(parse, record, settings.delay, settings.keep)
         self._settings = settings
         self._stored = Stored()
+        self.go_on = asyncio.Event()
 
     def app(self) -> web.Application:
         """The routes."""
@@ -142,6 +144,8 @@ class ModelStandin(Scripted[Script]):
             if spacing and not self.instant:
                 await answer.write(frames.first)
                 for frame in deltas:
+                    if call.deltas == reply.hold:
+                        await self.go_on.wait()
                     await answer.write(frame)
                     call.deltas += 1
                     await slowly(spacing)
