@@ -6,6 +6,7 @@ stand-in whose slowness is what a test is about.
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
@@ -15,7 +16,7 @@ T = TypeVar("T")
 PAUSE = 0.005
 """Seconds between two looks at a condition, or as many as a look takes: what is waited for has to get on meanwhile."""
 
-PATIENCE = 30.0
+PATIENCE = float(os.environ.get("TEST_PATIENCE_S", "30"))
 """Seconds after which nothing is waited for any more; a turn takes some ten of them where others use the machine."""
 
 

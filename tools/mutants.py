@@ -138,6 +138,7 @@ def run_tests(place: Path, tests: Sequence[str], seconds: float, *, compiled: bo
         *tests,
     ]
     environment = {**os.environ, "PYTHONPATH": str(place / "src"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment["TEST_PATIENCE_S"] = "10"  # most bugs make a test wait in vain
     if not compiled:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
     process = subprocess.Popen(
