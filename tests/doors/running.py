@@ -46,6 +46,10 @@ currency = "EUR"
 """
 
 
+ENDLESS = aiohttp.ClientTimeout(total=None)
+"""Of a stream: each event has a deadline of its own."""
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int
@@ -127,7 +131,7 @@ class Running:
     @asynccontextmanager
     async def events(self, path: str, token: str, headers: dict[str, str] | None = None) -> AsyncIterator["Events"]:
         sent = {"Authorization": f"Bearer {token}", **(headers or {})}
-        async with self.http.get(self.url + path, headers=sent) as response:
+        async with self.http.get(self.url + path, headers=sent, timeout=ENDLESS) as response:
             assert response.status == 200, await response.text()
             assert response.headers["content-type"].startswith("text/event-stream")
             yield Events(response)

@@ -210,7 +210,7 @@ async def test_a_message_that_was_stopped_since_does_not_come_back(desk: Desk, p
 async def test_a_reset_session_forgets(desk: Desk) -> None:
     desk.write(SCRIPTED.format(model="scripted/help"))
     async with desk.gateway():
-        running = asyncio.create_task(desk.run("chat", "many words " * 400, "--json"))
+        running = asyncio.create_task(desk.run("chat", "many words " * 1000, "--json"))
         (turn,) = await listed(desk, "turns", "list")
         assert (await desk.run("sessions", "reset", str(turn["session"]))).code == 0
         said = await running

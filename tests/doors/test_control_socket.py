@@ -4,15 +4,18 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from quarterdeck.actions.configuration import in_force
 from quarterdeck.base.config import diff_reload, load_config
+from quarterdeck.cli.control import CommandFailed, Line
 from tests.doors.commands import SCRIPTED, Desk
 
 NOBODY = 65_534
@@ -66,15 +69,15 @@ async def ask_as(desk: Desk, uid: int) -> dict[str, object]:
 
 async def test_only_the_owner_may_connect(desk: Desk) -> None:
     async with desk.gateway():
-        socket = desk.data / "control.sock"
-        assert socket.stat().st_mode & 0o777 == 0o600
+        place = desk.data / "control.sock"
+        assert place.stat().st_mode & 0o777 == 0o600
         assert (await raw(desk, b'{"command": "status"}\n'))[0].keys() == {"hello"}
         if os.geteuid() != 0:
             return
         for folder in (desk.folder, desk.data):
             folder.chmod(0o711)
         assert await ask_as(desk, NOBODY) == {"refused": "by the mode"}
-        socket.chmod(0o666)  # were the mode ever lost, the kernel's word on the peer still holds
+        place.chmod(0o666)  # were the mode ever lost, the kernel's word on the peer still holds
         answer = await ask_as(desk, NOBODY)
         assert answer["end"] == {
             "status": 1,
@@ -114,6 +117,19 @@ async def test_too_many_connections_are_turned_away_and_idle_ones_end(desk: Desk
                 assert b"within 5 s" in await reader.read()
                 writer.close()
         assert (await desk.run("status")).code == 0
+
+
+def test_what_was_said_before_a_gateway_hung_up_is_heard() -> None:
+    for said, heard in (
+        (b'{"end": {"status": 1, "message": "too many commands"}}\n', "too many"),
+        (b"", "ended before"),
+    ):
+        ours, theirs = socket.socketpair()
+        with closing(ours), closing(theirs):
+            theirs.sendall(said)
+            theirs.close()
+            with pytest.raises(CommandFailed, match=heard):
+                list(Line(ours, "status", {}).rows())
 
 
 async def test_a_long_path_is_no_obstacle(tmp_path: Path) -> None:

@@ -10,11 +10,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 import pytest
 
 from quarterdeck.cli.tour.chatlog import Line, look
+from quarterdeck.cli.tour.kill import wait_for_all
+from quarterdeck.cli.tour.stage import Stage
+from quarterdeck.providers.scripted.provider import HELP
 from tests.postgresql import Cluster
 from tests.standins import ROOT
 from tests.waiting import until
@@ -168,6 +172,7 @@ async def databases(postgresql: Cluster) -> list[str]:
         await connection.close()
 
 
+@pytest.mark.timeout(240)
 async def test_where_no_database_can_be_made_the_scene_fails_and_the_others_go_on(tour: Tour) -> None:
     done = await tour.run("--json", "--database", "postgresql://nobody@127.0.0.1:9/postgres")
     assert done.code == 1
@@ -215,6 +220,32 @@ def children_of(pid: int) -> list[int]:
 
 def runs(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
+
+
+# -- how long the tour waits -----------------------------------------------------------------------------------
+
+
+class Restarted:
+    """A messenger on which nothing was written while its gateway started again; the answer comes after a while."""
+
+    def __init__(self) -> None:
+        self.messenger = self
+        self.looks = 0
+
+    def lines(self) -> list[Line]:
+        self.looks += 1
+        long_ago = time.monotonic() - 60
+        asked, answered = (
+            Line(long_ago, "wrote", "r", "a", "one"),
+            Line(long_ago, "sent", "r", "1", f"You said: one\n\n{HELP}"),
+        )
+        return [asked, answered] if self.looks > 10 else [asked]
+
+
+def test_the_time_that_a_start_took_is_not_held_against_the_answers() -> None:
+    messenger = Restarted()
+    wait_for_all(cast(Stage, messenger))
+    assert messenger.looks > 10
 
 
 # -- what the tour concludes from a log ----------------------------------------------------------------------

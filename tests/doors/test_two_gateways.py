@@ -14,7 +14,7 @@ import pytest
 
 from tests.chaos.fleet import Fleet
 from tests.crash.gateway import Runtime
-from tests.doors.running import Events, Sent
+from tests.doors.running import ENDLESS, Events, Sent
 from tests.postgresql import Cluster
 from tests.reading import Reader
 from tests.standins.model import ModelStandin, model_standin
@@ -82,7 +82,8 @@ class Two:
     async def events(self, url: str, session: str, after: str = "") -> AsyncIterator[Events]:
         """The stream of a session, from the cursor that a browser sends when it connects again."""
         headers = self._headers | ({"Last-Event-ID": after} if after else {})
-        async with self._http.get(f"{url}/api/v1/sessions/{session}/events", headers=headers) as answer:
+        path = f"/api/v1/sessions/{session}/events"
+        async with self._http.get(url + path, headers=headers, timeout=ENDLESS) as answer:
             assert answer.status == 200
             yield Events(answer)
 
@@ -284,18 +285,17 @@ async def test_a_gateway_that_drains_says_so_and_holds_nothing_while_it_finishes
             await until(lambda url=url: both.let_in(url, 3000), what="half of the limit for each")
         await both.say(both.a, session, HELD)
         here = await both.runner(session)
-        one, other = both.fleet.gateways[here], both.fleet.gateways[1 - here]
         async with both.events(both.urls[1 - here], session) as events:
             await some(events, 1)
             (first,) = both.reader.rows("SELECT owner FROM sessions", ())
             seen = both.reader.rows("SELECT facts FROM processes WHERE state = 'live'", ())
             assert [msgspec.json.decode(row["facts"], type=dict[str, Any])["free"] > 0 for row in seen] == [True, True]
             async with asyncio.TaskGroup() as group:
-                group.create_task(one.stop(last=True))
+                group.create_task(both.fleet.gateways[here].stop(last=True))
                 await until(lambda: _held(both.reader, first["owner"]) == ("draining", 0))
-                status, printed = await other.command("replicas", "list", "--state", "draining")
-                shown = [msgspec.json.decode(line, type=dict[str, Any]) for line in printed.splitlines()]
-                assert (status, [(row["id"], row["leases"]) for row in shown]) == (0, [(first["owner"], [])])
+                asked = "/api/v1/replicas?state=draining"  # a command may take longer to start than a drain lasts
+                status, _, shown = await both.guarded("GET", both.urls[1 - here], asked, "*", None)
+                assert (status, [(row["id"], row["leases"]) for row in shown["items"]]) == (200, [(first["owner"], [])])
                 both.model.go_on.set()
                 ended = (await events.until("turn.ended"))[-1]
         assert ended.data["outcome"] == "answered"

@@ -78,7 +78,7 @@ class Breaking:
 
     async def _hang(self) -> None:
         try:
-            async with asyncio.timeout(60 if self.breaks == "waits" else 0.3):
+            async with asyncio.timeout(60 if self.breaks == "waits" else 1.0):
                 await asyncio.Event().wait()
         except TimeoutError:
             raise Retry("late") if self.breaks == "certain" else ToolOutcomeUnknown("late") from None
@@ -169,7 +169,7 @@ class BreakingProvider:
 
     async def _hang(self) -> None:
         try:
-            async with asyncio.timeout(60 if self.breaks == "waits" else 0.2):
+            async with asyncio.timeout(60 if self.breaks == "waits" else 1.0):
                 await asyncio.Event().wait()
         except TimeoutError:
             return

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -44,7 +44,8 @@ class Line:
         self._peer = peer
         self._buffer = b""
         peer.settimeout(ANSWER_SECONDS)
-        peer.sendall(msgspec.json.encode(Request(command, dict(arguments))) + b"\n")
+        with suppress(ConnectionError):  # one that has hung up already may have said why
+            peer.sendall(msgspec.json.encode(Request(command, dict(arguments))) + b"\n")
         self._first = _decoder.decode(self._line())  # the greeting, or an end that came at once
         peer.settimeout(SILENCE_SECONDS)  # it is there; now it may take its time
 

@@ -71,11 +71,12 @@ def in_the_midst(now: Seen) -> bool:
 
 
 def wait_for_all(stage: Stage) -> None:
-    """Until everybody has an answer and nothing follows, or nothing happens any more."""
-    limit = time.monotonic() + ALL_SECONDS
+    """Until everybody has an answer and nothing follows, or nothing happens any more, counted from now on."""
+    begun = time.monotonic()
+    limit = begun + ALL_SECONDS
 
     def over() -> bool:
-        now, last = time.monotonic(), max(line.at for line in stage.messenger.lines())
+        now, last = time.monotonic(), max(begun, *(line.at for line in stage.messenger.lines()))
         return now > limit or now - last > (SETTLE_S if seen(stage).lost == 0 else QUIET_SECONDS)
 
     until(over, ALL_SECONDS + QUIET_SECONDS, "the end of the answers")
