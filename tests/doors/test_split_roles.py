@@ -1,6 +1,7 @@
 """Three processes on one PostgreSQL, each with one role: together they do what one does that has all."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -58,22 +59,39 @@ class Split(Two):
         self.kept[at].cancel()
         await asyncio.wait([self.kept[at]])
 
+    async def exchange(self, text: str) -> str:
+        """Somebody writes to the bot and is answered; the answer."""
+        before = len(await self.people.sent())
+        await self.people.write(text)
+        return (await self.texts(before + 1))[before]
+
+    async def waiting(self, url: str) -> int:
+        """How many conversations a process says that wait there for a place."""
+        return int((await self.get(url, "/api/v1/status"))["waiting_sessions"])
+
+    async def connection(self, url: str, name: str) -> str:
+        """The state of a connection, as a process shows it."""
+        found = await self.get(url, f"/api/v1/connections/{name}")
+        return str(found["state"])
+
     def start(self, at: int, group: asyncio.TaskGroup) -> None:
         self.kept[at] = group.create_task(self.fleet.gateways[at].keep())
 
 
 @asynccontextmanager
-async def split(folder: Path, database: str, idle: float = 0.0) -> AsyncIterator[tuple[Split, asyncio.TaskGroup]]:
+async def split(
+    folder: Path, database: str, idle: float = 0.0, way: str = ""
+) -> AsyncIterator[tuple[Split, asyncio.TaskGroup]]:
     """All three started; the group is for those that are started again.
 
-    Conversations begin anew after `idle` minutes.
+    Conversations begin anew after `idle` minutes. `way` stands behind the address of their database.
     """
     async with (
         in_process() as telegram,
         model_standin() as model,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http,
     ):
-        text = CONFIG.format(database=database, model=model.url) + MORE.format(telegram=telegram.url, idle=idle)
+        text = CONFIG.format(database=database + way, model=model.url) + MORE.format(telegram=telegram.url, idle=idle)
         fleet = Fleet(folder, len(ROLES), lambda _: text)
         for gateway, role in zip(fleet.gateways, ROLES, strict=True):
             gateway.play(role)
@@ -132,3 +150,50 @@ async def test_pages_and_api_are_there_in_all_of_them(database: str, tmp_path: P
             await some(events, 1)
             await fleet.post(other, f"/api/v1/sessions/{session}/stop", {})
             assert (await events.until("turn.ended"))[-1].data["outcome"] == "stopped"
+
+
+async def test_nobody_waits_where_nobody_hears_what_others_say(database: str, tmp_path: Path) -> None:
+    """Through a pgbouncer in transaction mode: three processes look at the rows for what they have for each other."""
+    async with split(tmp_path, database, way="?pgbouncer=true") as (fleet, _):
+        await fleet.exchange("one")
+        begun = time.monotonic()
+        for text in ("two", "three", "four"):  # at its worst each would wait for two looks at everything, 5 s apart
+            assert text in await fleet.exchange(text)
+        seconds = [time.monotonic() - begun]
+        for url in fleet.urls:  # and each for the heartbeat of a stream, 15 s
+            begun = time.monotonic()
+            ask = {"model": "default", "messages": [{"role": "user", "content": "hello"}]}
+            said = await fleet.post(url, "/v1/chat/completions", ask)
+            assert said["choices"][0]["message"]["content"] == "re: hello"
+            seconds.append(time.monotonic() - begun)
+        assert max(seconds) < 9, seconds
+
+
+async def test_what_each_tells_others_and_says_of_them(database: str, tmp_path: Path) -> None:
+    async with split(tmp_path, database) as (fleet, _):
+        gateway, _, scheduler = fleet.urls
+        for url in fleet.urls:  # of 6000 a minute each has a third
+            await until(lambda url=url: fleet.let_in(url, 2000), 5)
+        made = await fleet.post(gateway, "/api/v1/sessions", {})
+        session = str(made["id"])
+        async with fleet.events(gateway, session) as events:
+            await fleet.say(gateway, session, "the first")
+            await events.until("turn.ended")
+        for url in (gateway, scheduler):  # a copy wakes the lanes, which are elsewhere
+            copy = await fleet.post(url, f"/api/v1/sessions/{session}/fork", {})
+            async with fleet.events(url, str(copy["id"])) as events:
+                await fleet.say(url, str(copy["id"]), "in the copy")
+                assert (await events.until("turn.ended"))[-1].data["outcome"] == "answered"
+            assert await fleet.waiting(url) == 0
+        await until(lambda: up(fleet, scheduler), 10, "what the gateway sees")
+        await fleet.kill(GATEWAY)
+        await until(lambda: down(fleet, scheduler), 15, "that nobody receives")
+        assert await fleet.connection(scheduler, "web") == "built_in"
+
+
+async def up(fleet: Split, url: str) -> bool:
+    return await fleet.connection(url, "tg") == "up"
+
+
+async def down(fleet: Split, url: str) -> bool:
+    return await fleet.connection(url, "tg") == "down"

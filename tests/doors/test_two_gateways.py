@@ -72,6 +72,12 @@ class Two:
             assert answer.status < 300, await answer.text()
             return dict(await answer.json())
 
+    async def get(self, url: str, path: str) -> dict[str, Any]:
+        """The answer."""
+        async with self._http.get(url + path, headers=self._headers) as answer:
+            assert answer.status == 200, await answer.text()
+            return dict(await answer.json())
+
     async def guarded(self, method: str, url: str, path: str, match: str, body: object) -> tuple[int, str, Any]:
         """A call for something that has a tag, `match` if it has to be that one: status, tag and answer."""
         headers = self._headers | {"If-Match": match}

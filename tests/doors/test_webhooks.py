@@ -13,6 +13,8 @@ import pytest
 
 from quarterdeck.base.config import load_config
 from quarterdeck.base.errors import ConfigRefused
+from quarterdeck.base.secrets import Secret
+from quarterdeck.channels.telegram.receiving import webhook_secret
 from tests.doors.running import CONFIG, Running, running
 from tests.standins.telegram import RunningStandIn, TelegramDriver, in_process
 from tests.waiting import until
@@ -121,6 +123,17 @@ async def test_an_update_is_brought_kept_and_confirmed(tmp_path: Path, platform:
         channel = door.parts.directory.channel("tg")
         assert channel is not None
         assert channel.health().alive
+
+
+async def test_a_process_that_does_not_receive_takes_what_is_brought_to_it(
+    tmp_path: Path, platform: RunningStandIn
+) -> None:
+    """Of several behind one address, another has the connection, and has set the webhook."""
+    async with running(tmp_path, config(platform.url), ENVIRON) as door:
+        token = webhook_secret(Secret(ENVIRON["BOT_TOKEN"]), "tg")
+        statuses = await asyncio.gather(*(call(door, update(n, f"say {n}", n), token) for n in range(1, 4)))
+        assert (statuses, len(await rows(door))) == ([200] * 3, 3)
+        assert len(await platform.driver.requests("getMe")) == 1, "asked once who it is"
 
 
 async def test_a_press_is_kept_and_answered(tmp_path: Path, platform: RunningStandIn) -> None:

@@ -44,6 +44,10 @@ class StoreLine:
         self.gate: asyncio.Event | None = None
         self.waiting = False  # for the gate
 
+    @property
+    def deaf(self) -> bool:
+        return False
+
     async def fetch(self, sql: str, params: dict[str, Value]) -> Sequence[Sequence[Value]]:
         if self.cut:
             raise Retry("the line is cut", 1.0)

@@ -89,9 +89,13 @@ class Wire(StoreLine):
         group.hearing[news] = None
         self._news = news
 
+    @property
+    def deaf(self) -> bool:
+        return self._group.deaf
+
     async def tell(self, text: str) -> None:
         self._group.said.append(text)
-        for news in tuple(self._group.hearing):
+        for news in () if self.deaf else tuple(self._group.hearing):
             news.hear(text)
 
     async def close(self) -> None:
@@ -99,9 +103,13 @@ class Wire(StoreLine):
 
 
 class Group:
-    """Worlds on one database, which share the platform; each has a model of its own, so that one sees who asks."""
+    """Worlds on one database, which share the platform; each has a model of its own, so that one sees who asks.
+
+    `deaf`: nobody hears anything, as through a pgbouncer in transaction mode.
+    """
 
     def __init__(self, folder: Path, database: Database) -> None:
+        self.deaf = False
         self.folder = folder
         self.database = database if isinstance(database, PostgresqlDatabase) else Shared(folder)
         self.worlds: list[World] = []

@@ -11,7 +11,9 @@ from quarterdeck.actions.connections import Connections
 from quarterdeck.base.errors import Retry
 from quarterdeck.flow.watch.watching import Disk
 from quarterdeck.governance.audit import SYSTEM
+from quarterdeck.model.inbound import Accepted
 from quarterdeck.model.message import Attachment, ToolResult
+from quarterdeck.store import events
 from tests.databases import Database
 from tests.flow.doubles import RETRY_SOON, ToolDouble
 from tests.flow.several import Group, peers
@@ -139,6 +141,20 @@ async def test_a_pause_takes_effect_in_time_where_nobody_hears_of_it(group: Grou
     assert a.platform.texts() == []
     await Connections(p.store, p.directory, p.auditor, p.outbox, b.clock).resume("wire", SYSTEM)
     await until(lambda: a.platform.texts() == ["late"])
+
+
+async def test_what_others_have_made_is_seen_in_time_where_nobody_hears_of_it(group: Group) -> None:
+    """It is answered in one, sent by another, watched at a third."""
+    group.deaf = True
+    a, b, c = await group.start("a", "b", "c")
+    for n in range(1, 4):  # the second would wait for all of the time between two looks at everything
+        one = await b.say(f"say {n}")
+        assert isinstance(one, Accepted)
+        with c.parts.live.watch(one.session_id) as watcher:
+            async with asyncio.timeout(2):
+                while not await events.after(c.store, one.session_id, one.position, 100):
+                    await watcher.next(60)
+        await until(lambda n=n: len(a.platform.texts()) == n, 2)
 
 
 async def test_an_interruption_that_comes_elsewhere_cuts_at_once(group: Group) -> None:

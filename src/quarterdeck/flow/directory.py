@@ -159,7 +159,9 @@ class Directory:
         return self._channels.get(name)
 
     def health(self, name: str) -> ChannelHealth | None:
-        """How a connection is, as the process sees it that receives for it; None where it runs nowhere."""
+        """How a connection is, as whoever receives for it sees it; None where it has no wire, or runs nowhere."""
+        if (rules := self._connections.get(name)) is not None and rules.rows:
+            return None
         if (found := self.elsewhere(name)) is not None:
             return found
         return one.health() if (one := self._channels.get(name)) else None

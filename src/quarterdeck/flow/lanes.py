@@ -4,6 +4,7 @@ Sessions wait in line within their connection, the oldest message first, and con
 """
 
 from collections.abc import AsyncIterator
+from typing import Protocol
 
 from quarterdeck.base.supervise import EventLog, Life
 from quarterdeck.flow.commands import CutReason
@@ -17,10 +18,27 @@ from quarterdeck.store.database import Store
 PAGE = 2000
 
 
+class Others(Protocol):
+    """Other processes that run turns."""
+
+    def lane(self, session_id: str, connection: str) -> None:
+        """A session has work; by which connection it came."""
+        ...
+
+    def cut(self, session_id: str, reason: CutReason, position: int) -> None:
+        """A turn is to be cut, if it is for acts before `position`."""
+        ...
+
+
 class Lanes:
-    """Keeps the turns of this process running; the inbox table is what it works from."""
+    """Keeps the turns of this process running; the inbox table is what it works from.
+
+    `others` are told of cuts, and of work where this process `works` not, that is, runs no turns.
+    """
 
     def __init__(self, store: Store, turns: Turns, directory: Directory, log: EventLog, peers: Peers = ALONE) -> None:
+        self.works = True
+        self.others: Others | None = None
         self._store = store
         self._turns = turns
         self._keyed = Keyed("lanes", turns.run, self._open_lanes, lambda: directory.limits.concurrent_turns, log, peers)
@@ -42,7 +60,15 @@ class Lanes:
 
     def wake(self, session_id: str, connection: str = "") -> None:
         """Something was accepted for a session, on a connection where that is known."""
-        self._keyed.wake(session_id, connection)
+        if self.works:
+            self._keyed.wake(session_id, connection)
+        elif self.others is not None:
+            self.others.lane(session_id, connection)
+
+    def heard(self, session_id: str, connection: str) -> None:
+        """The same, as another process says."""
+        if self.works:
+            self._keyed.wake(session_id, connection)
 
     def look_again(self) -> None:
         """A process is gone, or what others said was not heard."""
@@ -53,7 +79,13 @@ class Lanes:
         return self._keyed.idle(session_id)
 
     def cut(self, session_id: str, reason: CutReason, position: int) -> None:
-        """Cut the running turn of a session, if it is for acts before `position`."""
+        """Cut the running turn of a session, wherever it runs, if it is for acts before `position`."""
+        self.cut_here(session_id, reason, position)
+        if self.others is not None:
+            self.others.cut(session_id, reason, position)
+
+    def cut_here(self, session_id: str, reason: CutReason, position: int) -> None:
+        """The same, if it runs in this process."""
         self._turns.cut(session_id, reason, position)
 
     async def run(self, life: Life) -> None:

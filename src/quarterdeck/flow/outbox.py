@@ -165,7 +165,8 @@ class Outbox:
         while page := await outbox.rooms_with_ready(self._store, 500, after):
             for seq, connection, room_id in page:
                 after = seq
-                yield _key(connection, room_id), connection
+                if self._sends(connection) is not None:  # `resumed` looks for the others when it is time
+                    yield _key(connection, room_id), connection
 
     async def _ride(self, outgoing: Outgoing, intent: Intent, call: Part, permit: Permit) -> float | None:
         delivery = outgoing.delivery

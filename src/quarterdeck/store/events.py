@@ -102,6 +102,17 @@ async def after_any(store: Store, cursor: int, limit: int) -> list[StoredEvent]:
     return values(StoredEvent, rows)
 
 
+async def sessions_behind(store: Store, cursor: int, limit: int) -> list[tuple[int, str, str]]:
+    """Of the events behind the feed's cursor: (id, session, its connection), in commit order; both empty for none."""
+    rows = await store.fetch(
+        "SELECT e.id, e.session_id, COALESCE(s.connection, '') FROM (SELECT id, session_id FROM events"
+        " WHERE +tenant = :tenant AND id > :cursor AND id < :settled ORDER BY id LIMIT :limit) e"
+        " LEFT JOIN sessions s ON s.id = e.session_id ORDER BY e.id",
+        {"tenant": TENANT, "cursor": cursor, "settled": SETTLED, "limit": limit},
+    )
+    return [(int(event or 0), str(session), str(connection)) for event, session, connection in rows]
+
+
 async def newest(store: Store) -> int:
     """The feed's newest cursor."""
     rows = await store.fetch("SELECT COALESCE(MAX(id), 0) FROM events WHERE id < :settled", {"settled": SETTLED})

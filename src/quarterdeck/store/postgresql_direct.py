@@ -29,6 +29,11 @@ class Direct:
         self._connection: Connection | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing is ever heard here: a pgbouncer in transaction mode has nobody who listens."""
+        return self._address.pooled
+
     async def fetch(self, sql: str, params: dict[str, Value]) -> Sequence[Sequence[Value]]:
         """The rows of a statement, committed at once. Raises Retry when the database is not reached in CALL_S."""
         said = translate(sql, params)
@@ -61,7 +66,7 @@ class Direct:
         try:
             async with asyncio.timeout(CALL_S):
                 connection = await connect(self._address)
-                if not self._address.pooled:  # a pgbouncer in transaction mode has nobody who listens
+                if not self.deaf:
                     await cast(Any, connection).add_listener(CHANNEL, self._heard)
         except BaseException as error:
             if connection is not None:

@@ -15,7 +15,6 @@ from quarterdeck.base.clock import Clock, SharedClock, SystemClock
 from quarterdeck.base.standing import ALONE, Standing
 from quarterdeck.base.supervise import EventLog
 from quarterdeck.flow import peers
-from quarterdeck.flow.commands import CutReason
 from quarterdeck.flow.directory import Directory
 from quarterdeck.flow.hints import Hints
 from quarterdeck.flow.lanes import Lanes
@@ -27,6 +26,7 @@ from quarterdeck.flow.replicas.leases import Leases
 from quarterdeck.flow.replicas.news import Hearers, News
 from quarterdeck.flow.replicas.processes import Processes
 from quarterdeck.flow.replicas.together import CONNECTION, Together
+from quarterdeck.flow.replicas.unheard import Unheard
 from quarterdeck.flow.replicas.watching import Watching
 from quarterdeck.flow.sending import Sending
 from quarterdeck.flow.watch.watching import Disk
@@ -36,7 +36,7 @@ from quarterdeck.store import turns
 from quarterdeck.store.database import Store
 from quarterdeck.store.datadir import DataDir
 from quarterdeck.store.opening import SQLITE
-from quarterdeck.store.processes import GATEWAY, WORKER, Process
+from quarterdeck.store.processes import WORKER, Process
 from quarterdeck.store.server_time import set_clock
 
 GIVEN_UP: Final = 1  # exit status
@@ -56,9 +56,12 @@ class Sharing:
         return self.together or peers.ALONE
 
     def gateways(self) -> int:
-        """How many processes let people in, at least one: as many have a share of what is let in."""
+        """How many processes let people in over HTTP, at least one: as many have a share of what is let in.
+
+        All do, whatever their roles.
+        """
         living = self.together.processes.living.values() if self.together else ()
-        return max(1, sum(one.state == "live" and one.does(GATEWAY) for one in living))
+        return max(1, sum(one.state == "live" for one in living))
 
     def live(self) -> Live:
         """Who watches here; others hear of what is committed here."""
@@ -81,16 +84,11 @@ class Sharing:
         if (one := self.together) is None:
             return Hints(lanes.wake, lanes.cut, live.committed, lanes.idle, sending.forget_rooms)
 
-        def cut(session_id: str, reason: CutReason, position: int) -> None:
-            lanes.cut(session_id, reason, position)
-            one.news.cut(session_id, reason, position)
-
         def moved() -> None:
             sending.forget_rooms()
             one.news.changed("rooms")
 
-        wake = lanes.wake if WORKER in self.roles else one.news.lane
-        return Hints(wake, cut, live.committed, lambda session: False, moved)
+        return Hints(lanes.wake, lanes.cut, live.committed, lambda session: False, moved)
 
     def connect(self, work: "Work") -> None:
         """Say what is to be done when others die, or say something."""
@@ -101,11 +99,18 @@ class Sharing:
         one.processes.settle, one.processes.changed, one.refresh = work.settle, work.look_again, work.refresh
         one.read_again = work.follow
         one.leases.taken, one.leases.quiet = work.taken, work.quiet
-        wake = work.lanes.wake if WORKER in self.roles else _nothing
+        work.lanes.works, work.lanes.others = WORKER in self.roles, one.news
         watching = Watching(work.live, one.news, work.clock)
+        one.unheard = Unheard(work.store, work.live, work.lanes, work.to_send).look
         work.live.elsewhere, one.watch, one.processes.joined = watching, watching.say, watching.say
         one.news.hearers = Hearers(
-            wake, work.live.heard, work.outbox.wake, work.lanes.cut, work.changed, work.missed, watching
+            work.lanes.heard,
+            work.live.heard,
+            work.outbox.wake,
+            work.lanes.cut_here,
+            work.changed,
+            work.missed,
+            watching,
         )
 
 
@@ -145,7 +150,7 @@ class Work:
         for connection in before - self._paused():
             await self.outbox.resumed(connection)
         for session_id, position in await turns.stopped(self.store, self.gate.process):
-            self.lanes.cut(session_id, "stop", position + 1)
+            self.lanes.cut_here(session_id, "stop", position + 1)
 
     async def follow(self) -> None:
         """Put in force what others have configured."""
@@ -167,6 +172,11 @@ class Work:
         self.live.heard_all()
         self.sending.forget_rooms()
         self.refresh_soon()
+
+    def to_send(self) -> None:
+        """Others may have made something that is to be sent, and moved rooms, though nobody hears it."""
+        self.outbox.look_again()
+        self.sending.forget_rooms()
 
     async def taken(self, lease: str) -> None:
         """What waits for a connection that is now held here is sent."""
@@ -221,7 +231,3 @@ def share(
     if isinstance(clock, SharedClock):
         together.set_clock = partial(set_clock, clock, line)
     return Sharing(standing, together, roles)
-
-
-def _nothing(session_id: str, connection: str) -> None:
-    """A process that runs no turns has no lanes to wake."""

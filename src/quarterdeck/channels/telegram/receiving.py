@@ -45,6 +45,7 @@ class Receiving:
         self._secret = secret
         self._acts = Acts(name)
         self._me = NOBODY
+        self._asking = asyncio.Lock()
         self._offset = 0  # confirms what is committed; 0 when there is nothing to confirm
         self._wait = settings.poll_seconds  # of the next poll
         self._random = SystemRandom()
@@ -85,6 +86,7 @@ class Receiving:
         return [f"the webhook is {webhook.url or 'not set'}, not {self._address}; it is set when the gateway starts"]
 
     async def _introduce(self) -> None:
+        """Ask who the bot is. Raises Retry."""
         me = await self._calls.me()
         self._me = updates.Me(me.id, me.username)
         self._calls.note(alive=True, authenticated=True, detail=f"bot @{me.username}")
@@ -178,13 +180,17 @@ class Receiving:
     # --- by webhook -------------------------------------------------------------------------------------------
 
     async def called(self, call: WebhookCall, accept: Accept) -> None:
-        """See TakesWebhooks.called. The secret is in a header, so that no body is read before it is known."""
+        """See TakesWebhooks.called. The secret is in a header, so that no body is read before it is known.
+
+        Raises Retry where Telegram does not say who the bot is.
+        """
         if not self._address:
             raise NotFound(f'the connection {self._name} takes no webhook; its mode is "poll"')
         if not hmac.compare_digest(call.header(SECRET).encode(), self._secret.encode()):
             raise NotAllowed("webhook.secret", "the secret token is missing or wrong", "Only Telegram calls this.")
-        if self._me == NOBODY:  # without it nobody knows who is mentioned
-            raise Retry("the bot is not known yet", 2.0)
+        async with self._asking:  # without it nobody knows who is mentioned; another process may be who receives
+            if self._me == NOBODY:
+                await self._introduce()
         body = await call.body()
         update = self._read(_number(body), body)
         if (act := self._act(update)) is not None:

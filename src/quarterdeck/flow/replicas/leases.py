@@ -63,6 +63,7 @@ class Leases:
         self.quiet: Callable[[str], Awaitable[None]] = _nothing
         self.seen_of: Callable[[str], str] = lambda name: ""  # what this process sees of what it holds
         self._found: dict[str, Lease] = {}
+        self._living: Collection[str] = ()
 
     def holds(self, name: str) -> bool:
         """Whether this process has it now, and is not about to give it back."""
@@ -112,7 +113,7 @@ class Leases:
         now = self._clock.monotonic()
         if now - self._looked_at < EVERY_S:
             return
-        self._looked_at = now
+        self._looked_at, self._living = now, frozenset(living)
         found = self._found = {lease.name: lease for lease in await leases.all_of(self._store)}
         for name, wanted in () if self._draining else tuple(self._wanted.items()):
             if not wanted.held.is_set() and not wanted.leave.is_set():
@@ -126,10 +127,14 @@ class Leases:
             self._log.info("lease.moves", lease=name)
             self._wanted[name].leave.set()
 
-    def facts(self, name: str) -> str:
-        """What another process says of what it holds; empty where this one holds it, or nobody does."""
+    def facts(self, name: str) -> str | None:
+        """What another process says of what it holds; empty where it has said nothing yet, or this one holds it. None:
+        nobody who lives does.
+        """
         lease = self._found.get(name)
-        return "" if lease is None or lease.process in ("", self._process) else lease.facts
+        if lease is None or lease.process not in self._living:
+            return None
+        return "" if lease.process == self._process else lease.facts
 
     async def _report(self, found: Mapping[str, Lease]) -> None:
         for name in tuple(self._wanted):

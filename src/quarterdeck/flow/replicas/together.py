@@ -14,16 +14,23 @@ from quarterdeck.flow.peers import Changed, Run
 from quarterdeck.flow.replicas.leases import Leases
 from quarterdeck.flow.replicas.news import GATHER_S, News
 from quarterdeck.flow.replicas.processes import LOOK_S, Line, Processes
+from quarterdeck.flow.replicas.unheard import EVERY_S
 from quarterdeck.flow.watch.watching import Disk
 from quarterdeck.ports import ChannelHealth
 
 CONNECTION: Final = "connection:"
 WATCH_S: Final = 5.0  # after which it is said again which sessions are watched here
+UNHELD: Final = ChannelHealth(alive=False, authenticated=False, detail="no process receives for it")
 RENEW_S: Final = 1.0  # after which stops are looked for, and copies are read again, though nobody has said anything
 
 
 class Speaking(Line, Protocol):
     """A line on which others hear, too."""
+
+    @property
+    def deaf(self) -> bool:
+        """Whether nothing is ever heard on it."""
+        ...
 
     async def tell(self, text: str) -> None:
         """Say something to all. Raises Retry."""
@@ -49,6 +56,7 @@ class Together:
         self._unread = asyncio.Event()
         self.refresh: Callable[[], Awaitable[None]] = _nothing
         self.read_again: Callable[[], Awaitable[None]] = _nothing
+        self.unheard: Callable[[], Awaitable[None]] = _nothing
         self.watch: Callable[[], None] = lambda: None
         self.set_clock: Callable[[], Awaitable[None]] = _nothing
 
@@ -58,7 +66,10 @@ class Together:
         await self.processes.join()
         await self._look(life)
         life.ready()
-        works = (self._hold(), self._tell(), self._renew(), self._read_again(), self._watch(), self._keep_time())
+        works = (
+            self._hold(), self._tell(), self._renew(), self._read_again(), self._watch(), self._keep_time(),
+            self._look_for_unheard(),
+        )  # fmt: skip
         with first_error():
             async with asyncio.TaskGroup() as group:
                 beside = [group.create_task(work) for work in works]
@@ -94,8 +105,11 @@ class Together:
         self.news.room(connection, room_id)
 
     def health(self, connection: str) -> ChannelHealth | None:
-        """How a connection is, where another process holds it."""
-        facts = self.leases.facts(CONNECTION + connection)
+        """How a connection is, where another process holds it; as long as nobody does, nothing is received or sent."""
+        if self.holds(connection) or not self.processes.living:
+            return None
+        if (facts := self.leases.facts(CONNECTION + connection)) is None:
+            return UNHELD
         return msgspec.json.decode(facts, type=ChannelHealth) if facts else None
 
     def disks(self, own: Callable[[], Disk]) -> Callable[[], Sequence[Disk]]:
@@ -156,6 +170,14 @@ class Together:
                 await self.set_clock()
             except Retry as error:  # the clock goes on meanwhile
                 self._log.warning("process.time_unheard", reason=str(error))
+
+    async def _look_for_unheard(self) -> None:
+        while self._line.deaf:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self.unheard()
+            except Retry as error:
+                self._log.warning("process.unheard", reason=str(error))
 
     async def _renew(self) -> None:
         await self._over_and_over(self._stale, self.refresh)
