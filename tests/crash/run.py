@@ -11,7 +11,7 @@ from tests.checkers.violation import Violation
 from tests.crash.scenario import Scenario
 from tests.crash.world import World, world
 
-RUN_SECONDS = 110.0
+RUN_SECONDS = 180.0
 STOPS = 4  # a point on the way down may kill; then it is started and stopped again
 
 

@@ -22,7 +22,7 @@ from tests.crash.run import Ran, run
 from tests.crash.scenario import Scenario
 from tests.crash.tally import TALLY
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.proves("M1", "M2", "M3", "A1", "A5")]
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.proves("M1", "M2", "M3", "A1", "A5")]
 
 SEED = os.environ.get("QUARTERDECK_CRASH_SEED", "0")
 AT_ONCE = 3

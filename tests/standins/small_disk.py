@@ -7,6 +7,7 @@ It belongs to whom the folder belonged to.
 Who may, looks into it at `/proc/PID/root/FOLDER`.
 """
 
+import errno
 import os
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ def permitted() -> bool:
     if unshare is None:
         return False
     tried = [unshare, "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(tried, capture_output=True, timeout=10, check=False).returncode == 0
+    return subprocess.run(tried, capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def command(folder: Path, size: int, *words: str) -> list[str]:
@@ -29,19 +30,30 @@ def command(folder: Path, size: int, *words: str) -> list[str]:
 
 
 def fill(folder: Path, leave: int = 0) -> Path:
-    """Take all room but `leave` bytes (to a page); the file that takes it."""
+    """Take all room but `leave` bytes (to a page), whoever writes there meanwhile; the file that takes it."""
     filler = folder / "filler"
     with filler.open("ab", buffering=0) as file:
-        there = os.statvfs(folder)
-        os.posix_fallocate(file.fileno(), 0, max(there.f_bavail * there.f_frsize - leave, 1))
+        while (room := _room(folder) - leave) > 0:
+            try:
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, room)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+            else:
+                break
     return filler
+
+
+def _room(folder: Path) -> int:
+    there = os.statvfs(folder)
+    return there.f_bavail * there.f_frsize
 
 
 def main() -> None:
     """Mount, and become the command."""
     folder, size, *words = sys.argv[1:]
     owner = Path(folder).stat()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder], check=True, timeout=10)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", folder], check=True, timeout=60)
     os.chown(folder, owner.st_uid, owner.st_gid)
     os.execvp(words[0], words)  # noqa: S606
 
