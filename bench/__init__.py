@@ -6,8 +6,8 @@ The gateway is `python -m quarterdeck up --config FILE` with default settings, a
 and the platforms it speaks to, over real sockets. A lost, doubled or failed message, a log line of level warning
 or worse, or a missing audit row fails the run. Every figure is the median of three rounds, and the promises
 take turns within a round, so that a busy minute of the machine does not hit one of them alone. Beside each round stands
-the machine's own pace: a virtual one whose neighbours slow it down by a third is not judged. What needs a program that
-is not installed is left out with a line that says so.
+the machine's own pace: a virtual one that its neighbours slow down by a third, most of the time, is not judged. What
+needs a program that is not installed is left out with a line that says so.
 
     figures.py     what is a figure, and when is it met?
     promises.py    which promises are there, with which targets?

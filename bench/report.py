@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
@@ -16,7 +17,7 @@ QUIET_LOAD = 1.5
 QUIET_OTHERS = 0.2
 """So do other processes that keep more than this of one CPU busy during the measurement."""
 STEADY = 1.3
-"""So does a machine whose own pace changes by more than this factor during the measurement."""
+"""So does a machine whose own pace is mostly slower than this factor times its best during the measurement."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +106,8 @@ def table(results: Iterable[Result]) -> str:
 
 
 def unsteady(paces: Sequence[float]) -> float:
-    """The slowest over the quickest."""
-    return max(paces) / min(paces)
+    """The middle one over the quickest: the figures are the middle ones of their rounds, too."""
+    return median(paces) / min(paces)
 
 
 def row(figure: Figure) -> str:

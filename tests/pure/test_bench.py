@@ -96,10 +96,10 @@ def test_a_promise_is_met_when_all_its_figures_are() -> None:
 @pytest.mark.parametrize(
     ("load1", "others", "paces", "judged"),
     [
-        (1.5, 0.2, (5.0, 6.5), True),
+        (1.5, 0.2, (5.0, 9.0, 6.5), True),
         (1.6, 0.0, (5.0,), False),
         (0.1, 0.3, (5.0,), False),
-        (0.1, 0.0, (6.0, 5.0, 6.6), False),
+        (0.1, 0.0, (5.0, 6.6, 6.7), False),
     ],
 )
 def test_a_busy_machine_is_said_and_hides_no_number(
