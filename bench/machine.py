@@ -40,7 +40,7 @@ def cpu_of(pid: int, proc: Path = PROC) -> Cpu:
     for task in (proc / str(pid) / "task").iterdir():
         try:
             seconds = run_seconds((task / "schedstat").read_text())
-        except FileNotFoundError:  # it ended a moment ago
+        except (FileNotFoundError, ProcessLookupError):  # it ended a moment ago, before it was opened or read
             continue
         if task.name == str(pid):
             main = seconds
