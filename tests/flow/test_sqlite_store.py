@@ -227,19 +227,6 @@ async def test_a_slow_scan_is_interrupted_and_the_next_one_works(store: SqliteSt
     assert list(await store.scan("SELECT 1", {})) == [(1,)]
 
 
-async def test_a_slow_scan_holds_up_no_commit(store: SqliteStore, path: Path) -> None:
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
-    beside: list[bool] = []
-    for n in range(3):  # a disk may take as long as a scan
-        scan = asyncio.create_task(store.scan(endless, {}))
-        await store.commit(op(put(f"w{n}")))
-        beside.append(not scan.done())
-        with pytest.raises(Retry):
-            await scan
-    assert any(beside)
-    assert words(path) == ["w0", "w1", "w2"]
-
-
 async def test_closing_commits_what_was_admitted_and_admits_no_more(path: Path) -> None:
     store = SqliteStore(path, CrashPoints(), lambda error: None)
     tasks = [asyncio.create_task(store.commit(op(put(f"w{n}")))) for n in range(300)]
